@@ -1,0 +1,80 @@
+"""Overlays against a matplotlib `imshow` and `savefig` per contour, on one real patient (18 images, 27 contours)."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import matplotlib as mpl
+from harness import compare
+from matplotlib import pyplot as plt
+
+from cmrpipe.catalog import Catalog
+from cmrpipe.dicom import read_pixels
+from cmrpipe.linking import catalog_links, link_patient
+from cmrpipe.params import IngestParams, OverlayParams
+from cmrpipe.progress import silent
+from cmrpipe.samples import patient_samples
+from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.overlay import overlay
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
+PATIENT = "SCD0000101"
+
+
+def one_patient(source: Path, patient_id: str, folder: Path) -> Path:
+    """A data set of one patient, linked into `folder`."""
+    for name in ("link.csv", "contourfiles"):
+        (folder / name).symlink_to(source / name)
+    (folder / "dicoms").mkdir()
+    (folder / "dicoms" / patient_id).symlink_to(source / "dicoms" / patient_id)
+    return folder
+
+
+def main() -> None:
+    """Time both on the same patient, in one process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--patient", default=PATIENT)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    mpl.use("Agg")
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        (base / "raw").mkdir()
+        raw = one_patient(options.data, options.patient, base / "raw")
+        ingest(raw, base / "catalog", base / "state", IngestParams(), listen=silent)
+        catalog = Catalog(base / "catalog")
+        labels = link_patient(catalog, options.patient, catalog_links(catalog).originals[options.patient])
+        samples = patient_samples(labels)
+        count = 0
+
+        def with_matplotlib() -> None:
+            for sample in samples:
+                for contour in (sample.endo, sample.epi):
+                    if contour is not None:
+                        figure, axes = plt.subplots()
+                        axes.imshow(read_pixels(raw / sample.record.path), cmap="gray")
+                        axes.plot(contour.points[:, 0], contour.points[:, 1])
+                        figure.savefig(base / f"{sample.record.file_number}-{contour.kind}.png")
+                        plt.close(figure)
+
+        def ours() -> None:
+            nonlocal count
+            count += 1
+            out = base / f"overlays{count}"
+            overlay(
+                raw, base / "catalog", base, base / "quarantine.csv", out, OverlayParams(), listen=silent, workers=1
+            )
+
+        compare(
+            f"overlays of {options.patient}: {len(samples)} images, one process",
+            {"matplotlib, a picture a contour": with_matplotlib, "cmrpipe, a picture and a strip an image": ours},
+            reference="matplotlib, a picture a contour",
+            rounds=options.rounds,
+        )
+
+
+if __name__ == "__main__":
+    main()

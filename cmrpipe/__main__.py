@@ -1,0 +1,5 @@
+"""`python -m cmrpipe`."""
+
+from cmrpipe.cli import app
+
+app()

@@ -1,0 +1,1 @@
+"""The checks: facts in, findings out. No check reads a file, and none mends anything."""

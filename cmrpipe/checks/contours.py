@@ -1,0 +1,133 @@
+"""Checks of one patient's contour files and of the contours in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cmrpipe.checks.finding import finding
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.contours import MIN_POINTS
+from cmrpipe.geometry import polygon_area, protrusion, self_intersections
+from cmrpipe.linking import PatientLabels, image_number
+from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Points, Sample
+
+BORDER_PX = 0.5
+"""A point may lie this far beyond the outermost pixel centres: on the image's edge."""
+OPEN_RATIO = 8.0
+"""A contour counts as open when the gap from last to first point is this many times its median step ..."""
+OPEN_SHARE = 0.1
+"""... and at least this share of its length."""
+OUTSIDE_PX = 1.0
+"""The endocardium may leave the epicardium by this much before it is told: both are drawn on a half-pixel grid."""
+
+
+def check_files(contours: Sequence[ContourRecord], patient_id: str) -> Iterator[Finding]:
+    """Contour files that cannot be used."""
+    for contour in contours:
+        if not contour.error:
+            continue
+        if contour.points is not None and len(contour.points) < MIN_POINTS:
+            code = Code.CONTOUR_TOO_FEW_POINTS
+        elif contour.points is not None and contour.kind is None:
+            code = Code.CONTOUR_NAME_UNCLEAR
+        else:
+            code = Code.CONTOUR_TOO_FEW_POINTS if contour.bytes == 0 else Code.CONTOUR_UNREADABLE
+        yield finding(
+            code,
+            f"{contour.path} cannot be used: {contour.error}.",
+            patient_id=patient_id,
+            number=contour.number,
+            path=contour.path,
+            points=0 if contour.points is None else len(contour.points),
+        )
+
+
+def check_twice(labels: PatientLabels) -> Iterator[Finding]:
+    """Images with two contours of one kind."""
+    for number, kinds in labels.contours_by_number().items():
+        for kind, records in kinds.items():
+            for record in records[1:]:
+                yield finding(
+                    Code.CONTOUR_DUPLICATE_NUMBER,
+                    f"Image {number} has two {kind.value} contours, {records[0].path} and {record.path}; neither is used.",
+                    patient_id=labels.patient_id,
+                    number=number,
+                    path=record.path,
+                    other=records[0].path,
+                )
+
+
+def _gap(points: Points) -> tuple[float, float, float]:
+    """Step from last to first point, median of the other steps, and length of the whole closed contour."""
+    steps = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
+    return float(steps[-1]), float(np.median(steps[:-1])), float(steps.sum())
+
+
+def check_shape(
+    record: ContourRecord, contour: Contour, image: ImageRecord | None, patient_id: str
+) -> Iterator[Finding]:
+    """One contour by itself and against its image's size."""
+    where = {"patient_id": patient_id, "number": record.number, "path": record.path}
+    points = contour.points
+    if image is not None and image.rows and image.columns:
+        beyond = max(
+            float((-BORDER_PX - points).max()),
+            float((points - (np.array([image.columns, image.rows]) - 1 + BORDER_PX)).max()),
+        )
+        if beyond > 0:
+            yield finding(
+                Code.CONTOUR_OUT_OF_BOUNDS,
+                f"{record.path} leaves its image of {image.rows} x {image.columns} pixels by {beyond:.1f} pixels.",
+                **where,  # type: ignore[arg-type]
+                beyond_px=round(beyond, 3),
+            )
+    crossings = self_intersections(points)
+    if crossings or polygon_area(points) == 0:
+        yield finding(
+            Code.CONTOUR_SELF_INTERSECTING,
+            f"{record.path} crosses itself {crossings} times." if crossings else f"{record.path} encloses no area.",
+            **where,  # type: ignore[arg-type]
+            crossings=crossings,
+        )
+    step, usual, length = _gap(points)
+    if usual > 0 and step > OPEN_RATIO * usual and step > OPEN_SHARE * length:
+        yield finding(
+            Code.CONTOUR_OPEN,
+            f"{record.path} is open: its ends are {step:.1f} pixels apart, its points {usual:.2f}.",
+            **where,  # type: ignore[arg-type]
+            gap_px=round(step, 3),
+            step_px=round(usual, 3),
+        )
+
+
+def check_shapes(labels: PatientLabels) -> Iterator[Finding]:
+    """All readable contours of a patient by themselves."""
+    images = labels.by_number()
+    for record in labels.contours:
+        contour = record.contour
+        if contour is not None and record.number is not None:
+            yield from check_shape(record, contour, images.get(record.number), labels.patient_id)
+
+
+def check_pairs(labels: PatientLabels, samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Endocardium inside epicardium."""
+    by_number = labels.contours_by_number()
+    for sample in samples:
+        if sample.endo is None or sample.epi is None:
+            continue
+        out = protrusion(sample.endo.points, sample.epi.points)
+        if out > OUTSIDE_PX:
+            number = image_number(sample.record)
+            epi = by_number[number][ContourKind.EPI][0] if number is not None else None
+            yield finding(
+                Code.ENDO_OUTSIDE_EPI,
+                f"The endocardial contour of image {number} leaves the epicardial one by {out:.1f} pixels.",
+                patient_id=labels.patient_id,
+                number=number,
+                path=epi.path if epi else sample.record.path,
+                outside_px=round(out, 3),
+                slice_index=sample.record.slice_index,
+                frame=sample.record.frame,
+            )

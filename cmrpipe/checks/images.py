@@ -1,0 +1,242 @@
+"""Checks of one patient's images, from their headers and pixel facts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cmrpipe.checks.finding import finding
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.linking import image_number
+from cmrpipe.links import normalise_id
+from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.slices import main_series, measure_gap
+
+SQUARE_TOLERANCE = 0.01
+"""Relative difference of row and column spacing up to which pixels count as square."""
+ANGLE_TOLERANCE_DEG = 1.0
+GAP_TOLERANCE = 0.10
+"""Relative deviation of one slice gap from the median that is told."""
+HEADER_GAP_TOLERANCE = 0.05
+
+
+def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
+    """Files that cannot be used, and images that are not what the folder is for."""
+    for image in images:
+        where = {"patient_id": image.patient_id, "number": image_number(image), "path": image.path}
+        if image.error:
+            truncated = image.error.startswith("truncated")
+            yield finding(
+                Code.IMAGE_TRUNCATED if truncated else Code.IMAGE_UNREADABLE,
+                f"{image.path} cannot be used: {image.error}. Fetch it anew from its source.",
+                **where,  # type: ignore[arg-type]
+                bytes=image.bytes,
+            )
+            continue
+        if image.modality != "MR":
+            yield finding(
+                Code.IMAGE_NOT_MR,
+                f"{image.path} is not MR: its Modality is {image.modality or 'absent'}.",
+                **where,  # type: ignore[arg-type]
+                modality=image.modality,
+            )
+        if image.file_number is not None and image.instance_number not in (None, image.file_number):
+            yield finding(
+                Code.IMAGE_NUMBER_MISMATCH,
+                f"{image.path} carries InstanceNumber {image.instance_number}; contours go by the file's name.",
+                **where,  # type: ignore[arg-type]
+                instance_number=image.instance_number,
+            )
+        if image.header_patient_id and normalise_id(image.header_patient_id) != normalise_id(image.patient_id):
+            yield finding(
+                Code.IMAGE_PATIENT_MISMATCH,
+                f"{image.path} carries PatientID {image.header_patient_id}, its folder is {image.patient_id}.",
+                **where,  # type: ignore[arg-type]
+                header_patient_id=image.header_patient_id,
+            )
+        if image.pixel_min is not None and image.pixel_min == image.pixel_max:
+            yield finding(
+                Code.IMAGE_CONSTANT,
+                f"All pixels of {image.path} are {image.pixel_min}.",
+                **where,  # type: ignore[arg-type]
+                value=image.pixel_min,
+            )
+
+
+def check_duplicates(images: Sequence[ImageRecord]) -> Iterator[Finding]:
+    """One instance in two files."""
+    by_uid: dict[str, list[ImageRecord]] = defaultdict(list)
+    by_number: dict[tuple[str, int], list[ImageRecord]] = defaultdict(list)
+    for image in images:
+        if image.error:
+            continue
+        if image.sop_uid:
+            by_uid[image.sop_uid].append(image)
+        if image.instance_number is not None:
+            by_number[image.series_uid, image.instance_number].append(image)
+    told: set[str] = set()
+    for what, groups in (("SOPInstanceUID", by_uid.values()), ("series and InstanceNumber", by_number.values())):
+        for group in groups:
+            for image in group[1:]:
+                if image.path not in told:
+                    told.add(image.path)
+                    yield finding(
+                        Code.IMAGE_DUPLICATE_INSTANCE,
+                        f"{image.path} has the {what} of {group[0].path}.",
+                        patient_id=image.patient_id,
+                        number=image_number(image),
+                        path=image.path,
+                        same_as=group[0].path,
+                    )
+
+
+def pixel_twins(images: Sequence[ImageRecord]) -> list[tuple[ImageRecord, ImageRecord]]:
+    """Pairs (first, later) of images whose pixels may be equal, by checksum, extremes and size."""
+    groups: dict[tuple[object, ...], list[ImageRecord]] = defaultdict(list)
+    for image in images:
+        constant = image.pixel_min == image.pixel_max
+        if not image.error and image.pixel_crc32 is not None and not constant:
+            key = (image.pixel_crc32, image.pixel_min, image.pixel_max, image.rows, image.columns)
+            groups[key].append(image)
+    return [(group[0], later) for group in groups.values() for later in group[1:]]
+
+
+def duplicate_pixels(first: ImageRecord, later: ImageRecord) -> Finding:
+    """The finding for a pair whose pixels were compared and are equal."""
+    return finding(
+        Code.IMAGE_DUPLICATE_PIXELS,
+        f"{later.path} holds the pixels of {first.path}.",
+        patient_id=later.patient_id,
+        number=image_number(later),
+        path=later.path,
+        same_as=first.path,
+    )
+
+
+def check_series(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Finding]:
+    """What must be constant within a series, and one series a folder."""
+    usable = [image for image in images if not image.error]
+    if not usable:
+        return
+    main = main_series(usable)
+    series = [image for image in usable if image.series_uid in main]
+    others = [image for image in usable if image.series_uid not in main]
+    if others:
+        yield finding(
+            Code.SERIES_MIXED,
+            f"{patient_id}: {len(series)} images are taken for the short-axis cine, {len(others)} images belong to "
+            f"{len({i.series_uid for i in others})} other series (first: {others[0].path}).",
+            patient_id=patient_id,
+            path=others[0].path,
+            images=len(others),
+        )
+    yield from _check_spacing(patient_id, series)
+    yield from _check_constancy(series)
+    yield from _check_gap(patient_id, series)
+    if any(image.grid_source == "number" for image in series):
+        frames = next((i.frames_per_slice for i in series if i.frames_per_slice), None)
+        yield finding(
+            Code.GRID_ASSUMED,
+            f"{patient_id}: slice and frame come from the file numbers, since the headers tell no position or time.",
+            patient_id=patient_id,
+            path=f"dicoms/{patient_id}",
+            frames_in_header=frames,
+        )
+
+
+def _check_spacing(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Finding]:
+    missing = [i for i in series if i.pixel_spacing_mm is None or min(i.pixel_spacing_mm) <= 0]
+    if missing:
+        yield finding(
+            Code.SPACING_MISSING,
+            f"{patient_id}: {len(missing)} of {len(series)} images have no pixel spacing, "
+            "so no area in mm² and no volume can be had from them.",
+            patient_id=patient_id,
+            number=image_number(missing[0]) if len(missing) == 1 else None,
+            path=missing[0].path if len(missing) == 1 else f"dicoms/{patient_id}",
+            images=len(missing),
+        )
+    for image in series:
+        if image.pixel_spacing_mm and abs(image.pixel_spacing_mm[0] / image.pixel_spacing_mm[1] - 1) > SQUARE_TOLERANCE:
+            row, column = image.pixel_spacing_mm
+            yield finding(
+                Code.SPACING_NOT_SQUARE,
+                f"{image.path} has pixels of {row:g} x {column:g} mm.",
+                patient_id=patient_id,
+                number=image_number(image),
+                path=image.path,
+                row_mm=row,
+                column_mm=column,
+            )
+
+
+def _angle_deg(a: Sequence[float], b: Sequence[float]) -> float:
+    """Angle between two orientations: the larger of those between row directions and between column directions."""
+    cosines = [float(np.dot(a[k : k + 3], b[k : k + 3])) for k in (0, 3)]
+    return max(math.degrees(math.acos(min(1.0, max(-1.0, c)))) for c in cosines)
+
+
+def _check_constancy(series: Sequence[ImageRecord]) -> Iterator[Finding]:
+    sizes = Counter((i.rows, i.columns) for i in series)
+    spacings = Counter(i.pixel_spacing_mm for i in series if i.pixel_spacing_mm)
+    orientations = Counter(i.orientation for i in series if i.orientation)
+    size = sizes.most_common(1)[0][0]
+    spacing = spacings.most_common(1)[0][0] if spacings else None
+    orientation = orientations.most_common(1)[0][0] if orientations else None
+    for image in series:
+        where = {"patient_id": image.patient_id, "number": image_number(image), "path": image.path}
+        if (image.rows, image.columns) != size or (
+            image.pixel_spacing_mm
+            and spacing
+            and not np.allclose(sorted(image.pixel_spacing_mm), sorted(spacing), rtol=SQUARE_TOLERANCE)
+            and abs(image.pixel_spacing_mm[0] / image.pixel_spacing_mm[1] - 1) <= SQUARE_TOLERANCE
+        ):
+            yield finding(
+                Code.SIZE_CHANGES,
+                f"{image.path} is {image.rows} x {image.columns} pixels of {image.pixel_spacing_mm} mm, "
+                f"its series {size[0]} x {size[1]} of {spacing}.",
+                **where,  # type: ignore[arg-type]
+                rows=image.rows,
+                columns=image.columns,
+            )
+        if image.orientation and orientation:
+            angle = _angle_deg(image.orientation, orientation)
+            if angle > ANGLE_TOLERANCE_DEG:
+                yield finding(
+                    Code.ORIENTATION_CHANGES,
+                    f"{image.path} is turned by {angle:.1f} degrees against its series.",
+                    **where,  # type: ignore[arg-type]
+                    angle_deg=round(angle, 3),
+                )
+
+
+def _check_gap(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Finding]:
+    gap = measure_gap(series)
+    if gap is None:
+        return
+    if gap.irregularity_mm > GAP_TOLERANCE * gap.gap_mm:
+        yield finding(
+            Code.SLICE_GAP_IRREGULAR,
+            f"{patient_id}: slices lie {gap.gap_mm:.2f} mm apart, but the gap after slice {gap.widest_after} "
+            f"is off by {gap.irregularity_mm:.2f} mm.",
+            patient_id=patient_id,
+            path=f"dicoms/{patient_id}",
+            gap_mm=round(gap.gap_mm, 4),
+            off_by_mm=round(gap.irregularity_mm, 4),
+            after_slice=gap.widest_after,
+        )
+    headers = [i.spacing_between_slices_mm for i in series if i.spacing_between_slices_mm]
+    if headers:
+        header = float(np.median(headers))
+        if abs(header / gap.gap_mm - 1) > HEADER_GAP_TOLERANCE:
+            yield finding(
+                Code.SLICE_GAP_HEADER,
+                f"{patient_id}: the header says {header:.2f} mm between slices, positions say {gap.gap_mm:.2f} mm.",
+                patient_id=patient_id,
+                path=f"dicoms/{patient_id}",
+                header_mm=header,
+                gap_mm=round(gap.gap_mm, 4),
+            )

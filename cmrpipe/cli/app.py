@@ -1,0 +1,289 @@
+"""Commands: a stage each, the whole run, the phantom, and the tables that explain findings and parameters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe import __version__
+from cmrpipe.cli import console
+from cmrpipe.cli.options import CORES, PARAMS, ExitZero, LogJson, LogLevel, ParamsFile, Workers
+from cmrpipe.errors import CmrpipeError
+from cmrpipe.landing import check_landed, land
+from cmrpipe.params import load_params
+from cmrpipe.workspace import Workspace
+
+# Stages are imported by the command that runs them: `cmrpipe ingest` must not pay for torch, nor need it.
+# ruff: noqa: PLC0415
+
+app = typer.Typer(
+    name="cmrpipe",
+    help="From cardiac MR slices and expert contours to a verified training store and an evaluated model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+HERE = Workspace(Path())
+
+Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
+Catalog = Annotated[Path, typer.Option("--catalog", help="Output of ingest.")]
+Findings = Annotated[Path, typer.Option("--findings", help="Output of validate.")]
+QuarantineFile = Annotated[Path, typer.Option("--quarantine", help="What the store leaves out; people may edit it.")]
+Overlays = Annotated[Path, typer.Option("--overlays", help="Output of overlay.")]
+StoreFolder = Annotated[Path, typer.Option("--store", help="Output of store.")]
+Model = Annotated[Path, typer.Option("--model", help="Output of train.")]
+Evaluation = Annotated[Path, typer.Option("--evaluation", help="Output of evaluate.")]
+Out = Annotated[Path, typer.Option("--out", help="Output folder.")]
+State = Annotated[Path, typer.Option("--state", help="What was seen on this machine; may be deleted.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
+) -> None:
+    """Exit codes of stages: 0 clean, 1 findings of severity error, 2 could not run."""
+
+
+@app.command("land")
+def land_command(
+    source: Annotated[Path, typer.Argument(help="Folder with dicoms/, contourfiles/ and link.csv.")],
+    raw: Raw = HERE.raw,
+    name: Annotated[
+        str, typer.Option(help="Name of the source, for its link table; its folder's name by default.")
+    ] = "",
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Copy new and changed patients into the raw folder, whole or not at all.
+
+    `cmrpipe run --source` does this and versions the raw folder with DVC.
+    """
+    with console.guarded("land"), console.progress() as listen:
+        landed = land(source, raw, name=name, listen=listen)
+    typer.echo(
+        f"land: {landed.patients(landed.new)} new, {landed.patients(landed.changed)} changed, "
+        f"{landed.patients(landed.unchanged)} unchanged patients"
+    )
+
+
+@app.command()
+def ingest(
+    raw: Raw = HERE.raw,
+    out: Out = HERE.catalog,
+    state: State = HERE.state,
+    params: ParamsFile = PARAMS,
+    workers: Workers = CORES,
+    exit_zero: ExitZero = False,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Read every image header and contour once and write the catalog (Parquet)."""
+    from cmrpipe.stages.ingest import ingest as stage
+
+    with console.guarded("ingest"), console.progress() as listen:
+        check_landed(raw)
+        summary = stage(raw, out, state, load_params(params).ingest, listen=listen, workers=workers)
+    console.finish(summary, exit_zero=exit_zero)
+
+
+@app.command()
+def validate(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Check this folder by itself: it is ingested and checked below --out.")
+    ] = None,
+    raw: Raw = HERE.raw,
+    catalog: Catalog = HERE.catalog,
+    out: Out = HERE.findings,
+    quarantine: QuarantineFile = HERE.quarantine,
+    params: ParamsFile = PARAMS,
+    workers: Workers = CORES,
+    exit_zero: ExitZero = False,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Check links, images, contours and what is missing; the exit code can gate a job."""
+    from cmrpipe.stages.ingest import ingest as read
+    from cmrpipe.stages.validate import validate as stage
+
+    with console.guarded("validate"), console.progress() as listen:
+        if folder is not None:
+            settings = load_params(params if params.exists() or params != PARAMS else None)
+            base = out if out != HERE.findings else Path("validation")
+            raw, catalog, out, quarantine = folder, base / "catalog", base / "findings", base / "quarantine.csv"
+            read(raw, catalog, base / "state", settings.ingest, listen=listen, workers=workers)
+        else:
+            settings = load_params(params)
+            check_landed(raw)
+        summary = stage(raw, catalog, out, quarantine, settings.validate_, listen=listen, workers=workers)
+    if not exit_zero or folder is not None:
+        console.tell_errors(out)
+    console.finish(summary, exit_zero=exit_zero)
+
+
+@app.command()
+def overlay(
+    raw: Raw = HERE.raw,
+    catalog: Catalog = HERE.catalog,
+    findings: Findings = HERE.findings,
+    quarantine: QuarantineFile = HERE.quarantine,
+    out: Out = HERE.overlays,
+    params: ParamsFile = PARAMS,
+    workers: Workers = CORES,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Draw every contoured image with its contours, and the slices before and after."""
+    from cmrpipe.stages.overlay import overlay as stage
+
+    with console.guarded("overlay"), console.progress() as listen:
+        settings = load_params(params).overlay
+        summary = stage(raw, catalog, findings, quarantine, out, settings, listen=listen, workers=workers)
+    console.finish(summary)
+
+
+@app.command()
+def store(
+    raw: Raw = HERE.raw,
+    catalog: Catalog = HERE.catalog,
+    quarantine: QuarantineFile = HERE.quarantine,
+    out: Out = HERE.store,
+    params: ParamsFile = PARAMS,
+    workers: Workers = CORES,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Write images and label masks, a file a patient; what is in quarantine is left out."""
+    from cmrpipe.stages.store import store as stage
+
+    with console.guarded("store"), console.progress() as listen:
+        check_landed(raw)
+        summary = stage(raw, catalog, quarantine, out, load_params(params).store, listen=listen, workers=workers)
+    console.finish(summary)
+
+
+@app.command()
+def train(
+    store: StoreFolder = HERE.store,
+    out: Out = HERE.model,
+    params: ParamsFile = PARAMS,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Train a UNet; patients are split, never images."""
+    with console.guarded("train"), console.needs("train"), console.progress() as listen:
+        from cmrpipe.stages.train import train as stage
+
+        summary = stage(store, out, load_params(params).train, listen=listen)
+    console.finish(summary)
+
+
+@app.command()
+def evaluate(
+    store: StoreFolder = HERE.store,
+    model: Model = HERE.model,
+    out: Out = HERE.evaluation,
+    params: ParamsFile = PARAMS,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Measure the model on patients that it has not seen."""
+    with console.guarded("evaluate"), console.needs("train"), console.progress() as listen:
+        from cmrpipe.stages.evaluate import evaluate as stage
+
+        summary = stage(store, model, out, load_params(params).evaluate, listen=listen)
+    console.finish(summary)
+
+
+@app.command()
+def report(
+    catalog: Catalog = HERE.catalog,
+    findings: Findings = HERE.findings,
+    quarantine: QuarantineFile = HERE.quarantine,
+    overlays: Overlays = HERE.overlays,
+    store: StoreFolder = HERE.store,
+    model: Model = HERE.model,
+    evaluation: Evaluation = HERE.evaluation,
+    out: Out = HERE.report,
+    params: ParamsFile = PARAMS,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Write the page that says what came in, what is wrong, what was left out, and how good the model is."""
+    from cmrpipe.stages.report import report as stage
+
+    with console.guarded("report"), console.progress() as listen:
+        settings = load_params(params).report
+        summary = stage(catalog, findings, quarantine, overlays, store, model, evaluation, out, settings, listen=listen)
+    console.finish(summary)
+
+
+@app.command()
+def phantom(
+    folder: Annotated[Path, typer.Argument(help="New folder to write to.")],
+    patients: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 1,
+    faults: Annotated[str, typer.Option(help="Faults to plant, separated by commas, or all; see --list-faults.")] = "",
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="Explain every fault and leave.")] = False,
+) -> None:
+    """Write a synthetic short-axis cine set whose areas, volumes and ejection fractions are known exactly."""
+    from cmrpipe.phantom import FAULTS, write_phantom
+
+    if list_faults:
+        for name, fault in FAULTS.items():
+            typer.echo(f"{name:32} {fault.code.value:28} {fault.description}")
+        raise typer.Exit
+    names = tuple(name.strip() for name in faults.split(",") if name.strip())
+    with console.guarded("phantom"), console.progress() as listen:
+        truth = write_phantom(folder, patients, seed, faults=names, listen=listen)
+    typer.echo(
+        f"phantom: {patients} patients in {folder}; truth and {len(truth.faults)} planted faults in phantom.json"
+    )
+
+
+@app.command("findings")
+def findings_command() -> None:
+    """Print the table of finding codes: meaning, severity, how it is measured, what to do."""
+    from cmrpipe.codes import CODES
+
+    for code, info in CODES.items():
+        param = f" (parameter {info.param})" if info.param else ""
+        typer.echo(f"{code.value}\n  {info.severity.value}: {info.meaning}")
+        typer.echo(f"  measured: {info.measured}{param}\n  do: {info.action}")
+
+
+@app.command("params")
+def params_command(params: ParamsFile = PARAMS) -> None:
+    """Print all parameters with the values in force."""
+    import yaml
+
+    with console.guarded("params"):
+        values = load_params(params if params.exists() or params != PARAMS else None)
+    typer.echo(yaml.safe_dump(values.model_dump(mode="json", by_alias=True), sort_keys=False), nl=False)
+
+
+@app.command(
+    "run",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def run_command(context: typer.Context) -> None:
+    """Run the whole pipeline under Prefect and DVC (`cmrpipe run --help`)."""
+    with console.guarded("run"):
+        if not (Path.cwd() / "flows").is_dir():
+            raise CmrpipeError(
+                Path.cwd(), "is no cmrpipe workspace (it has no flows/)", "Change to your checkout first"
+            )
+    code = subprocess.run([sys.executable, "-m", "flows.run", *context.args], check=False, env=os.environ).returncode
+    raise typer.Exit(code)

@@ -1,0 +1,140 @@
+"""What a person sees: progress while a stage works, one line when it is done, a clear word when it could not."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from cmrpipe import events
+from cmrpipe.codes import Severity
+from cmrpipe.errors import CmrpipeError
+from cmrpipe.findings import FINDINGS_CSV, read_findings
+from cmrpipe.progress import Listener, Progress
+from cmrpipe.stages.summary import Summary
+
+EXIT_CLEAN, EXIT_FINDINGS, EXIT_FAILED = 0, 1, 2
+_FEW = 50
+"""Up to this many units, each gets a line where there is no terminal; beyond, one a second."""
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _Lines:
+    """Progress without a terminal: a line a patient, or one a second when there are many."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, event: Progress) -> None:
+        now = time.monotonic()
+        if event.total <= _FEW or event.done == event.total or now - self._last >= 1:
+            self._last = now
+            note = f"  {event.note}" if event.note else ""
+            sys.stderr.write(f"  {event.stage} {event.done}/{event.total} {event.unit}{note}\n")
+
+
+@contextmanager
+def progress() -> Iterator[Listener]:
+    """A listener that shows progress where it helps: events, a bar on a terminal, or lines."""
+    if events.wanted():
+        yield events.emit_progress
+    elif not err.is_terminal:
+        yield _Lines()
+    else:
+        with Bars(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[unit]}"),
+            console=err,
+            transient=True,
+        ) as bars:
+            yield bar_listener(bars)
+
+
+def bar_listener(bars: Bars) -> Listener:
+    """A listener that keeps a bar for every stage."""
+    tasks: dict[str, Any] = {}
+
+    def listen(event: Progress) -> None:
+        if event.stage not in tasks:
+            tasks[event.stage] = bars.add_task(event.stage, total=event.total, unit="")
+        text = f"{event.unit}  {event.note}".rstrip()
+        bars.update(tasks[event.stage], completed=event.done, total=event.total, unit=text)
+
+    return listen
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def describe(summary: Mapping[str, Any]) -> str:
+    """One line of what a stage did, from a `Summary` as a mapping."""
+    parts = []
+    work = [f"{summary[name]} {name}" for name in ("done", "unchanged", "gone") if summary[name]]
+    if work:
+        parts.append(f"patients: {', '.join(work)}")
+    parts += [f"{name.replace('_', ' ')} {count:,}" for name, count in summary["counts"].items() if count]
+    found = [
+        _plural(count, name) if name != "info" else f"{count:,} info" for name, count in summary["findings"].items()
+    ]
+    if found:
+        parts.append("findings: " + ", ".join(found))
+    parts += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in summary["metrics"].items()]
+    return "; ".join(parts) or "nothing to do"
+
+
+def finish(summary: Summary, *, exit_zero: bool = False) -> None:
+    """Say what a stage did, and leave with its exit code: 0 clean, 1 findings of severity error."""
+    value = asdict(summary)
+    if events.wanted():
+        events.emit("summary", value)
+    else:
+        typer.echo(f"{summary.stage}: {describe(value)}")
+    bad = summary.findings.get("error", 0) or summary.counts.get("unreadable", 0)
+    raise typer.Exit(EXIT_FINDINGS if bad and not exit_zero else EXIT_CLEAN)
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Explain a package that is not installed by the extra that brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("cmrpipe"):
+            raise
+        raise CmrpipeError(error.name, "is not installed", f"Install cmrpipe[{extra}]") from error
+
+
+def tell_errors(findings: Path, most: int = 20) -> None:
+    """Print findings of severity error, the first ones at least."""
+    errors = [found for found in read_findings(findings) if found.severity is Severity.ERROR]
+    for found in errors[:most]:
+        err.print(f"error [{found.code.value}] {found.message}", markup=False, emoji=False)
+    if len(errors) > most:
+        err.print(f"... and {len(errors) - most} more in {findings / FINDINGS_CSV}")
+
+
+@contextmanager
+def guarded(stage: str) -> Iterator[None]:
+    """Turn our errors into a message and exit code 2; a bug keeps its traceback."""
+    try:
+        yield
+    except CmrpipeError as error:
+        if events.wanted():
+            events.emit("error", {"stage": stage, "message": str(error)})
+        else:
+            err.print(f"error: {stage}: {error}", markup=False, emoji=False)
+        raise typer.Exit(EXIT_FAILED) from error

@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe import logs
+
+ParamsFile = Annotated[Path, typer.Option("--params", help="Parameters of all stages.", show_default=True)]
+def _cores() -> int:
+    """As many processes as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+CORES = _cores()
+Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes; changes no output.")]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings (2 stays 2).")]
+
+
+def _log_json(value: bool) -> bool:
+    if value:
+        logs.configure(json_lines=True, level="info")
+    return value
+
+
+def _log_level(value: str) -> str:
+    if value not in ("debug", "info", "warning", "error"):
+        raise typer.BadParameter("use debug, info, warning or error")
+    logs.configure(json_lines=os.environ.get("CMRPIPE_LOG_JSON") == "1", level=value)
+    return value
+
+
+LogLevel = Annotated[
+    str,
+    typer.Option(
+        "--log-level", callback=_log_level, is_eager=True, envvar="CMRPIPE_LOG_LEVEL", help="debug ... error."
+    ),
+]
+LogJson = Annotated[
+    bool, typer.Option("--log-json", callback=_log_json, help="Log JSON lines (level info) on standard error.")
+]
+PARAMS = Path("params.yaml")

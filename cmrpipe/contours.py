@@ -1,0 +1,89 @@
+"""Contour text files: one `x y` pair a line, in pixels, counted from the declared origin."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from cmrpipe.files import sha256_bytes
+from cmrpipe.model import ContourKind, ContourRecord
+
+FOLDERS = {"i-contours": ContourKind.ENDO, "o-contours": ContourKind.EPI}
+_KINDS = {"i": ContourKind.ENDO, "o": ContourKind.EPI}
+_NAME = re.compile(r"IM-\d+-(?P<number>\d+)-(?P<kind>[io])contour-\w+\.txt", re.IGNORECASE)
+MIN_POINTS = 3
+
+
+def contour_name(number: int, kind: ContourKind, author: str = "manual") -> str:
+    """File name of a contour: `IM-0001-0048-icontour-manual.txt`."""
+    letter = "i" if kind is ContourKind.ENDO else "o"
+    return f"IM-0001-{number:04d}-{letter}contour-{author}.txt"
+
+
+def _name(path: str) -> tuple[int | None, ContourKind | None, str]:
+    """Image number and kind from the path, and what is unclear about it."""
+    folder, _, name = path.rpartition("/")
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None, None, "the file name is not like IM-0001-0048-icontour-manual.txt"
+    kind = _KINDS[match["kind"].lower()]
+    expected = FOLDERS.get(folder.rpartition("/")[2].lower())
+    if expected is not None and expected is not kind:
+        return int(match["number"]), None, f"the file name says {kind.value}, its folder {expected.value}"
+    return int(match["number"]), kind, ""
+
+
+def _parse(text: str) -> list[tuple[float, float]]:
+    points = []
+    for number, line in enumerate(text.splitlines(), 1):
+        parts = line.replace(",", " ").split()
+        if not parts:
+            continue
+        try:
+            x, y = (float(part) for part in parts)
+        except ValueError:
+            raise ValueError(f"line {number} is not two numbers: {line.strip()[:40]!r}") from None
+        if not (np.isfinite(x) and np.isfinite(y)):
+            raise ValueError(f"line {number} is not finite: {line.strip()[:40]!r}")
+        points.append((x, y))
+    return points
+
+
+def read_contour(data: bytes, path: str, origin: float) -> ContourRecord:
+    """Read one contour file.
+
+    Parameters
+    ----------
+    data : the file's bytes
+    path : its path relative to the raw folder: `contourfiles/<original_id>/...`
+    origin : the coordinate that the file gives to the centre of the first pixel; it is taken off
+
+    Returns
+    -------
+    the record, points (n, 2) float64 as x, y in pixel-centre coordinates from 0; a repeated end point is dropped.
+    Of a file that cannot be used, `error` says why. With too few points, `points` holds what was read.
+    """
+    original_id = path.split("/")[1] if path.count("/") > 1 else ""
+    number, kind, unclear = _name(path)
+    base = {"path": path, "sha256": sha256_bytes(data), "bytes": len(data), "original_id": original_id}
+    try:
+        rows = _parse(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return ContourRecord(**base, number=number, kind=kind, error="is not text")  # type: ignore[arg-type]
+    except ValueError as error:
+        return ContourRecord(**base, number=number, kind=kind, error=str(error))  # type: ignore[arg-type]
+    if len(rows) > 1 and rows[0] == rows[-1]:
+        rows.pop()
+    points = np.array(rows, dtype=np.float64).reshape(-1, 2)
+    problem = unclear
+    if len(points) < MIN_POINTS:
+        problem = f"only {len(points)} points; a contour needs at least {MIN_POINTS}"
+    return ContourRecord(
+        **base,  # type: ignore[arg-type]
+        number=number,
+        kind=kind,
+        points=points - origin if len(points) else None,
+        content_sha256=sha256_bytes(points.tobytes()) if len(points) else "",
+        error=problem,
+    )

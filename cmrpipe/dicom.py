@@ -1,0 +1,250 @@
+"""DICOM files: the header as an `ImageRecord`, the pixels as an array.
+
+Headers are read with pydicom's element reader rather than into a `Dataset`: only the tags below are converted, which
+makes a header three times cheaper and leaves identifying tags (PatientName, PatientBirthDate, ...) unread.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import data_element_generator, read_preamble
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from cmrpipe.errors import DicomError
+from cmrpipe.files import sha256_bytes
+from cmrpipe.model import ImageRecord
+
+Raw = Mapping[BaseTag, tuple[str | None, bytes]]
+
+_PIXEL_DATA = 0x7FE00010
+_COMPRESSED_PREFIX = "1.2.840.10008.1.2.4"
+
+_META = {name: Tag(tag) for name, tag in {"sop_class": 0x00020002, "transfer_syntax": 0x00020010}.items()}
+_TEXT = {
+    "modality": 0x00080060,
+    "image_type": 0x00080008,
+    "photometric": 0x00280004,
+    "header_patient_id": 0x00100020,
+    "series_uid": 0x0020000E,
+    "sop_uid": 0x00080018,
+}
+_WHOLE = {"instance_number": 0x00200013, "series_number": 0x00200011, "frames_per_slice": 0x00181090}
+_SHORT = {"rows": 0x00280010, "columns": 0x00280011, "bits_allocated": 0x00280100, "pixel_representation": 0x00280103}
+_NUMBER = {
+    "trigger_time_ms": 0x00181060,
+    "slice_location_mm": 0x00201041,
+    "slice_thickness_mm": 0x00180050,
+    "spacing_between_slices_mm": 0x00180088,
+    "nominal_interval_ms": 0x00181062,
+    "heart_rate_bpm": 0x00181088,
+    "rescale_slope": 0x00281053,
+    "rescale_intercept": 0x00281052,
+    "patient_weight_kg": 0x00101030,
+    "patient_size_m": 0x00101020,
+}
+_VECTOR = {"position_mm": (0x00200032, 3), "orientation": (0x00200037, 6), "pixel_spacing_mm": (0x00280030, 2)}
+_SAMPLES_PER_PIXEL = Tag(0x00280002)
+_NUMBER_OF_FRAMES = Tag(0x00280008)
+_WANTED = frozenset(
+    Tag(tag)
+    for tag in (
+        *_TEXT.values(),
+        *_WHOLE.values(),
+        *_SHORT.values(),
+        *_NUMBER.values(),
+        *(tag for tag, _ in _VECTOR.values()),
+        _SAMPLES_PER_PIXEL,
+        _NUMBER_OF_FRAMES,
+    )
+)
+
+
+def file_number(path: str) -> int | None:
+    """The image number in a file name: 7 for `7.dcm`; None when the name is not a number."""
+    stem = path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2]
+    return int(stem) if stem.isascii() and stem.isdigit() else None
+
+
+def _past_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return int.__gt__(tag, 0x0002FFFF)
+
+
+def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return int.__ge__(tag, _PIXEL_DATA)
+
+
+def _elements(stream: BinaryIO, implicit: bool, little: bool, *, meta: bool) -> dict[BaseTag, tuple[str | None, bytes]]:
+    """Values of the wanted elements (of the file meta group, all); leaves the stream at the first element beyond."""
+    found: dict[BaseTag, tuple[str | None, bytes]] = {}
+    wanted: list[BaseTag | int] | None = None if meta else list(_WANTED)
+    stop = _past_meta if meta else _at_pixels
+    for element in data_element_generator(stream, implicit, little, stop_when=stop, specific_tags=wanted):
+        value = getattr(element, "value", None)
+        if isinstance(value, bytes):
+            found[element.tag] = (element.VR, value)
+    return found
+
+
+def _text(raw: Raw, tag: int) -> str:
+    entry = raw.get(Tag(tag))
+    return entry[1].decode("latin-1").strip(" \0") if entry else ""
+
+
+def _numbers(raw: Raw, tag: int) -> tuple[float, ...] | None:
+    text = _text(raw, tag)
+    if not text:
+        return None
+    try:
+        values = tuple(float(part) for part in text.split("\\"))
+    except ValueError:
+        return None
+    return values if np.isfinite(values).all() else None
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
+    """Wanted tags as `ImageRecord` fields; samples a pixel; number of frames; offset of the pixel element."""
+    stream = BytesIO(data)
+    read_preamble(stream, force=False)
+    meta = _elements(stream, implicit=False, little=True, meta=True)
+    syntax = _text(meta, _META["transfer_syntax"])
+    implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
+    if syntax == DeflatedExplicitVRLittleEndian:
+        raise NotImplementedError("the deflated transfer syntax is not supported")
+    raw = _elements(stream, implicit, little, meta=False)
+    values: dict[str, Any] = {name: _text(raw, tag) for name, tag in _TEXT.items()}
+    values["transfer_syntax_uid"] = syntax
+    for name, tag in _WHOLE.items():
+        numbers = _numbers(raw, tag)
+        values[name] = int(numbers[0]) if numbers else None
+    order = "little" if little else "big"
+    for name, tag in _SHORT.items():
+        entry = raw.get(Tag(tag))
+        values[name] = int.from_bytes(entry[1][:2], order) if entry and entry[1] else None  # type: ignore[arg-type]
+    for name, tag in _NUMBER.items():
+        numbers = _numbers(raw, tag)
+        values[name] = numbers[0] if numbers else None
+    for name, (tag, length) in _VECTOR.items():
+        numbers = _numbers(raw, tag)
+        values[name] = numbers if numbers and len(numbers) == length else None
+    samples = raw.get(_SAMPLES_PER_PIXEL)
+    frames = _numbers(raw, _NUMBER_OF_FRAMES)
+    return (
+        values,
+        int.from_bytes(samples[1][:2], order) if samples else 1,  # type: ignore[arg-type]
+        int(frames[0]) if frames else 1,
+        stream.tell(),
+    )
+
+
+def _pixels(data: bytes, offset: int, values: Mapping[str, Any]) -> tuple[dict[str, int], str]:
+    """Facts of the stored pixels whose element starts at `offset`, and what is wrong with them."""
+    syntax = values["transfer_syntax_uid"]
+    if syntax.startswith(_COMPRESSED_PREFIX) or syntax == RLELossless:
+        return {}, "" if offset < len(data) else "truncated: it ends before its pixels"
+    bits = values["bits_allocated"]
+    if bits not in (8, 16, 32):
+        return {}, f"{bits} bits a pixel are not supported"
+    expected = values["rows"] * values["columns"] * bits // 8
+    start = offset + (8 if syntax == ImplicitVRLittleEndian else 12)
+    missing = expected - max(0, len(data) - start)
+    if missing > 0:
+        return {}, f"truncated: {missing:,} bytes of the pixels are missing"
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    pixels = np.frombuffer(
+        data, f"{order}{'i' if values['pixel_representation'] else 'u'}{bits // 8}", expected * 8 // bits, start
+    )
+    return {
+        "pixel_min": int(pixels.min()),
+        "pixel_max": int(pixels.max()),
+        "pixel_crc32": zlib.crc32(memoryview(data)[start : start + expected]),
+    }, ""
+
+
+def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
+    """Describe one DICOM file.
+
+    Parameters
+    ----------
+    data : the file's bytes
+    path : its path relative to the raw folder, kept in the record
+    patient_id : name of the patient folder it lies in
+
+    Returns
+    -------
+    the record; for a file that cannot be used, `error` says why and the header fields are empty
+    """
+    base: dict[str, Any] = {
+        "path": path,
+        "sha256": sha256_bytes(data),
+        "bytes": len(data),
+        "patient_id": patient_id,
+        "file_number": file_number(path),
+    }
+    if not data:
+        return ImageRecord(**base, error="the file is empty")
+    try:
+        values, samples, frames, offset = _header(data)
+    except InvalidDicomError:
+        return ImageRecord(**base, error="not a DICOM file (no DICM mark at byte 128)")
+    except (EOFError, OSError, ValueError, NotImplementedError, KeyError) as error:
+        return ImageRecord(**base, error=f"the header cannot be read: {str(error) or type(error).__name__}")
+    problem = ""
+    if values["rows"] is None or values["columns"] is None:
+        problem = "no image in it (Rows and Columns are absent)"
+    elif frames > 1:
+        problem = f"a multi-frame object of {frames} frames; one image a file is expected"
+    elif samples != 1:
+        problem = f"a colour image ({samples} samples a pixel)"
+    else:
+        facts, problem = _pixels(data, offset, values)
+        values.update(facts)
+    return ImageRecord(**base, **values, error=problem)
+
+
+def read_pixels(path: Path) -> npt.NDArray[np.generic]:
+    """Read one image.
+
+    Returns
+    -------
+    (rows, columns), the scanner's integer type; float32 in the rescaled unit where rescale tags are present
+
+    Raises
+    ------
+    DicomError : the file is missing, is not DICOM, or its pixels are truncated
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # UIDs with leading zeros: one warning a file, and nothing follows from it
+            dataset = pydicom.dcmread(path, specific_tags=None)
+            pixels = dataset.pixel_array
+    except (
+        InvalidDicomError,
+        OSError,
+        EOFError,
+        AttributeError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise DicomError(path, f"its pixels cannot be read ({error})", "Fetch the file anew from its source") from error
+    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    if slope is None and intercept is None:
+        return np.asarray(pixels)
+    scaled = pixels.astype(np.float64) * float(1 if slope is None else slope) + float(intercept or 0)
+    return np.asarray(scaled.astype(np.float32))

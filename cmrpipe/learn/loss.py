@@ -1,0 +1,70 @@
+"""Dice plus cross-entropy over background, cavity and myocardium, blind to what the expert did not draw.
+
+Where only the endocardium was drawn, background and myocardium cannot be told apart by the label, so their
+probabilities are added up and judged as one class; where only the epicardium was drawn, the same holds for cavity and
+myocardium. This marginal loss follows Shi et al., Medical Image Analysis 70:101979, 2021.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cmrpipe.model import Label
+
+_SMOOTH = 1.0
+"""Pixels added to both sides of the Dice ratio, so that a class that is absent from a batch has a gradient."""
+
+
+def groups(known: Tensor) -> Tensor:
+    """Which classes count as one, per sample.
+
+    Parameters
+    ----------
+    known : (n, 2) bool, whether endocardium and epicardium were drawn
+
+    Returns
+    -------
+    (n, 3, 3) bool : [i, a, b] is True where classes a and b of sample i cannot be told apart
+    """
+    together = torch.eye(len(Label), dtype=torch.bool, device=known.device).repeat(len(known), 1, 1)
+    endo, epi = known[:, 0], known[:, 1]
+    for unknown, other in ((~epi, Label.BACKGROUND), (~endo, Label.CAVITY)):
+        together[:, Label.MYOCARDIUM, other] |= unknown
+        together[:, other, Label.MYOCARDIUM] |= unknown
+    return together
+
+
+def marginal_log_probabilities(logits: Tensor, known: Tensor) -> Tensor:
+    """(n, 3, h, w) log of each class's probability together with those it cannot be told from."""
+    apart = torch.zeros_like(groups(known), dtype=logits.dtype).masked_fill_(~groups(known), -torch.inf)
+    log_probabilities = functional.log_softmax(logits, dim=1)
+    return torch.logsumexp(log_probabilities[:, None] + apart[..., None, None], dim=2)
+
+
+def masked_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Mean of cross-entropy and (1 - Dice).
+
+    Parameters
+    ----------
+    logits : (n, 3, h, w) float
+    target : (n, h, w) integer, values of `Label`
+    known : (n, 2) bool, whether endocardium and epicardium were drawn; at least one was
+
+    Returns
+    -------
+    scalar; Dice is taken over the whole batch, of the cavity where the endocardium is known and of the myocardium where
+    both borders are
+    """
+    log_probabilities = marginal_log_probabilities(logits, known)
+    cross_entropy = functional.nll_loss(log_probabilities, target.long())
+    cavity, myocardium = known[:, 0], known.all(dim=1)
+    losses = [cross_entropy]
+    for label, judged in ((Label.CAVITY, cavity), (Label.MYOCARDIUM, myocardium)):
+        if bool(judged.any()):
+            probability = log_probabilities[judged, label].exp()
+            expert = (target[judged] == label).to(probability.dtype)
+            overlap = 2 * (probability * expert).sum() + _SMOOTH
+            losses.append(1 - overlap / (probability.sum() + expert.sum() + _SMOOTH))
+    return torch.stack(losses).mean()

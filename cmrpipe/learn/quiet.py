@@ -1,0 +1,48 @@
+"""Settings of torch and Lightning that are global, set for a while and put back."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+_TALKERS = ("lightning.pytorch", "lightning.fabric")
+"""Loggers that announce hardware, tips and other products at level INFO."""
+
+_WARNINGS = (
+    r"The '\w+_dataloader' does not have many workers",  # samples are in memory; workers would slow it down
+)
+
+
+@contextmanager
+def reproducible(seed: int, threads: int) -> Iterator[None]:
+    """Same seed, same bits on one CPU: deterministic algorithms, a fixed number of threads, torch's generator seeded."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    with torch.random.fork_rng():
+        try:
+            torch.manual_seed(seed)
+            torch.use_deterministic_algorithms(True)
+            torch.set_num_threads(threads)
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0])
+            torch.set_num_threads(before[1])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Lightning's announcements and its advice that does not apply here from the user; real warnings pass."""
+    levels = {name: logging.getLogger(name).level for name in _TALKERS}
+    with warnings.catch_warnings():
+        for message in _WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        try:
+            for name in _TALKERS:
+                logging.getLogger(name).setLevel(logging.WARNING)
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)

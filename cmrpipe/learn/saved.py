@@ -1,0 +1,104 @@
+"""A trained model on disk; this module alone writes and reads it.
+
+    model.pt       the network's weights: a plain state dict, read back without running code (`weights_only`)
+    model.json     what the network is, how images are prepared for it, who it has seen, and the hash of its weights
+    seen.npy       (n, 16) uint8, hashes of the images it has seen (see `leakage`)
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cmrpipe.errors import InputError
+from cmrpipe.files import atomic, sha256_bytes, write_bytes, write_json
+from cmrpipe.learn.leakage import Digests
+from cmrpipe.learn.network import Architecture
+from cmrpipe.learn.preprocess import Preprocess
+from cmrpipe.model import Label
+
+SCHEMA = 1
+WEIGHTS, DESCRIPTION, SEEN = "model.pt", "model.json", "seen.npy"
+_MEND = "Run `cmrpipe train` again"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A model and what has to be known of it.
+
+    Attributes
+    ----------
+    architecture, weights : the network and its state
+    preprocess : how its images are prepared
+    trained_on, chosen_by : ids of the patients that its weights were fitted to, and that chose its best epoch
+    seen : hashes of all their images
+    origin : how it came about (params, store, code, figures), for people and for the model card
+    """
+
+    architecture: Architecture
+    weights: Mapping[str, Tensor]
+    preprocess: Preprocess
+    trained_on: tuple[str, ...]
+    chosen_by: tuple[str, ...]
+    seen: Digests
+    origin: Mapping[str, Any]
+
+
+def write_model(folder: Path, model: Model) -> list[str]:
+    """Write a model; equal models give equal bytes. Returns the names of its files."""
+    stream = io.BytesIO()  # torch.save puts a path's name into the file; a stream has none
+    torch.save(dict(model.weights), stream)
+    write_bytes(folder / WEIGHTS, stream.getvalue())
+    with atomic(folder / SEEN) as temporary, temporary.open("wb") as file:
+        np.save(file, model.seen, allow_pickle=False)
+    description = {
+        "schema": SCHEMA,
+        "classes": {str(label.value): label.name.lower() for label in Label},
+        "architecture": asdict(model.architecture),
+        "preprocess": asdict(model.preprocess),
+        "patients": {"train": model.trained_on, "val": model.chosen_by},
+        "origin": dict(model.origin),
+        "weights_sha256": sha256_bytes(stream.getvalue()),
+    }
+    write_json(folder / DESCRIPTION, description)
+    return [WEIGHTS, DESCRIPTION, SEEN]
+
+
+def read_model(folder: Path) -> Model:
+    """Read what `write_model` wrote.
+
+    Raises
+    ------
+    InputError : a file is missing, altered, or of another schema; or the weights belong to another description
+    """
+    try:
+        text, weights = (folder / DESCRIPTION).read_bytes(), (folder / WEIGHTS).read_bytes()
+        seen = np.load(folder / SEEN, allow_pickle=False)
+        description = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise InputError(folder, f"holds no model that can be read ({error})", _MEND) from error
+    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
+        raise InputError(folder / DESCRIPTION, f"is not of schema {SCHEMA}", _MEND)
+    if sha256_bytes(weights) != description.get("weights_sha256"):
+        raise InputError(folder / WEIGHTS, f"is not what {DESCRIPTION} describes (another SHA-256)", _MEND)
+    try:
+        return Model(
+            Architecture(**description["architecture"]),
+            torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True),
+            Preprocess(**description["preprocess"]),
+            tuple(description["patients"]["train"]),
+            tuple(description["patients"]["val"]),
+            seen,
+            description["origin"],
+        )
+    except (KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+        raise InputError(folder, f"holds a damaged model ({error})", _MEND) from error

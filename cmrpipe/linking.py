@@ -1,0 +1,127 @@
+"""Which contours belong to which patient, and to which of the patient's images."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cmrpipe.catalog import Catalog
+from cmrpipe.links import normalise_id
+from cmrpipe.model import ContourKind, ContourRecord, ImageRecord, Link
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMap:
+    """Link rows held against the folders that are there.
+
+    Attributes
+    ----------
+    originals : contour folders of each patient folder, sorted; patients without any are absent
+    normalised : rows that match a folder only after normalisation, with the folder names they were taken for
+    no_patient : rows whose patient has no image folder
+    no_contours : rows whose contour folder is not there
+    """
+
+    originals: Mapping[str, tuple[str, ...]]
+    normalised: tuple[tuple[Link, str, str], ...]
+    no_patient: tuple[Link, ...]
+    no_contours: tuple[Link, ...]
+
+
+def _match(name: str, folders: Iterable[str], by_normal: Mapping[str, Sequence[str]]) -> str | None:
+    """The folder an id stands for: the exact one, else the only one that is equal after normalisation."""
+    if name in folders:
+        return name
+    candidates = by_normal.get(normalise_id(name), ())
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _by_normal(folders: Iterable[str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for folder in folders:
+        groups[normalise_id(folder)].append(folder)
+    return groups
+
+
+def map_links(links: Iterable[Link], patients: Sequence[str], originals: Sequence[str]) -> LinkMap:
+    """Resolve link rows to folders: exact names first, else by normalised name when that is unambiguous."""
+    patient_set, original_set = frozenset(patients), frozenset(originals)
+    patients_by_normal, originals_by_normal = _by_normal(patients), _by_normal(originals)
+    found: dict[str, set[str]] = defaultdict(set)
+    normalised: list[tuple[Link, str, str]] = []
+    no_patient: list[Link] = []
+    no_contours: list[Link] = []
+    for link in links:
+        patient = _match(link.patient_id, patient_set, patients_by_normal)
+        original = _match(link.original_id, original_set, originals_by_normal)
+        if patient is None:
+            no_patient.append(link)
+        if original is None:
+            no_contours.append(link)
+        if patient is None or original is None:
+            continue
+        found[patient].add(original)
+        if (patient, original) != (link.patient_id, link.original_id):
+            normalised.append((link, patient, original))
+    return LinkMap(
+        {patient: tuple(sorted(names)) for patient, names in sorted(found.items())},
+        tuple(normalised),
+        tuple(no_patient),
+        tuple(no_contours),
+    )
+
+
+def catalog_links(catalog: Catalog) -> LinkMap:
+    """The link map of a catalog."""
+    return map_links(catalog.links(), catalog.patients(), catalog.original_ids())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatientLabels:
+    """A patient's images and all contours that the link table gives to it.
+
+    Attributes
+    ----------
+    images : all image rows, unreadable ones included, by number (file number, else instance number), then path
+    contours : all contour rows of the linked folders, unreadable ones included, by path
+    original_ids : the linked contour folders
+    """
+
+    patient_id: str
+    images: tuple[ImageRecord, ...]
+    contours: tuple[ContourRecord, ...]
+    original_ids: tuple[str, ...]
+
+    def image_of(self, number: int | None) -> ImageRecord | None:
+        """The readable image that carries `number`, None when there is none."""
+        return None if number is None else self.by_number().get(number)
+
+    def by_number(self) -> dict[int, ImageRecord]:
+        """Readable images by number; of two with one number, the first by path."""
+        found: dict[int, ImageRecord] = {}
+        for image in self.images:
+            number = image_number(image)
+            if number is not None and not image.error:
+                found.setdefault(number, image)
+        return found
+
+    def contours_by_number(self) -> dict[int, dict[ContourKind, list[ContourRecord]]]:
+        """Readable contours by image number and kind; more than one of a kind is ambiguous."""
+        found: dict[int, dict[ContourKind, list[ContourRecord]]] = defaultdict(lambda: defaultdict(list))
+        for contour in self.contours:
+            if contour.number is not None and contour.kind is not None and not contour.error:
+                found[contour.number][contour.kind].append(contour)
+        return {number: dict(kinds) for number, kinds in sorted(found.items())}
+
+
+def image_number(image: ImageRecord) -> int | None:
+    """The number that contour file names refer to: that of the image's file name, else its InstanceNumber."""
+    return image.instance_number if image.file_number is None else image.file_number
+
+
+def link_patient(catalog: Catalog, patient_id: str, originals: tuple[str, ...]) -> PatientLabels:
+    """Gather a patient's images, and the contours of the folders that the link map gives to it."""
+    images = sorted(catalog.images(patient_id), key=lambda r: (image_number(r) is None, image_number(r) or 0, r.path))
+    contours = [contour for original in originals for contour in catalog.contours(original)]
+    return PatientLabels(patient_id, tuple(images), tuple(contours), originals)

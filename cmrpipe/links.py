@@ -1,0 +1,117 @@
+"""Link tables: which patient's images carry which folder's contours."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+
+from cmrpipe.errors import LinkError
+from cmrpipe.model import Link
+
+HEADER = ("patient_id", "original_id")
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that names no pair: its line (from 1), its text and what is wrong."""
+
+    line: int
+    text: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTable:
+    """A link table as it was read.
+
+    Attributes
+    ----------
+    path : relative to the raw folder
+    links : the pairs, in file order; ids with surrounding white space taken off
+    bad : rows that are no pair
+    oddities : departures of the format that were read all the same ("BOM", "CRLF line ends", "semicolons", ...)
+    """
+
+    path: str
+    links: tuple[Link, ...]
+    bad: tuple[BadRow, ...]
+    oddities: tuple[str, ...]
+
+
+def normalise_id(text: str) -> str:
+    """An id without differences of case, separators and leading zeros: `SC-HF-I-01` and `sc_hf_i_1` become one.
+
+    Numbers keep their place between the letters, so that `A-1-2` and `A-12` stay apart.
+    """
+    parts = re.findall(r"\d+|[^\W\d_]+", text.casefold())
+    return "-".join(str(int(part)) if _NUMBER.fullmatch(part) else part for part in parts)
+
+
+def _decode(data: bytes, path: str) -> tuple[str, list[str]]:
+    oddities = []
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        oddities.append("UTF-16")
+        encoding = "utf-16"
+    else:
+        encoding = "utf-8-sig"
+        if data.startswith(b"\xef\xbb\xbf"):
+            oddities.append("byte order mark")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        try:
+            text = data.decode("cp1252")
+        except UnicodeDecodeError as error:
+            raise LinkError(path, f"is not text ({error.reason})", "Save it as UTF-8 comma-separated text") from error
+        oddities.append("not UTF-8")
+    if "\r\n" in text:
+        oddities.append("CRLF line ends")
+    return text, oddities
+
+
+def read_link_table(data: bytes, path: str) -> LinkTable:
+    """Read a link table: header `patient_id,original_id`, then a pair a line; further columns are passed over.
+
+    Comma, semicolon and tab are taken as separators, whichever the header has; departures from plain UTF-8 with
+    commas are listed as oddities.
+
+    Raises
+    ------
+    LinkError : it is not text, is empty, or its header does not name both columns
+    """
+    text, oddities = _decode(data, path)
+    lines = text.splitlines()
+    first = next((i for i, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        raise LinkError(path, "is empty", f"Its first line must be {','.join(HEADER)}, then one pair a line")
+    separator = max(",;\t", key=lines[first].count)
+    if separator != ",":
+        oddities.append({";": "semicolons", "\t": "tabs"}[separator])
+    header = [name.strip().strip('"').casefold() for name in lines[first].split(separator)]
+    try:
+        columns = [header.index(name) for name in HEADER]
+    except ValueError:
+        raise LinkError(
+            path,
+            f"its first line {lines[first].strip()[:60]!r} does not name the columns {' and '.join(HEADER)}",
+            f"Make the first line {','.join(HEADER)}",
+        ) from None
+    links: list[Link] = []
+    bad: list[BadRow] = []
+    reader = csv.reader(io.StringIO("\n".join(lines[first + 1 :])), delimiter=separator)
+    for row in reader:
+        line = first + 1 + reader.line_num
+        if not any(cell.strip() for cell in row):
+            continue
+        cells = [row[i].strip() if i < len(row) else "" for i in columns]
+        if not all(cells):
+            missing = " and ".join(name for name, cell in zip(HEADER, cells, strict=True) if not cell)
+            bad.append(BadRow(line, separator.join(row)[:80], f"no {missing}"))
+        elif any(character in cell for cell in cells for character in "/\\\0"):
+            bad.append(BadRow(line, separator.join(row)[:80], "an id holds a path separator"))
+        else:
+            links.append(Link(cells[0], cells[1], path, line))
+    return LinkTable(path, tuple(links), tuple(bad), tuple(oddities))

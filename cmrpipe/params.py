@@ -1,0 +1,176 @@
+"""`params.yaml`: one frozen section per stage; unknown keys and values out of range are refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cmrpipe.codes import FindingCode, Severity
+from cmrpipe.errors import ParamsError
+
+
+class Section(BaseModel):
+    """A section of params.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngestParams(Section):
+    """How files are read."""
+
+    contour_origin: float = Field(1.0, description="coordinate that the contour files give to the first pixel's centre")
+    frames_per_slice: int = Field(
+        20, ge=1, description="cardiac frames a slice, assumed (and reported) only where the header does not say"
+    )
+
+
+class ValidateParams(Section):
+    """Thresholds of the checks, and which findings send a label to quarantine."""
+
+    quarantine: tuple[FindingCode, ...] = Field(
+        (
+            FindingCode.LINK_AMBIGUOUS,
+            FindingCode.IMAGE_NOT_MR,
+            FindingCode.IMAGE_NUMBER_MISMATCH,
+            FindingCode.IMAGE_DUPLICATE_INSTANCE,
+            FindingCode.IMAGE_DUPLICATE_PIXELS,
+            FindingCode.IMAGE_PATIENT_MISMATCH,
+            FindingCode.IMAGE_CONSTANT,
+            FindingCode.SIZE_CHANGES,
+            FindingCode.ORIENTATION_CHANGES,
+            FindingCode.EPI_WITHOUT_ENDO,
+            FindingCode.CONTOUR_OUT_OF_BOUNDS,
+            FindingCode.CONTOUR_SELF_INTERSECTING,
+            FindingCode.CONTOUR_OPEN,
+            FindingCode.ENDO_OUTSIDE_EPI,
+            FindingCode.CONTOUR_COPIED,
+            FindingCode.CONTOUR_MISFIT,
+        ),
+        description="codes whose contour, image or patient the store leaves out",
+    )
+    severity: dict[FindingCode, Severity] = Field({}, description="severities other than the table's own")
+
+
+class OverlayParams(Section):
+    """Pictures."""
+
+    scale: int = Field(2, ge=1, le=8, description="screen pixels per image pixel")
+    window_percentiles: tuple[float, float] = Field((1.0, 99.5), description="display window of the image")
+    line_width: float = Field(1.6, gt=0, le=8, description="width of the outlines in screen pixels")
+    strip_pixels: int = Field(
+        320, ge=120, le=1024, description="side of a panel of the neighbour strip, in screen pixels"
+    )
+
+    @field_validator("window_percentiles")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] < value[1] <= 100:
+            raise ValueError("needs two percentiles, 0 <= low < high <= 100")
+        return value
+
+
+class StoreParams(Section):
+    """The training store."""
+
+    format: Literal["hdf5"] = "hdf5"
+
+
+class TrainParams(Section):
+    """The model and its training."""
+
+    seed: int = Field(0, ge=0, description="of the split, the first weights, the order of samples and the augmentation")
+    val_fraction: float = Field(0.2, gt=0, lt=0.5, description="share of the patients that choose the best epoch")
+    test_fraction: float = Field(
+        0.2, gt=0, lt=0.5, description="share of the patients that evaluate judges the model on"
+    )
+    image_size: int = Field(
+        128, ge=32, multiple_of=32, description="rows and columns of the network's input; images are padded to a square"
+    )
+    intensity_percentiles: tuple[float, float] = Field(
+        (1.0, 99.0), description="percentiles of each image that become 0 and 1"
+    )
+    channels: tuple[int, ...] = Field(
+        (16, 32, 64, 128), min_length=2, max_length=6, description="feature channels of the UNet, finest level first"
+    )
+    batch_size: int = Field(8, ge=1)
+    epochs: int = Field(60, ge=1, description="at most")
+    patience: int = Field(20, ge=1, description="epochs without a better validation Dice after which training stops")
+    learning_rate: float = Field(3e-3, gt=0, description="highest rate; it rises to this and falls to almost 0")
+    weight_decay: float = Field(1e-4, ge=0)
+    rotation_degrees: float = Field(30.0, ge=0, le=180, description="augmentation: largest rotation either way")
+    scaling: float = Field(0.2, ge=0, lt=1, description="augmentation: largest relative change of size")
+    shift: float = Field(0.08, ge=0, lt=1, description="augmentation: largest shift as a share of the image")
+    contrast: float = Field(
+        0.3, ge=0, lt=1, description="augmentation: largest relative change of gamma and brightness"
+    )
+    noise: float = Field(0.03, ge=0, lt=1, description="augmentation: standard deviation of noise, image range 0 to 1")
+    threads: int = Field(2, ge=1, description="CPU threads; the model's last bits depend on their number")
+    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="a GPU gives other last bits than a CPU")
+
+    @field_validator("intensity_percentiles")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] < value[1] <= 100:
+            raise ValueError("the percentiles must rise and lie between 0 and 100")
+        return value
+
+
+class EvaluateParams(Section):
+    """The evaluation."""
+
+    batch_size: int = Field(16, ge=1, description="images at a time")
+    threads: int = Field(2, ge=1, description="CPU threads")
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+
+
+class ReportParams(Section):
+    """The page."""
+
+
+class Params(Section):
+    """The whole file."""
+
+    ingest: IngestParams = IngestParams()
+    validate_: ValidateParams = Field(ValidateParams(), alias="validate")
+    overlay: OverlayParams = OverlayParams()
+    store: StoreParams = StoreParams()
+    train: TrainParams = TrainParams()
+    evaluate: EvaluateParams = EvaluateParams()
+    report: ReportParams = ReportParams()
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def load_params(path: Path | None) -> Params:
+    """Read params.yaml; defaults when `path` is None.
+
+    Raises
+    ------
+    ParamsError : the file is missing, is not YAML, or holds an unknown key or a value out of range
+    """
+    if path is None:
+        return Params()
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(path, f"cannot be read ({error.strerror})", "Give its path with --params") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(path, f"is not YAML ({error})", "Mend the line it names") from error
+    try:
+        return Params.model_validate(raw or {})
+    except ValidationError as error:
+        problems = "; ".join(_problem(e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors())
+        raise ParamsError(
+            path, problems, "Mend or remove these keys; `cmrpipe params` prints all with defaults"
+        ) from error
+
+
+def _problem(loc: tuple[int | str, ...], kind: str, message: str, value: object) -> str:
+    key = ".".join(str(part) for part in loc)
+    if kind == "extra_forbidden":
+        return f"unknown key {key}"
+    return f"{key} is {value!r}: {message.lower()}"

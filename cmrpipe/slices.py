@@ -1,0 +1,193 @@
+"""Where each image stands in a patient's slice × frame grid, and how far apart the slices are.
+
+Slices are ordered along the slice normal by ImagePositionPatient, frames by TriggerTime. Positions alone do not say
+which end comes first, so slice 0 is the end that the file numbers begin with: where the scanner wrote slice by slice,
+slice and frame then equal (number - 1) // frames and (number - 1) % frames + 1. Images without position get just these.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cmrpipe.frames import assign_frames, frame_count, grouped, number_of
+from cmrpipe.model import ImageRecord
+
+SAME_SLICE_MM = 0.5
+"""Positions along the normal that differ by less belong to one slice."""
+
+SAME_NORMAL_COSINE = 0.999
+"""Slice normals with at least this cosine between them are parallel (2.6 degrees)."""
+
+POSITION, NUMBER = "position", "number"
+"""Values of `ImageRecord.grid_source`."""
+
+
+def normal(record: ImageRecord) -> tuple[float, float, float] | None:
+    """Unit vector of the slice normal (LPS): row direction × column direction; None without a usable orientation."""
+    if record.orientation is None:
+        return None
+    cross = np.cross(record.orientation[:3], record.orientation[3:])
+    length = float(np.linalg.norm(cross))
+    if not np.isfinite(length) or length < 0.5:  # not two directions at a right angle
+        return None
+    return float(cross[0] / length), float(cross[1] / length), float(cross[2] / length)
+
+
+def _order(record: ImageRecord) -> tuple[float, float, str]:
+    """Scanner order: by file number, then instance number, then path; what is unknown comes last."""
+    number = np.inf if record.file_number is None else record.file_number
+    instance = np.inf if record.instance_number is None else record.instance_number
+    return number, instance, record.path
+
+
+def main_series(records: Iterable[ImageRecord]) -> frozenset[str]:
+    """UIDs of the series that make up the short-axis stack.
+
+    The series with the most images is the stack (the lowest series number, then UID, among equals). Another series
+    joins when its slices are parallel and none lies where the stack already has one: scanners may write each slice as
+    a series of its own. A series without geometry does not join.
+    """
+    series: dict[str, list[ImageRecord]] = {}
+    for record in records:
+        if not record.error:
+            series.setdefault(record.series_uid, []).append(record)
+
+    def rank(uid: str) -> tuple[int, float, str]:
+        numbers = [r.series_number for r in series[uid] if r.series_number is not None]
+        return -len(series[uid]), min(numbers, default=np.inf), uid
+
+    ranked = sorted(series, key=rank)
+    if not ranked:
+        return frozenset()
+    chosen = {ranked[0]}
+    axis = _common_normal(series[ranked[0]])
+    if axis is not None:
+        taken = _along(series[ranked[0]], axis)
+        for uid in ranked[1:]:
+            own, places = _common_normal(series[uid]), _along(series[uid], axis)
+            parallel = own is not None and abs(float(np.dot(own, axis))) >= SAME_NORMAL_COSINE
+            if parallel and places and all(abs(a - b) >= SAME_SLICE_MM for a in places for b in taken):
+                chosen.add(uid)
+                taken += places
+    return frozenset(chosen)
+
+
+def _common_normal(records: Sequence[ImageRecord]) -> tuple[float, float, float] | None:
+    """The most frequent slice normal, the first one among equals."""
+    counts: dict[tuple[float, float, float], int] = {}
+    for record in records:
+        own = normal(record)
+        if own is not None:
+            counts[own] = counts.get(own, 0) + 1
+    return max(counts, key=lambda key: counts[key]) if counts else None
+
+
+def _along(records: Sequence[ImageRecord], axis: tuple[float, float, float]) -> list[float]:
+    """Positions along the normal in mm, of the records that have one."""
+    return [float(np.dot(r.position_mm, axis)) for r in records if r.position_mm is not None]
+
+
+def _stack(records: Iterable[ImageRecord]) -> list[list[ImageRecord]]:
+    """Readable images of the stack with a position, a list per slice, slice 0 first, each in scanner order."""
+    placed = sorted((r for r in records if r.position_mm is not None), key=_order)
+    axis = _common_normal(placed)
+    if axis is None:
+        return []
+    places = _along(placed, axis)
+    slices: dict[int, list[ImageRecord]] = {}
+    for record, group in zip(placed, grouped(places, SAME_SLICE_MM), strict=True):
+        slices.setdefault(group, []).append(record)
+    ordered = [slices[group] for group in sorted(slices)]
+    numbers = [(rank, number) for rank, members in enumerate(ordered) for r in members if (number := number_of(r))]
+    if not numbers:
+        return ordered
+    rank, number = np.asarray(numbers, dtype=np.float64).T
+    against = float(np.sum((rank - rank.mean()) * (number - number.mean()))) < 0
+    return ordered[::-1] if against else ordered
+
+
+def arrange(records: Sequence[ImageRecord], frames_per_slice: int) -> list[ImageRecord]:
+    """Give a patient's images their place: `slice_index` (from 0), `frame` (from 1) and `grid_source`.
+
+    Slices are numbered without gaps: a slice that is missing as a whole shows as a wide gap, see `measure_gap`. Within
+    a slice, frames follow the trigger time; a missing frame leaves its number free, and images of the same time share
+    one. Where trigger times are missing, the scanner's order is that of the frames.
+
+    Parameters
+    ----------
+    records : all images of one patient, in any order
+    frames_per_slice : frames a slice, where the header (Cardiac Number of Images) does not say
+
+    Returns
+    -------
+    The records in the order given. Unreadable ones and those of another series (see `main_series`) come back unchanged.
+    """
+    series = main_series(records)
+    usable = [r for r in records if not r.error and r.series_uid in series]
+    slices = _stack(usable)
+    place: dict[str, tuple[int, int, str]] = {}
+    blocks: dict[int, Counter[int]] = {}
+    for index, frames in enumerate(assign_frames(slices, frames_per_slice)):
+        for record, frame in zip(slices[index], frames, strict=True):
+            place[record.path] = (index, frame, POSITION)
+            number = number_of(record)
+            if number is not None:
+                block = (number - 1) // frame_count(record, frames_per_slice)
+                blocks.setdefault(block, Counter())[index] += 1
+    for record in usable:
+        number = number_of(record)
+        if record.path not in place and number is not None:
+            block, frame = divmod(number - 1, frame_count(record, frames_per_slice))
+            index = blocks[block].most_common(1)[0][0] if block in blocks else block
+            place[record.path] = (index, frame + 1, NUMBER)
+    return [_placed(record, place.get(record.path)) for record in records]
+
+
+def _placed(record: ImageRecord, place: tuple[int, int, str] | None) -> ImageRecord:
+    if place is None:
+        return record
+    return replace(record, slice_index=place[0], frame=place[1], grid_source=place[2])
+
+
+@dataclass(frozen=True, slots=True)
+class SliceGap:
+    """Distance between neighbouring slices, measured from their positions along the normal.
+
+    Attributes
+    ----------
+    gap_mm : median distance
+    irregularity_mm : largest deviation of a distance from it
+    widest_after : slice_index after which the distance deviates most
+    slices : number of slices
+    """
+
+    gap_mm: float
+    irregularity_mm: float
+    widest_after: int
+    slices: int
+
+
+def measure_gap(records: Iterable[ImageRecord]) -> SliceGap | None:
+    """Slice gap of a patient's stack; None with fewer than two slices of known position."""
+    usable = [r for r in records if not r.error]
+    series = main_series(usable)
+    slices = _stack(r for r in usable if r.series_uid in series)
+    if len(slices) < 2:
+        return None
+    axis = _common_normal([record for members in slices for record in members])
+    if axis is None:
+        return None
+    gaps = np.abs(np.diff([float(np.median(_along(members, axis))) for members in slices]))
+    middle = float(np.median(gaps))
+    deviation = np.abs(gaps - middle)
+    return SliceGap(middle, float(deviation.max()), int(deviation.argmax()), len(slices))
+
+
+def slice_gap_mm(records: Iterable[ImageRecord]) -> float | None:
+    """Median distance between neighbouring slices in mm; None where it cannot be measured."""
+    gap = measure_gap(records)
+    return None if gap is None else gap.gap_mm

@@ -1,0 +1,189 @@
+"""ingest: read every file once and write the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from cmrpipe.catalog import Catalog, images_file, write_contours, write_images, write_links
+from cmrpipe.codeversion import code_version
+from cmrpipe.contours import read_contour
+from cmrpipe.dicom import read_header
+from cmrpipe.errors import InputError, LinkError
+from cmrpipe.files import sha256_file
+from cmrpipe.incremental import Refresh, Unit, Written, fingerprint, read_manifest, refresh
+from cmrpipe.layouts import (
+    CONTOURS,
+    DICOMS,
+    Listing,
+    check_layout,
+    contour_folders,
+    link_tables,
+    list_files,
+    patient_folders,
+)
+from cmrpipe.linking import catalog_links
+from cmrpipe.links import read_link_table
+from cmrpipe.model import ImageRecord, Link
+from cmrpipe.params import IngestParams
+from cmrpipe.progress import Listener, Progress
+from cmrpipe.seen import Seen, known_files, remember_files, signature
+from cmrpipe.slices import arrange
+from cmrpipe.stages.summary import Summary
+
+log = structlog.get_logger(__name__)
+
+LINKS = "links"
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a worker needs for one folder; `shard_sha256` is that of the old table, whose rows may be taken over."""
+
+    raw: Path
+    state: Path
+    unit: str
+    listing: Listing
+    params: IngestParams
+    context: str
+    shard_sha256: str
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "Check the disk and its permissions") from error
+
+
+def _written(task: _Task, name: str, hashes: dict[str, str], unreadable: int) -> Written:
+    remember_files(task.state, task.unit, task.listing, hashes, task.context)
+    info = {"files": len(hashes), "unreadable": unreadable, "stray": len(task.listing.stray)}
+    return Written([name], info, fingerprint(task.context, sorted(hashes.items()), task.listing.stray))
+
+
+def _intact(shard: Path, sha256: str) -> bool:
+    return shard.is_file() and sha256_file(shard) == sha256
+
+
+def _ingest_images(task: _Task, out: Path) -> Written:
+    patient_id = task.listing.name
+    old: dict[str, ImageRecord] = {}
+    known = known_files(task.state, task.unit, task.listing, task.context) if task.shard_sha256 else {}
+    if known and _intact(out / images_file(patient_id), task.shard_sha256):
+        old = {record.path: record for record in Catalog(out).images(patient_id)}
+    records: list[ImageRecord] = []
+    for entry in task.listing.entries:
+        row = old.get(entry.path)
+        if row is None or known.get(entry.path) != row.sha256:
+            row = read_header(_bytes(task.raw / entry.path), entry.path, patient_id)
+        records.append(row)
+    records = arrange(records, task.params.frames_per_slice)
+    name = write_images(out, patient_id, records)
+    return _written(task, name, {r.path: r.sha256 for r in records}, sum(bool(r.error) for r in records))
+
+
+def _ingest_contours(task: _Task, out: Path) -> Written:
+    records = [
+        read_contour(_bytes(task.raw / entry.path), entry.path, task.params.contour_origin)
+        for entry in task.listing.entries
+    ]
+    name = write_contours(out, task.listing.name, records)
+    return _written(task, name, {r.path: r.sha256 for r in records}, sum(bool(r.error) for r in records))
+
+
+def _ingest(task: _Task | Sequence[Link], out: Path) -> Written:
+    if not isinstance(task, _Task):
+        return Written([write_links(out, task)], {"links": len(task)})
+    return (_ingest_images if task.unit.startswith(DICOMS) else _ingest_contours)(task, out)
+
+
+def read_links(raw: Path) -> list[Link]:
+    """All rows of all link tables below `raw`; a table that cannot be read is logged here and a finding later."""
+    links: list[Link] = []
+    for path in link_tables(raw):
+        try:
+            links += read_link_table(_bytes(raw / path), path).links
+        except LinkError as error:
+            log.error("link table left out", reason=str(error))
+    return links
+
+
+def ingest(raw: Path, out: Path, state: Path, params: IngestParams, *, listen: Listener, workers: int = 1) -> Summary:
+    """Bring the catalog up to date with `raw`: only folders whose files changed are read, and in them changed files.
+
+    Parameters
+    ----------
+    raw : a folder in the `final_data` layout (see `cmrpipe.layouts`); only read
+    out : the catalog (see `cmrpipe.catalog`)
+    state : folder for what was seen where (see `cmrpipe.seen`); it may be lost at any time
+    workers : processes
+
+    Raises
+    ------
+    LayoutError : `raw` holds no patient
+    InputError : a file is there but the system refuses to read it
+    """
+    check_layout(raw)
+    context = fingerprint(params.model_dump(mode="json"), code_version(__name__))
+    links = read_links(raw)
+    units: list[Unit[Any]] = [
+        Unit(LINKS, fingerprint(context, [[x.patient_id, x.original_id, x.path, x.line] for x in links]), links)
+    ]
+    seen, old = Seen(state), read_manifest(out)
+    marks: dict[str, str] = {}
+    for parent, names in ((DICOMS, patient_folders(raw)), (CONTOURS, contour_folders(raw))):
+        for name in names:
+            unit = f"{parent}/{name}"
+            listing = list_files(raw, unit)
+            marks[unit] = signature(listing)
+            shard = next(iter(old[unit]["files"].values()), "") if unit in old else ""
+            task = _Task(raw, state, unit, listing, params, context, shard)
+            units.append(Unit(unit, seen.content(unit, marks[unit]), task))
+    result = refresh("ingest", out, units, _ingest, listen=_by_name(listen), workers=workers)
+    fingerprints = read_manifest(out)
+    seen.save({unit: (mark, fingerprints[unit]["fingerprint"]) for unit, mark in marks.items()})
+    return _summary(out, result)
+
+
+def _by_name(listen: Listener) -> Listener:
+    """Tell folders by their bare names."""
+
+    def told(event: Progress) -> None:
+        listen(Progress(event.stage, event.unit.rpartition("/")[2], event.done, event.total))
+
+    return told
+
+
+def _patients(out: Path, units: Sequence[str]) -> set[str]:
+    """The patients that image or contour folders belong to; a contour folder without patient counts for none."""
+    images = {unit.rpartition("/")[2] for unit in units if unit.startswith(DICOMS)}
+    contours = {unit.rpartition("/")[2] for unit in units if unit.startswith(CONTOURS)}
+    if not contours:
+        return images
+    linked = catalog_links(Catalog(out)).originals.items()
+    return images | {patient for patient, originals in linked if contours & set(originals)}
+
+
+def _summary(out: Path, result: Refresh) -> Summary:
+    done = _patients(out, result.done)
+    everyone = {unit.rpartition("/")[2] for unit in result.info if unit.startswith(DICOMS)}
+    totals = {parent: [i for u, i in result.info.items() if u.startswith(parent)] for parent in (DICOMS, CONTOURS)}
+    return Summary(
+        "ingest",
+        done=len(done),
+        unchanged=len(everyone - done),
+        gone=sum(unit.startswith(DICOMS) for unit in result.gone),
+        counts={
+            "patients": len(everyone),
+            "images": sum(info["files"] for info in totals[DICOMS]),
+            "contours": sum(info["files"] for info in totals[CONTOURS]),
+            "unreadable": sum(info["unreadable"] for group in totals.values() for info in group),
+            "stray": sum(info["stray"] for group in totals.values() for info in group),
+            "links": result.info[LINKS]["links"],
+        },
+    )

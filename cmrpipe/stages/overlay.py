@@ -1,0 +1,229 @@
+"""overlay: a picture and a neighbour strip of every contoured image."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import structlog
+
+from cmrpipe.catalog import Catalog, contours_file, images_file
+from cmrpipe.codes import Severity
+from cmrpipe.codeversion import code_version
+from cmrpipe.dicom import read_pixels
+from cmrpipe.drawing import robust_window
+from cmrpipe.errors import DicomError, InputError
+from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
+from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.linking import PatientLabels, catalog_links, image_number, link_patient
+from cmrpipe.model import ContourKind, ImageRecord, Sample
+from cmrpipe.overlay import Outline, View, heart_side, picture, strip
+from cmrpipe.params import OverlayParams
+from cmrpipe.progress import Listener
+from cmrpipe.quarantine import left_out, read_quarantine
+from cmrpipe.samples import patient_samples
+from cmrpipe.stages.summary import Summary
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a worker needs for one patient.
+
+    Attributes
+    ----------
+    quarantined : why, by name (path relative to the raw folder, or the patient's id)
+    noted : codes of findings by image number, worth a word in the caption
+    """
+
+    raw: Path
+    catalog: Path
+    patient_id: str
+    originals: tuple[str, ...]
+    quarantined: Mapping[str, str]
+    noted: Mapping[int, tuple[str, ...]]
+    params: OverlayParams
+
+
+def picture_file(patient_id: str, number: int) -> str:
+    """Name of an image's picture, relative to the pictures' folder."""
+    return f"{patient_id}/{number:04d}.png"
+
+
+def strip_file(patient_id: str, number: int) -> str:
+    """Name of an image's neighbour strip, relative to the pictures' folder."""
+    return f"{patient_id}/{number:04d}_strip.png"
+
+
+class _Patient:
+    """A patient's images, ready to be seen."""
+
+    def __init__(self, task: _Task) -> None:
+        self.task = task
+        labels = link_patient(Catalog(task.catalog), task.patient_id, task.originals)
+        self.labels = labels
+        self.samples = {sample.record.path: sample for sample in patient_samples(labels)}
+        self.grid = {
+            (image.slice_index, image.frame): image
+            for image in reversed(labels.images)
+            if not image.error and image.slice_index is not None and image.frame is not None
+        }
+        self.outlines = _outlines(labels, self.samples, task.quarantined)
+        self.view = cache(self._view)
+
+    def _view(self, image: ImageRecord) -> View | None:
+        """The image with what is drawn on it; None when its pixels cannot be read."""
+        try:
+            pixels = read_pixels(self.task.raw / image.path)
+        except DicomError as error:
+            log.warning("image left out of the pictures", patient=self.task.patient_id, reason=str(error))
+            return None
+        sample = self.samples.get(image.path)
+        number = image_number(image)
+        notes = [f"image in quarantine: {why}"] if (why := self.task.quarantined.get(image.path)) else []
+        notes += [f"finding: {code}" for code in self.task.noted.get(number or -1, ())]
+        phase = sample.phase if sample else None
+        window = robust_window(pixels, self.task.params.window_percentiles)
+        return View(image, pixels, window, self.outlines.get(image.path, ()), number, phase, tuple(notes))
+
+    def neighbour(self, image: ImageRecord, step: int) -> View | str:
+        """The image at the same frame one slice on, or why there is none."""
+        if image.slice_index is None or image.frame is None:
+            return "slice unknown"
+        index = image.slice_index + step
+        slices = [key[0] for key in self.grid]
+        if not min(slices) <= index <= max(slices):
+            return "no slice before" if step < 0 else "no slice after"
+        beside = self.grid.get((index, image.frame))
+        view = self.view(beside) if beside else None
+        return view or f"slice {index}, frame {image.frame}: no image"
+
+
+def _outlines(
+    labels: PatientLabels, samples: Mapping[str, Sample], quarantined: Mapping[str, str]
+) -> dict[str, tuple[Outline, ...]]:
+    """What is drawn on each contoured image, by the image's path."""
+    drawn = labels.contours_by_number()
+    patient = quarantined.get(labels.patient_id, "")
+    found = {}
+    for path, sample in samples.items():
+        records = drawn[image_number(sample.record) or 0]
+        outlines = []
+        for kind, contour in ((ContourKind.ENDO, sample.endo), (ContourKind.EPI, sample.epi)):
+            if contour is not None:
+                why = quarantined.get(records[kind][0].path, "") or quarantined.get(path, "") or patient
+                outlines.append(Outline(contour, why))
+        found[path] = tuple(outlines)
+    return found
+
+
+def _place(path: Path, data: bytes) -> None:
+    """Write a picture without waiting for the disk, which would take longer than drawing it.
+
+    A picture lost with the machine's power differs from its recorded hash, and the next run draws it again.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{path.name}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def _draw(task: _Task, out: Path) -> Written:
+    patient = _Patient(task)
+    contours = [outline.contour for outlines in patient.outlines.values() for outline in outlines]
+    side = heart_side(contours)
+    files: list[str] = []
+    originals = patient.labels.original_ids
+    for sample in patient.samples.values():
+        number = image_number(sample.record)
+        view = patient.view(sample.record)
+        if view is None or number is None:
+            continue
+        before, after = (patient.neighbour(sample.record, step) for step in (-1, 1))
+        names = picture_file(task.patient_id, number), strip_file(task.patient_id, number)
+        _place(out / names[0], picture(view, originals, task.params))
+        _place(out / names[1], strip(view, before, after, side, originals, task.params))
+        files += names
+    return Written(files, {"pictures": len(files) // 2, "contours": len(contours)})
+
+
+def _notes(findings: Path) -> dict[str, dict[int, tuple[str, ...]]]:
+    """Codes of errors and warnings about single images, by patient and image number."""
+    path = findings / "findings.json"
+    try:
+        rows = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise InputError(path, f"is not JSON ({error})", "Run `cmrpipe validate` again") from error
+    found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for row in rows:
+        if row["instance_number"] is not None and row["severity"] != Severity.INFO:
+            found[row["patient_id"]][row["instance_number"]].add(row["code"])
+    return {patient: {n: tuple(sorted(codes)) for n, codes in notes.items()} for patient, notes in found.items()}
+
+
+def _by_folder(quarantine: Path) -> dict[str, dict[str, str]]:
+    """Why each name is left out, grouped by the folder it lies in (patients: by their own id)."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, row in left_out(read_quarantine(quarantine)).rows.items():
+        found["/".join(name.split("/")[:2])][name] = row.why
+    return found
+
+
+def overlay(
+    raw: Path,
+    catalog: Path,
+    findings: Path,
+    quarantine: Path,
+    out: Path,
+    params: OverlayParams,
+    *,
+    listen: Listener,
+    workers: int = 1,
+) -> Summary:
+    """Bring the pictures up to date.
+
+    Parameters
+    ----------
+    raw : the raw folder; pixels are read from it
+    catalog : output of ingest
+    findings : output of validate; its errors and warnings about an image are named in the caption
+    quarantine : the quarantine file; what it lists is drawn dashed, and said so
+    out : <patient_id>/<image number>.png and <patient_id>/<image number>_strip.png
+    workers : processes
+
+    Raises
+    ------
+    InputError : the catalog, the findings or the quarantine file cannot be read
+    """
+    source = Catalog(catalog)
+    links = catalog_links(source)
+    shards = {name: sha for entry in read_manifest(catalog).values() for name, sha in entry["files"].items()}
+    reasons, notes = _by_folder(quarantine), _notes(findings)
+    context = fingerprint(params.model_dump(mode="json"), code_version(__name__))
+    units = []
+    for patient_id in source.patients():
+        originals = links.originals.get(patient_id, ())
+        folders = (patient_id, f"{DICOMS}/{patient_id}", *(f"{CONTOURS}/{name}" for name in originals))
+        quarantined = {name: why for folder in folders for name, why in reasons.get(folder, {}).items()}
+        noted = notes.get(patient_id, {})
+        tables = [images_file(patient_id), *(contours_file(name) for name in originals)]
+        mark = fingerprint(context, [[t, shards[t]] for t in tables], quarantined, sorted(noted.items()), originals)
+        units.append(Unit(patient_id, mark, _Task(raw, catalog, patient_id, originals, quarantined, noted, params)))
+    result = refresh("overlay", out, units, _draw, listen=listen, workers=workers)
+    return Summary(
+        "overlay",
+        done=len(result.done),
+        unchanged=len(result.unchanged),
+        gone=len(result.gone),
+        counts={
+            "pictures": sum(info["pictures"] for info in result.info.values()),
+            "contours": sum(info["contours"] for info in result.info.values()),
+        },
+    )

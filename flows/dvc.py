@@ -1,0 +1,141 @@
+"""Running DVC as a child process: its own session, its output streamed, the stage's events picked out."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cmrpipe import events
+from cmrpipe.errors import CmrpipeError
+
+LOGS = Path(".cmrpipe") / "logs"
+_UNCHANGED = re.compile(r"Stage '.+' didn't change, skipping")
+_CACHED = re.compile(r"Stage '.+' is cached - skipping run")
+_TAIL = 15
+
+
+class DvcError(CmrpipeError, RuntimeError):
+    """A DVC command that failed."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a DVC command did.
+
+    Attributes
+    ----------
+    state : "ran", "unchanged" (DVC had nothing to do) or "cached" (DVC fetched an earlier result)
+    summary : the stage's own summary, empty when it did not run
+    """
+
+    state: str = "ran"
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+def child_environment() -> dict[str, str]:
+    """Environment of children: this interpreter's commands first, no questions home, events asked for."""
+    here = Path(sys.executable).parent
+    return {
+        **os.environ,
+        "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}",
+        "DVC_NO_ANALYTICS": "1",
+        "PYTHONUNBUFFERED": "1",
+        events.VARIABLE: "1",
+    }
+
+
+def stop_group(process: subprocess.Popen[str], patience_s: float = 10.0) -> None:
+    """End a child and everything it started: politely, then not."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(patience_s)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def run_dvc(
+    arguments: Sequence[str],
+    workspace: Path,
+    *,
+    log_name: str,
+    on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    timeout_s: float | None = None,
+) -> Outcome:
+    """Run `dvc <arguments>` in a workspace; its full output goes to `.cmrpipe/logs/<log_name>.log`.
+
+    Parameters
+    ----------
+    on_event : called for every event of the stage's command (see `cmrpipe.events`)
+    timeout_s : the whole process group is ended after this time
+
+    Raises
+    ------
+    DvcError : it failed or took too long; the message holds the stage's own error, else the last lines of output
+    """
+    log = workspace / LOGS / f"{log_name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    outcome = Outcome()
+    tail: deque[str] = deque(maxlen=_TAIL)
+    said = ""
+    timed_out = threading.Event()
+    with log.open("w", encoding="utf-8") as record:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dvc", *arguments],
+            cwd=workspace,
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+        def expire() -> None:
+            timed_out.set()
+            stop_group(process)
+
+        timer = threading.Timer(timeout_s, expire) if timeout_s else None
+        if timer:
+            timer.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                record.write(line)
+                event = events.parse(line)
+                if event is None:
+                    tail.append(line.rstrip())
+                    if _UNCHANGED.search(line):
+                        outcome.state = "unchanged"
+                    elif _CACHED.search(line):
+                        outcome.state = "cached"
+                    continue
+                if event["event"] == "summary":
+                    outcome.summary = event
+                elif event["event"] == "error":
+                    said = event["message"]
+                on_event(event)
+            code = process.wait()
+        except BaseException:
+            stop_group(process)
+            raise
+        finally:
+            if timer:
+                timer.cancel()
+    if timed_out.is_set():
+        raise DvcError(f"dvc {' '.join(arguments)}", f"took longer than {timeout_s:g} s and was ended", f"See {log}")
+    if code:
+        cause = said or "failed:\n" + "\n".join(tail)
+        raise DvcError(f"dvc {' '.join(arguments)}", cause, f"The whole output is in {log}")
+    return outcome

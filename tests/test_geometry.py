@@ -1,0 +1,176 @@
+"""Measures of polygons, the label image, and the shape of masks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cmrpipe.geometry import (
+    centroid,
+    contains_points,
+    count_regions,
+    is_solid,
+    label_image,
+    perimeter,
+    polygon_area,
+    protrusion,
+    self_intersections,
+    signed_area,
+    wall_thickness,
+)
+from cmrpipe.model import Points
+
+repeatable = settings(derandomize=True, max_examples=100, deadline=None)
+
+
+def ring(x: float, y: float, a: float, b: float, points: int = 360) -> Points:
+    """Regular points on an upright ellipse, clockwise on the screen."""
+    angle = np.linspace(0, 2 * math.pi, points, endpoint=False)
+    return np.column_stack([x + a * np.cos(angle), y + b * np.sin(angle)])
+
+
+SQUARE = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
+
+
+@repeatable
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(0.1, 50), st.floats(0.1, 50))
+def test_area_and_centroid_of_an_ellipse(x: float, y: float, a: float, b: float) -> None:
+    """An ellipse anywhere has area πab and its centre as centroid."""
+    points = ring(x, y, a, b)
+    assert polygon_area(points) == pytest.approx(math.pi * a * b, rel=1e-3)
+    assert centroid(points) == pytest.approx((x, y), abs=1e-6)
+
+
+def test_spacing_is_rows_then_columns() -> None:
+    """Lengths along x take the distance between columns, lengths along y that between rows."""
+    flat = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 1.0], [0.0, 1.0]])
+    assert perimeter(flat, (3.0, 0.5)) == pytest.approx(2 * (10 * 0.5 + 1 * 3.0))
+    assert polygon_area(flat, (3.0, 0.5)) == pytest.approx(15.0)
+
+
+def test_area_has_a_sign_by_direction() -> None:
+    """Clockwise on the screen is positive; the plain area has no sign."""
+    assert signed_area(SQUARE) == 4
+    assert signed_area(SQUARE[::-1]) == -4
+    assert polygon_area(SQUARE[::-1]) == 4
+
+
+def test_centroid_of_a_line() -> None:
+    """Without area, the mean of the points stands in."""
+    assert centroid(np.array([[0.0, 0.0], [2.0, 2.0], [4.0, 4.0]])) == (2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("points", "crossings"),
+    [
+        (SQUARE, 0),
+        (ring(0, 0, 5, 3), 0),
+        (np.array([[0, 0], [2, 2], [2, 0], [0, 2]]), 1),
+        (np.array([[0, 0], [1, 1], [2, 2], [2, 0], [1, 1], [0, 2]]), 1),
+        (np.array([[0, 0], [2, 2], [2, 0], [1, 1], [0, 2]]), 1),
+        (np.array([[0, 0], [1, 1], [2, 0], [2, 2], [1, 1], [0, 2]]), 0),
+        (np.array([[0, 0], [4, 0], [4, 4], [2, 0], [0, 4]]), 0),
+        (np.array([[0, 0], [0, 0], [2, 0], [2, 2], [2, 2], [0, 2]]), 0),
+        (np.array([[0, 0], [2, 0], [1, 1]]), 0),
+    ],
+    ids=["square", "ellipse", "bow tie", "bow tie through two vertices", "bow tie through one vertex",
+         "touching at a vertex", "touching an edge", "points twice", "triangle"],
+)  # fmt: skip
+def test_self_intersections(points: Points, crossings: int) -> None:
+    """Crossings are counted, on vertices too; touching is not crossing."""
+    points = np.asarray(points, dtype=float)
+    assert self_intersections(points) == crossings
+    assert self_intersections(points[::-1]) == crossings
+    assert self_intersections(np.roll(points, 1, axis=0)) == crossings
+
+
+@repeatable
+@given(st.integers(0, 59), st.integers(2, 57))
+def test_exchanged_points_cross(i: int, step: int) -> None:
+    """Two points of a circle that change places make it cross itself."""
+    points = ring(0, 0, 10, 10, 60)
+    j = (i + step) % 60
+    points[[i, j]] = points[[j, i]]
+    assert self_intersections(points) > 0
+
+
+@repeatable
+@given(st.floats(-20, 20), st.floats(-20, 20))
+def test_contains_points_of_an_ellipse(x: float, y: float) -> None:
+    """A point is inside an ellipse when its equation says so, its very border aside."""
+    value = (x / 15) ** 2 + (y / 8) ** 2
+    if abs(value - 1) > 1e-2:
+        assert contains_points(ring(0, 0, 15, 8), np.array([[x, y]]))[0] == (value < 1)
+
+
+def test_protrusion_is_the_distance_outside() -> None:
+    """Zero inside; moved out to one side, as far as the circle's edge reaches out."""
+    outer = ring(0, 0, 10, 10, 720)
+    assert protrusion(ring(1, 1, 6, 6), outer) == 0
+    assert protrusion(ring(7, 0, 6, 6), outer) == pytest.approx(3.0, abs=1e-3)
+
+
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(st.floats(5, 20), st.floats(1, 10), st.floats(0, 0.9), st.floats(0, 6.28))
+def test_wall_between_circles(radius: float, wall: float, off: float, angle: float) -> None:
+    """Concentric circles: the difference of radii; moved apart, the minimum sinks by just the move."""
+    move = off * wall
+    inner = ring(move * math.cos(angle), move * math.sin(angle), radius, radius, 240)
+    found = wall_thickness(inner, ring(0, 0, radius + wall, radius + wall, 240), (1.5, 1.5))
+    assert found.minimum_mm == pytest.approx(1.5 * (wall - move), abs=0.02)
+    assert found.mean_mm == pytest.approx(1.5 * wall, rel=0.1 if off else 0.01)
+
+
+def test_wall_where_borders_cross() -> None:
+    """An endocardium that leaves the epicardium has negative thickness there."""
+    assert wall_thickness(ring(7, 0, 6, 6), ring(0, 0, 10, 10), (2.0, 2.0)).minimum_mm == pytest.approx(-6, abs=0.01)
+
+
+def test_wall_knows_rows_from_columns() -> None:
+    """The wall of an upright ellipse in pixels is even in millimetres when the spacing makes it a circle."""
+    inner, outer = ring(0, 0, 10, 5), ring(0, 0, 14, 7)
+    found = wall_thickness(inner, outer, (2.0, 1.0))
+    assert found.minimum_mm == pytest.approx(4.0, abs=0.01)
+    assert found.mean_mm == pytest.approx(4.0, abs=0.01)
+
+
+def test_label_image_values() -> None:
+    """Cavity 1, myocardium 2, background 0; the ring only where both borders are known."""
+    endo, epi, shape = ring(20, 12, 6, 5), ring(20, 12, 9, 8), (24, 40)
+    label = label_image(endo, epi, shape)
+    assert label.dtype == np.uint8
+    assert (label[12, 20], label[12, 27], label[12, 31]) == (1, 2, 0)
+    assert set(np.unique(label_image(endo, None, shape))) == {0, 1}
+    assert not label_image(None, epi, shape).any()
+    assert not label_image(None, None, shape).any()
+    assert is_solid(label > 0)
+
+
+def test_cavity_wins_where_borders_cross() -> None:
+    """A cavity that leaves the epicardium stays a cavity there."""
+    label = label_image(ring(26, 12, 6, 6), ring(20, 12, 9, 9), (24, 40))
+    assert label[12, 31] == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "regions", "solid"),
+    [
+        (["...", "..."], 0, False),
+        ([".#.", "###"], 1, True),
+        (["###", "#.#", "###"], 1, False),
+        (["#..", ".#.", "..#"], 3, False),
+        (["#.#", "#.#", "###"], 1, True),
+        (["###", "...", "###"], 2, False),
+        (["##.", "#.#", "###"], 1, False),
+    ],
+    ids=["empty", "whole", "hole", "corners only", "open ring", "two", "hole open at a corner only"],
+)
+def test_regions(rows: list[str], regions: int, solid: bool) -> None:
+    """Pixels connect by their edges; holes, and holes that touch the outside by a corner, are holes."""
+    mask = np.array([[c == "#" for c in row] for row in rows])
+    assert count_regions(mask) == regions
+    assert is_solid(mask) == solid
