@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.model import Label, Mask, Points
-from cmrpipe.raster import area_mask
+from cmrpipe.model import Label, Points
+from cmrpipe.raster import area_mask, ranges
 
 Spacing: TypeAlias = tuple[float, float]
 """(between rows, between columns), mm: the order of the DICOM tag PixelSpacing."""
@@ -30,13 +30,6 @@ NO_AREA = 1e-12
 
 def _following(points: Points) -> Points:
     return np.concatenate([points[1:], points[:1]])
-
-
-def _ranges(first: Indices, last: Indices) -> tuple[Indices, Indices]:
-    """All (k, i) with first[k] <= i < last[k], as two arrays."""
-    count = np.maximum(last - first, 0)
-    owner = np.repeat(np.arange(len(count)), count)
-    return owner, np.arange(len(owner)) + np.repeat(first - (np.cumsum(count) - count), count)
 
 
 def scaled(points: Points, spacing_mm: Spacing) -> Points:
@@ -89,7 +82,7 @@ def self_intersections(points: Points) -> int:
     low, high = np.minimum(start, end), np.maximum(start, end)
     order = np.argsort(low[:, 0], kind="stable")  # only edges that overlap along x are compared
     reach = np.searchsorted(low[order, 0], high[order, 0], side="right")
-    i, j = (order[k] for k in _ranges(np.arange(1, n + 1), reach))
+    i, j = (order[k] for k in ranges(np.arange(1, n + 1), reach))
     overlap = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
     neighbours = np.isin(np.abs(i - j), (1, n - 1))
     i, j = i[overlap & ~neighbours], j[overlap & ~neighbours]
@@ -140,7 +133,7 @@ def contains_points(polygon: Points, points: Points) -> npt.NDArray[np.bool_]:
     after = _following(polygon)
     first = np.searchsorted(y, np.minimum(polygon[:, 1], after[:, 1]), side="left")
     last = np.searchsorted(y, np.maximum(polygon[:, 1], after[:, 1]), side="left")
-    edge, k = _ranges(first, last)  # edges that pass the point's height, none of them level
+    edge, k = ranges(first, last)  # edges that pass the point's height, none of them level
     a, b = polygon[edge], after[edge]
     crossing = a[:, 0] + (y[k] - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
     inside = np.empty(len(points), dtype=np.bool_)
@@ -222,42 +215,3 @@ def label_image(endo: Points | None, epi: Points | None, shape: tuple[int, int])
         label[area_mask(epi, shape)] = Label.MYOCARDIUM
     label[area_mask(endo, shape)] = Label.CAVITY
     return label
-
-
-def count_regions(mask: Mask) -> int:
-    """Number of connected regions of set pixels; pixels that share an edge are connected (4-neighbourhood).
-
-    Runs of set pixels along the rows are joined with the runs of the row above that they overlap (union-find).
-    """
-    if mask.size == 0:
-        return 0
-    padded = np.zeros((mask.shape[0], mask.shape[1] + 2), dtype=np.int8)
-    padded[:, 1:-1] = mask
-    change = np.diff(padded, axis=1)
-    rows, starts = np.nonzero(change == 1)
-    ends = np.nonzero(change == -1)[1]
-    parent = list(range(len(rows)))
-
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = parent[parent[run]]
-            run = parent[run]
-        return run
-
-    above = np.searchsorted(rows, rows - 1, side="left")
-    own = np.searchsorted(rows, rows, side="left")
-    for run in range(len(rows)):
-        for other in range(above[run], own[run]):
-            if starts[other] < ends[run] and starts[run] < ends[other]:
-                parent[root(run)] = root(other)
-    return sum(parent[run] == run for run in range(len(rows)))
-
-
-def is_solid(mask: Mask) -> bool:
-    """Whether a mask is one connected region without holes; an empty one is not."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if len(rows) == 0:
-        return False
-    mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    background = np.pad(~mask, 1, constant_values=True)
-    return count_regions(mask) == 1 and count_regions(background) == 1

@@ -164,7 +164,7 @@ def _same_phantom(source: Path, raw: Path) -> bool:
     if not is_synthetic(source):
         return False
     ours, theirs = (json.loads((root / PHANTOM).read_bytes()) for root in (raw, source))
-    return bool(ours["seed"] == theirs["seed"])
+    return bool(ours["arguments"]["seed"] == theirs["arguments"]["seed"])
 
 
 def _copy_file(source: Path, target: Path) -> bool:

@@ -5,11 +5,13 @@ Both are indexed PNGs whose bytes depend on nothing but the arguments.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from cmrpipe.drawing import (
     INKS,
@@ -244,3 +246,12 @@ def strip(
         canvas.paste(text_mask(title, _SIZE, _TEXT if shown is view else _QUIET, _PAPER), left + _MARGIN, 6)
     _write(canvas, lines, head + pixels, params.line_width)
     return encode_indexed(canvas.pixels, PALETTE)
+
+
+def middle_panel(png: bytes) -> bytes:
+    """The middle panel of a strip that `strip` drew, as a PNG of its own."""
+    with Image.open(io.BytesIO(png)) as image:
+        pixels = np.asarray(image)
+    side = (pixels.shape[1] - 2 * _GUTTER) // 3
+    left, top = side + _GUTTER, _band_rows(1)
+    return encode_indexed(pixels[top : top + side, left : left + side], PALETTE)

@@ -93,11 +93,11 @@ class TrainParams(Section):
         (1.0, 99.0), description="percentiles of each image that become 0 and 1"
     )
     channels: tuple[int, ...] = Field(
-        (16, 32, 64, 128), min_length=2, max_length=6, description="feature channels of the UNet, finest level first"
+        (16, 32, 64, 128, 256), min_length=2, max_length=6, description="feature channels of the UNet, finest level first"
     )
-    batch_size: int = Field(8, ge=1)
-    epochs: int = Field(60, ge=1, description="at most")
-    patience: int = Field(20, ge=1, description="epochs without a better validation Dice after which training stops")
+    batch_size: int = Field(4, ge=1, description="images a step")
+    epochs: int = Field(40, ge=1, description="at most")
+    patience: int = Field(15, ge=1, description="epochs without a better validation Dice after which training stops")
     learning_rate: float = Field(3e-3, gt=0, description="highest rate; it rises to this and falls to almost 0")
     weight_decay: float = Field(1e-4, ge=0)
     rotation_degrees: float = Field(30.0, ge=0, le=180, description="augmentation: largest rotation either way")

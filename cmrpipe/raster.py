@@ -35,18 +35,24 @@ the left and upper side and not on the right and lower one. No chord between hal
 
 Box: TypeAlias = tuple[slice, slice]
 Floats: TypeAlias = npt.NDArray[np.float64]
+Indices: TypeAlias = npt.NDArray[np.intp]
 
 
-def _cuts(start: Floats, end: Floats, size: int) -> tuple[npt.NDArray[np.intp], Floats]:
+def ranges(first: Indices, last: Indices) -> tuple[Indices, Indices]:
+    """All pairs (k, i) with first[k] <= i < last[k], as two arrays, ordered by k and i."""
+    count = np.maximum(last - first, 0)
+    owner = np.repeat(np.arange(len(count)), count)
+    return owner, np.arange(len(owner)) + np.repeat(first - (np.cumsum(count) - count), count)
+
+
+def _cuts(start: Floats, end: Floats, size: int) -> tuple[Indices, Floats]:
     """Grid lines 0..size that each edge crosses, one axis: (edge index, line), edge by edge.
 
     Lines outside the image are left out, so the work is bounded by the image however far away a point lies.
     """
     low = np.clip(np.ceil(np.minimum(start, end)), 0, size + 1).astype(np.intp)
-    count = np.clip(np.floor(np.maximum(start, end)), -1, size).astype(np.intp) - low + 1
-    np.maximum(count, 0, out=count)
-    edge = np.repeat(np.arange(len(start)), count)
-    line = np.arange(len(edge)) + np.repeat(low - (np.cumsum(count) - count), count)
+    high = np.clip(np.floor(np.maximum(start, end)), -1, size).astype(np.intp)
+    edge, line = ranges(low, high + 1)
     return edge, line.astype(np.float64)
 
 

@@ -18,10 +18,10 @@ from cmrpipe.layouts import Listing
 INDEX = "seen.json"
 
 
-def signature(listing: Listing) -> str:
-    """Digest of names, sizes and modification times."""
+def signature(listing: Listing, context: str) -> str:
+    """Digest of names, sizes and modification times, and of the context (parameters and code) that they are read in."""
     lines = [f"{entry.path}\0{entry.bytes}\0{entry.mtime_ns}" for entry in listing.entries]
-    return sha256_bytes("\n".join((*lines, *listing.stray)).encode())
+    return sha256_bytes("\n".join((context, *lines, *listing.stray)).encode())
 
 
 def _load(path: Path) -> dict[str, Any]:

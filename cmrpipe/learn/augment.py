@@ -84,5 +84,5 @@ class Augment:
 
 
 def _plain(tensor: Tensor) -> Tensor:
-    """The tensor without MONAI's metadata, which no later step reads."""
+    """Drop MONAI's metadata, which no later step reads."""
     return tensor.as_subclass(Tensor)

@@ -31,7 +31,8 @@ class Batch(NamedTuple):
     known: Tensor
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Draw:
     """Asks a dataset for sample `index` as it looks in `epoch`."""
 
     epoch: int

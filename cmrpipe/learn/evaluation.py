@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.files import write_text
 from cmrpipe.learn.metrics import dice, jaccard, mean
+from cmrpipe.learn.tables import DIGITS
 from cmrpipe.model import Label
 from cmrpipe.store import PatientData
-
-DIGITS = 6
-"""Decimals of every figure in the tables."""
 
 MEASURES = ("dice_cavity", "dice_myocardium", "jaccard_cavity", "jaccard_myocardium")
 
@@ -104,13 +98,3 @@ def overall(scores: Sequence[ImageScore]) -> dict[str, float | int | None]:
             value = mean(getattr(row, measure) for row in rows)
             figures[name] = None if value is None else round(value, DIGITS)
     return figures
-
-
-def write_scores(path: Path, scores: Sequence[ImageScore] | Sequence[PatientScore]) -> None:
-    """Write one CSV row a score; None is an empty cell."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([column.name for column in fields(scores[0])])
-    for score in scores:
-        table.writerow([f"{v:.{DIGITS}f}" if isinstance(v, float) else v for v in astuple(score)])
-    write_text(path, text.getvalue())

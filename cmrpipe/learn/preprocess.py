@@ -1,7 +1,7 @@
 """From a scanner's image to the network's input, and back to the image's own pixels.
 
 An image is scaled to 0..1 between two of its percentiles, padded at the centre to a square with its darkest value, and
-resampled to `size` x `size`. The way back undoes each step, so that whatever a network says is told on the image's grid.
+resampled to `size` x `size`. The way back undoes each step, so that what a network says is told on the image's grid.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Preprocess:
 
 
 def _square(image: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-    """An image (rows, cols) in the middle of the smallest square that holds it; what is added is 0."""
+    """Put an image (rows, cols) in the middle of the smallest square that holds it; what is added is 0."""
     rows, cols = image.shape
     side = max(rows, cols)
     square = np.zeros((side, side), image.dtype)

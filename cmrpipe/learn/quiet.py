@@ -19,7 +19,7 @@ _WARNINGS = (
 
 @contextmanager
 def reproducible(seed: int, threads: int) -> Iterator[None]:
-    """Same seed, same bits on one CPU: deterministic algorithms, a fixed number of threads, torch's generator seeded."""
+    """Make torch give the same bits for the same seed and number of threads, on one kind of CPU."""
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     with torch.random.fork_rng():
         try:

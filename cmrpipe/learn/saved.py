@@ -1,5 +1,7 @@
 """A trained model on disk; this module alone writes and reads it.
 
+Its files::
+
     model.pt       the network's weights: a plain state dict, read back without running code (`weights_only`)
     model.json     what the network is, how images are prepared for it, who it has seen, and the hash of its weights
     seen.npy       (n, 16) uint8, hashes of the images it has seen (see `leakage`)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,12 +88,12 @@ def read_split(path: Path) -> Split:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(path, f"is not a split of schema {SCHEMA}", mend)
     try:
-        return Split(*(_ids(content.get(part)) for part in ("train", "val", "test")))
+        return Split(_ids(content.get("train")), _ids(content.get("val")), _ids(content.get("test")))
     except ValueError as error:
         raise InputError(path, f"is no split of patients: {error}", mend) from error
 
 
-def _ids(value: Any) -> Sequence[str]:
+def _ids(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(patient, str) for patient in value):
         raise ValueError("each part must be a list of patient ids")
     return tuple(value)

@@ -8,17 +8,34 @@ from dataclasses import dataclass
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback, EarlyStopping
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from cmrpipe.learn.augment import Augment, Strength
 from cmrpipe.learn.datasets import Batch, PlainSet, Shuffled, TrainingSet
-from cmrpipe.learn.history import Epoch
 from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.network import Architecture, build
 from cmrpipe.learn.quiet import quiet, reproducible
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import Listener, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """Figures of one epoch; Dice is None where the validation patients have nothing to compare with.
+
+    Attributes
+    ----------
+    epoch : from 1
+    train_loss, val_loss : means over samples
+    val_dice_cavity, val_dice_myocardium : means over validation images, on the network's grid
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_dice_cavity: float | None
+    val_dice_myocardium: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,17 +59,19 @@ class Recorder(Callback):
 
     Parameters
     ----------
+    network : the one in training
     listen : told once an epoch
     """
 
-    def __init__(self, listen: Listener) -> None:
+    def __init__(self, network: nn.Module, listen: Listener) -> None:
+        self.network = network
         self.listen = listen
         self.history: list[Epoch] = []
         self.best: Epoch | None = None
         self.weights: dict[str, Tensor] = {}
         self._score = -math.inf
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Lightning calls this after each epoch's validation."""
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         epoch = Epoch(
@@ -66,22 +85,20 @@ class Recorder(Callback):
         if figures["val_dice"] > self._score:
             self._score = figures["val_dice"]
             self.best = epoch
-            network = pl_module.network
-            self.weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+            state = self.network.state_dict()
+            self.weights = {name: value.detach().cpu().clone() for name, value in state.items()}
         note = f"val Dice {figures['val_dice']:.3f}"
         self.listen(Progress("train", f"epoch {epoch.epoch}", epoch.epoch, trainer.max_epochs or 0, note))
 
 
 def architecture(params: TrainParams) -> Architecture:
-    """The network that the parameters ask for."""
+    """Describe the network that the parameters ask for."""
     return Architecture(channels=params.channels)
 
 
 def strength(params: TrainParams) -> Strength:
-    """The augmentation that the parameters ask for."""
-    return Strength(
-        math.radians(params.rotation_degrees), params.scaling, params.shift, params.contrast, params.noise
-    )
+    """Describe the augmentation that the parameters ask for."""
+    return Strength(math.radians(params.rotation_degrees), params.scaling, params.shift, params.contrast, params.noise)
 
 
 def fit(train: Batch, val: Batch, params: TrainParams, *, listen: Listener) -> Trained:
@@ -93,8 +110,9 @@ def fit(train: Batch, val: Batch, params: TrainParams, *, listen: Listener) -> T
     params : the train section
     listen : told once an epoch
     """
-    recorder = Recorder(listen)
     with quiet(), reproducible(params.seed, params.threads):
+        network = build(architecture(params))
+        recorder = Recorder(network, listen)
         trainer = pl.Trainer(
             accelerator=params.accelerator,
             devices=1,
@@ -111,7 +129,7 @@ def fit(train: Batch, val: Batch, params: TrainParams, *, listen: Listener) -> T
         augment = Augment(strength(params), params.image_size)
         order = Shuffled(len(train.image), params.seed)
         trainer.fit(
-            Segmentation(build(architecture(params)), params.learning_rate, params.weight_decay),
+            Segmentation(network, params.learning_rate, params.weight_decay),
             DataLoader(TrainingSet(train, augment, params.seed), params.batch_size, sampler=order),
             DataLoader(PlainSet(val), params.batch_size),
         )

@@ -36,7 +36,7 @@ class Curve:
     def points(self, count: int, start: float) -> Points:
         """`count` points at equal angles from the angle `start`, (count, 2), x and y in pixels."""
         angle = start + 2.0 * np.pi * np.arange(count) / count
-        unit = np.exp(1j * angle)
+        unit = np.cos(angle) + 1j * np.sin(angle)
         r, _ = self._reach(unit)
         return np.column_stack([self.x + r * unit.real, self.y + r * unit.imag])
 
@@ -49,12 +49,12 @@ class Curve:
         """
         dx, dy = x - self.x, y - self.y
         rho = np.maximum(np.hypot(dx, dy), 1e-9)
-        reach, slope = self._reach((dx + 1j * dy) / rho)
+        reach, slope = self._reach(np.asarray((dx + 1j * dy) / rho))
         # the level set ρ - r(θ) = 0 has gradient length sqrt(1 + (r'/ρ)²)
         return np.asarray((rho - reach) / np.hypot(1.0, slope / np.maximum(rho, 0.3 * self.radius)))
 
     def _reach(self, unit: npt.NDArray[np.complex128]) -> tuple[FloatImage, FloatImage]:
-        """r and dr/dθ in the directions `unit` = exp(iθ)."""
+        """Radius r and dr/dθ in the directions `unit` = exp(iθ)."""
         reach, slope = np.ones(unit.shape), np.zeros(unit.shape)
         power = unit
         for k, c in enumerate(self.waves, start=2):

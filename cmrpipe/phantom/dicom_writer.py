@@ -38,6 +38,61 @@ def encode(dataset: FileDataset) -> bytes:
     return stream.getvalue()
 
 
+def _identify(ds: FileDataset, key: tuple[int, str], anatomy: Anatomy) -> None:
+    """Set the tags of patient, study and equipment; `key` is seed and patient id."""
+    ds.SpecificCharacterSet = "ISO_IR 100"
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"]
+    ds.SOPClassUID = MRImageStorage
+    ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = "20000101"
+    ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = "000000"
+    ds.AccessionNumber = ""
+    ds.Modality = "MR"
+    ds.Manufacturer = "CMRPIPE PHANTOM"
+    ds.ReferringPhysicianName = ""
+    ds.SeriesDescription = "PHANTOM CINE SAX"
+    ds.PatientName = "PHANTOM"
+    ds.PatientID = key[1]
+    ds.PatientBirthDate = ""
+    ds.PatientSex = ""
+    ds.PatientSize = _ds(anatomy.height_m)[0]
+    ds.PatientWeight = _ds(anatomy.weight_kg)[0]
+    ds.PatientComments = "SYNTHETIC: NO PERSON WAS SCANNED"
+    ds.StudyInstanceUID = uid(*key, "study")
+    ds.SeriesInstanceUID = uid(*key, "series")
+    ds.FrameOfReferenceUID = uid(*key, "frame of reference")
+    ds.StudyID = ""
+
+
+def _describe(ds: FileDataset, anatomy: Anatomy, grid: Grid) -> None:
+    """Set the tags of the scan that all images of the series share."""
+    ds.ScanningSequence = "GR"
+    ds.SequenceVariant = "SS"
+    ds.ScanOptions = "CG"
+    ds.MRAcquisitionType = "2D"
+    ds.SliceThickness = _ds(anatomy.thickness_mm)[0]
+    ds.RepetitionTime = "3.3"
+    ds.EchoTime = "1.5"
+    ds.MagneticFieldStrength = "1.5"
+    ds.SpacingBetweenSlices = _ds(anatomy.gap_mm)[0]
+    ds.FlipAngle = "45"
+    ds.PatientPosition = "HFS"
+    ds.NominalInterval = anatomy.interval_ms
+    ds.HeartRate = anatomy.heart_rate_bpm
+    ds.CardiacNumberOfImages = grid.frames
+    ds.SeriesNumber = 1
+    ds.AcquisitionNumber = 1
+    ds.PositionReferenceIndicator = ""
+    ds.ImageOrientationPatient = _ds(*anatomy.row_direction, *anatomy.column_direction)
+    ds.SamplesPerPixel = 1
+    ds.PhotometricInterpretation = "MONOCHROME2"
+    ds.Rows = grid.rows
+    ds.Columns = grid.columns
+    ds.PixelSpacing = _ds(anatomy.spacing_mm, anatomy.spacing_mm)
+    ds.BitsAllocated = ds.BitsStored = 16
+    ds.HighBit = 15
+    ds.PixelRepresentation = 1
+
+
 class SeriesWriter:
     """Writes the images of one patient, which differ in a few tags only.
 
@@ -58,53 +113,8 @@ class SeriesWriter:
         meta.ImplementationClassUID = IMPLEMENTATION
         meta.ImplementationVersionName = "CMRPIPE_PHANTOM"
         ds = FileDataset("", {}, file_meta=meta, preamble=b"\x00" * 128)
-        ds.SpecificCharacterSet = "ISO_IR 100"
-        ds.ImageType = ["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"]
-        ds.SOPClassUID = MRImageStorage
-        ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = "20000101"
-        ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = "000000"
-        ds.AccessionNumber = ""
-        ds.Modality = "MR"
-        ds.Manufacturer = "CMRPIPE PHANTOM"
-        ds.ReferringPhysicianName = ""
-        ds.SeriesDescription = "PHANTOM CINE SAX"
-        ds.PatientName = "PHANTOM"
-        ds.PatientID = patient_id
-        ds.PatientBirthDate = ""
-        ds.PatientSex = ""
-        ds.PatientSize = _ds(anatomy.height_m)[0]
-        ds.PatientWeight = _ds(anatomy.weight_kg)[0]
-        ds.PatientComments = "SYNTHETIC: NO PERSON WAS SCANNED"
-        ds.ScanningSequence = "GR"
-        ds.SequenceVariant = "SS"
-        ds.ScanOptions = "CG"
-        ds.MRAcquisitionType = "2D"
-        ds.SliceThickness = _ds(anatomy.thickness_mm)[0]
-        ds.RepetitionTime = "3.3"
-        ds.EchoTime = "1.5"
-        ds.MagneticFieldStrength = "1.5"
-        ds.SpacingBetweenSlices = _ds(anatomy.gap_mm)[0]
-        ds.FlipAngle = "45"
-        ds.PatientPosition = "HFS"
-        ds.NominalInterval = anatomy.interval_ms
-        ds.HeartRate = anatomy.heart_rate_bpm
-        ds.CardiacNumberOfImages = grid.frames
-        ds.StudyInstanceUID = uid(*self._key, "study")
-        ds.SeriesInstanceUID = uid(*self._key, "series")
-        ds.FrameOfReferenceUID = uid(*self._key, "frame of reference")
-        ds.StudyID = ""
-        ds.SeriesNumber = 1
-        ds.AcquisitionNumber = 1
-        ds.PositionReferenceIndicator = ""
-        ds.ImageOrientationPatient = _ds(*anatomy.row_direction, *anatomy.column_direction)
-        ds.SamplesPerPixel = 1
-        ds.PhotometricInterpretation = "MONOCHROME2"
-        ds.Rows = grid.rows
-        ds.Columns = grid.columns
-        ds.PixelSpacing = _ds(anatomy.spacing_mm, anatomy.spacing_mm)
-        ds.BitsAllocated = ds.BitsStored = 16
-        ds.HighBit = 15
-        ds.PixelRepresentation = 1
+        _identify(ds, (seed, patient_id), anatomy)
+        _describe(ds, anatomy, grid)
         self._dataset = ds
 
     def trigger_time_ms(self, frame: int) -> float:

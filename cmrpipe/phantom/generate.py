@@ -14,8 +14,9 @@ from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.phantom.contour_writer import contour_path, contour_text, trace
 from cmrpipe.phantom.curve import Curve
 from cmrpipe.phantom.dicom_writer import SeriesWriter
-from cmrpipe.phantom.faults import choose, plant
+from cmrpipe.phantom.faults import allot, choose, plant
 from cmrpipe.phantom.image import backdrop, draw_contrast, render
+from cmrpipe.phantom.link_writer import link_table
 from cmrpipe.phantom.scene import SMALLEST, Anatomy, Grid, draw_anatomy, section
 from cmrpipe.phantom.thorax import draw_thorax
 from cmrpipe.phantom.truth import (
@@ -32,7 +33,7 @@ from cmrpipe.phantom.truth import (
 )
 from cmrpipe.progress import Listener, Progress, silent
 
-SHAPE, NOISE, TRACE, FAULTS_STREAM = range(4)
+SHAPE, NOISE, TRACE, PLANTING = range(4)
 """Random streams: a patient's shape, noise of an image, tracing of a contour, planting of faults."""
 
 
@@ -71,6 +72,7 @@ def write_phantom(
     """
     arguments = Arguments(patients, seed, slices, frames, rows, columns, choose(faults))
     grid = _check(arguments)
+    spots = allot(arguments.faults, patients, grid, stream(seed, 0, PLANTING))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         return _already(folder, arguments)
     # built beside its place and renamed, so that a phantom that was cut short is never taken for a whole one
@@ -83,10 +85,10 @@ def write_phantom(
     for k in range(1, patients + 1):
         truths.append(_write_patient(building, seed, k, grid))
         listen(Progress("phantom", truths[-1].patient_id, k, patients))
-    (building / LINK_TABLE).write_bytes(link_table((t.patient_id, t.original_id) for t in truths))
+    (building / LINK_TABLE).write_bytes(link_table([(t.patient_id, t.original_id) for t in truths]))
     truth = Truth(arguments, tuple(truths))
     if arguments.faults:
-        planted = plant(building, truth, arguments.faults, stream(seed, 0, FAULTS_STREAM))
+        planted = plant(building, truth, grid, spots, lambda key: stream(seed, 0, PLANTING, key))
         truth = Truth(arguments, truth.patients, planted)
     write_truth(building, truth)
     building.replace(folder)
@@ -110,11 +112,6 @@ def _already(folder: Path, arguments: Arguments) -> Truth:
     if truth.arguments != arguments:
         raise InputError(folder, "holds another phantom", mend)
     return truth
-
-
-def link_table(rows: Iterable[tuple[str, str]]) -> bytes:
-    """Bytes of link.csv."""
-    return "".join(f"{a},{b}\n" for a, b in [("patient_id", "original_id"), *rows]).encode()
 
 
 def _write_patient(root: Path, seed: int, k: int, grid: Grid) -> PatientTruth:
@@ -147,7 +144,10 @@ def _write_contours(
         for phase, frame in ((Phase.ED, grid.ed_frame), (Phase.ES, grid.es_frame)):
             cut = section(anatomy, grid, position, frame)
             number = grid.number(position, frame)
-            for kind, curve in ((ContourKind.ENDO, cut.endo), (ContourKind.EPI, cut.epi if phase is Phase.ED else None)):
+            for kind, curve in (
+                (ContourKind.ENDO, cut.endo),
+                (ContourKind.EPI, cut.epi if phase is Phase.ED else None),
+            ):
                 if curve is None:
                     continue
                 points = trace(curve, stream(seed, k, TRACE, number, list(ContourKind).index(kind)))

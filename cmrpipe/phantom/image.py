@@ -142,7 +142,7 @@ def _paint_tip(image: FloatImage, anatomy: Anatomy, cut: Section, x: FloatImage,
 def _near(anatomy: Anatomy, cut: Section, grid: Grid) -> tuple[slice, slice]:
     """Rows and columns that hold the whole heart, so that no time goes into the rest."""
     size = (anatomy.radius_mm + anatomy.wall_mm) / anatomy.spacing_mm
-    across, down = 1.7 * np.cos(anatomy.turn), 1.7 * np.sin(anatomy.turn)
+    across, down = float(np.cos(anatomy.turn)), float(np.sin(anatomy.turn))
     spans = []
     for middle, lean, stop in ((cut.middle[1], down, grid.rows), (cut.middle[0], across, grid.columns)):
         low = middle + size * (min(lean, 0.0) - 1.6)
@@ -152,7 +152,13 @@ def _near(anatomy: Anatomy, cut: Section, grid: Grid) -> tuple[slice, slice]:
 
 
 def render(
-    anatomy: Anatomy, contrast: Contrast, grid: Grid, back: Backdrop, position: int, frame: int, rng: np.random.Generator
+    anatomy: Anatomy,
+    contrast: Contrast,
+    grid: Grid,
+    back: Backdrop,
+    position: int,
+    frame: int,
+    rng: np.random.Generator,
 ) -> npt.NDArray[np.int16]:
     """One image, (rows, columns) int16, 0 or more.
 
@@ -177,4 +183,4 @@ def render(
     noise *= contrast.noise
     # magnitude of a complex signal with Gaussian noise in both parts: Rician (Gudbjartsson 1995)
     image = np.hypot(image + noise[0], noise[1])
-    return np.minimum(np.rint(image), np.iinfo(np.int16).max).astype(np.int16)
+    return np.asarray(np.minimum(np.rint(image), np.iinfo(np.int16).max), dtype=np.int16)

@@ -30,7 +30,7 @@ class Grid:
 
     @property
     def lv(self) -> range:
-        """Slices that cut the left ventricle, by acquisition order; those before lie above the base, after below the apex."""
+        """Slices that cut the left ventricle, by acquisition order; before them lies the base, after them the apex."""
         above = 1 if self.slices >= 5 else 0
         below = 0 if self.slices < 6 else 1 if self.slices < 10 else 2
         return range(above, self.slices - below)
@@ -119,7 +119,7 @@ def _frame_of(rng: np.random.Generator) -> tuple[tuple[float, float, float], tup
 def draw_anatomy(rng: np.random.Generator, grid: Grid) -> Anatomy:
     """Draw a patient.
 
-    The ventricle lies right of the image's middle and off both diagonals, so that an exchanged or flipped contour
+    The ventricle lies beside the image's middle and off both diagonals, so that an exchanged or flipped contour
     really leaves it.
     """
     side = min(grid.rows, grid.columns)
@@ -133,6 +133,7 @@ def draw_anatomy(rng: np.random.Generator, grid: Grid) -> Anatomy:
     dx = rng.uniform(0.05, 0.09)
     dy = rng.choice([-1.0, 1.0]) * rng.uniform(0.02, 0.05)
     dy = min(dy, dx - 0.045) if dy > 0 else dy
+    away = 1.0 if grid.columns >= grid.rows else -1.0
     waves = [rng.uniform(0.3, 1.0) * np.exp(2j * np.pi * rng.uniform()) for _ in range(6)]
     height = rng.uniform(1.55, 1.92)
     return Anatomy(
@@ -143,7 +144,7 @@ def draw_anatomy(rng: np.random.Generator, grid: Grid) -> Anatomy:
         wall_mm=rng.uniform(8.0, 11.5),
         ef=ef,
         taper=rng.uniform(0.80, 0.88),
-        centre=((grid.columns - 1) / 2 + dx * grid.columns, (grid.rows - 1) / 2 + dy * grid.rows),
+        centre=((grid.columns - 1) / 2 + away * dx * grid.columns, (grid.rows - 1) / 2 + away * dy * grid.rows),
         tilt_mm=(rng.uniform(-5.0, 5.0), rng.uniform(-5.0, 5.0)),
         sway_mm=(rng.uniform(-1.5, 1.5), rng.uniform(-1.5, 1.5)),
         turn=np.pi + rng.uniform(-0.5, 0.5),

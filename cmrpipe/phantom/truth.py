@@ -95,6 +95,7 @@ class Planted:
     path : file or folder the finding is about, relative to the root
     detail : one sentence: what was done
     number : of the image it concerns, None when it concerns no single one
+    others : further patients at which the code is to be expected (a copy is reported at both ends)
     touched : every file that was changed, made or removed, relative to the root, sorted
     """
 
@@ -104,6 +105,7 @@ class Planted:
     path: str
     detail: str
     number: int | None = None
+    others: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
 
 
@@ -200,5 +202,6 @@ def _contour(row: dict[str, Any]) -> ContourTruth:
 
 
 def _planted(row: dict[str, Any]) -> Planted:
-    row["code"], row["touched"] = FindingCode(row["code"]), tuple(row["touched"])
+    row["code"] = FindingCode(row["code"])
+    row["others"], row["touched"] = tuple(row["others"]), tuple(row["touched"])
     return Planted(**row)

@@ -140,7 +140,7 @@ def ingest(raw: Path, out: Path, state: Path, params: IngestParams, *, listen: L
         for name in names:
             unit = f"{parent}/{name}"
             listing = list_files(raw, unit)
-            marks[unit] = signature(listing)
+            marks[unit] = signature(listing, context)
             shard = next(iter(old[unit]["files"].values()), "") if unit in old else ""
             task = _Task(raw, state, unit, listing, params, context, shard)
             units.append(Unit(unit, seen.content(unit, marks[unit]), task))

@@ -1,0 +1,232 @@
+"""Clinical values of a left ventricle, from its contours: volumes, ejection fraction, output, mass.
+
+Volumes are sums of discs: the enclosed area in each short-axis slice times the distance between slices (the gap
+measured from positions, so that the space between slices counts), as in Schulz-Menger et al., "Standardized image
+interpretation and post-processing in cardiovascular magnetic resonance - 2020 update", J Cardiovasc Magn Reson
+2020;22:19.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cmrpipe.geometry import polygon_area
+from cmrpipe.model import Contour, ContourKind, Phase, Sample
+
+MYOCARDIUM_G_PER_ML = 1.05
+"""Density of myocardium, g/mL (Schulz-Menger et al. 2020)."""
+
+MM3_PER_ML = 1000.0
+MS_PER_MINUTE = 60_000.0
+ML_PER_L = 1000.0
+CM_PER_M = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicalValues:
+    """Clinical values of one patient; a value that cannot be had is None, and `reason` says why.
+
+    Attributes
+    ----------
+    edv_ml, esv_ml : end-diastolic and end-systolic volume
+    sv_ml : stroke volume, EDV - ESV
+    ef_pct : ejection fraction, SV / EDV
+    co_l_min : cardiac output, SV x heart rate
+    mass_g : myocardial mass at ED
+    edv_index_ml_m2, esv_index_ml_m2, sv_index_ml_m2, ci_l_min_m2, mass_index_g_m2 : the same per body surface
+    bsa_m2 : body surface area
+    heart_rate_bpm : from the header
+    slices_ed, slices_es, slices_mass : number of slices that the volumes and the mass are summed over
+    """
+
+    patient_id: str
+    edv_ml: float | None = None
+    esv_ml: float | None = None
+    sv_ml: float | None = None
+    ef_pct: float | None = None
+    co_l_min: float | None = None
+    mass_g: float | None = None
+    edv_index_ml_m2: float | None = None
+    esv_index_ml_m2: float | None = None
+    sv_index_ml_m2: float | None = None
+    ci_l_min_m2: float | None = None
+    mass_index_g_m2: float | None = None
+    bsa_m2: float | None = None
+    heart_rate_bpm: float | None = None
+    slices_ed: int = 0
+    slices_es: int = 0
+    slices_mass: int = 0
+    reason: str = ""
+
+
+def disc_volume_ml(areas_mm2: Iterable[float], gap_mm: float) -> float:
+    """Volume of a stack of slices by disc summation, mL: the sum of areas times the distance between slice centres."""
+    return math.fsum(areas_mm2) * gap_mm / MM3_PER_ML
+
+
+def body_surface_m2(height_m: float, weight_kg: float) -> float:
+    """Body surface area, m²: sqrt(height in cm x weight in kg / 3600) (Mosteller, N Engl J Med 1987;317:1098)."""
+    return math.sqrt(height_m * CM_PER_M * weight_kg / 3600.0)
+
+
+def ejection_fraction_pct(edv_ml: float, esv_ml: float) -> float:
+    """Ejection fraction, %: (EDV - ESV) / EDV."""
+    return 100.0 * (edv_ml - esv_ml) / edv_ml
+
+
+def heart_rate(samples: Sequence[Sample]) -> float | None:
+    """Beats a minute: median of the header's HeartRate, else from NominalInterval (R-R, ms); None without either."""
+    rates = [s.record.heart_rate_bpm for s in samples if s.record.heart_rate_bpm]
+    intervals = [s.record.nominal_interval_ms for s in samples if s.record.nominal_interval_ms]
+    if rates:
+        return _median(rates)
+    return MS_PER_MINUTE / _median(intervals) if intervals else None
+
+
+def clinical_values(
+    patient_id: str, samples: Sequence[Sample], gap_mm: float | None, drawn: Sequence[Sample] | None = None
+) -> ClinicalValues:
+    """Clinical values of one patient.
+
+    A volume needs every slice that its phase was drawn in: where a contour is in quarantine, or a slice between drawn
+    neighbours has none, there is no value. Slices beyond the ventricle's ends are not drawn, so the number of slices
+    may differ between ED and ES. The mass sums the slices with both contours at ED.
+
+    Parameters
+    ----------
+    samples : the patient's contoured images, without what is in quarantine
+    gap_mm : distance between neighbouring slices measured from positions, None when unknown
+    drawn : the patient's contoured images with what is in quarantine; `samples` when None
+    """
+    every = samples if drawn is None else drawn
+    reasons: list[str] = []
+    spacing = {s.record.pixel_spacing_mm for s in every}
+    if not every:
+        reasons.append("no contours")
+    if every and (None in spacing or any(p is not None and min(p) <= 0 for p in spacing)):
+        reasons.append("pixel spacing unknown")
+    if every and gap_mm is None:
+        reasons.append("slice gap unknown")
+    if reasons or gap_mm is None:
+        return ClinicalValues(patient_id, reason="; ".join(reasons))
+
+    edv, slices_ed = _volume(samples, every, Phase.ED, gap_mm, reasons)
+    esv, slices_es = _volume(samples, every, Phase.ES, gap_mm, reasons)
+    mass, slices_mass = _mass(samples, every, gap_mm, reasons)
+    stroke = edv - esv if edv is not None and esv is not None else None
+    rate = heart_rate(every)
+    output = None
+    if stroke is not None and rate is None:
+        reasons.append("no cardiac output: heart rate unknown")
+    elif stroke is not None and rate is not None:
+        output = stroke * rate / ML_PER_L
+    bsa = _body_surface(every)
+    return ClinicalValues(
+        patient_id,
+        edv_ml=edv,
+        esv_ml=esv,
+        sv_ml=stroke,
+        ef_pct=ejection_fraction_pct(edv, esv) if edv and esv is not None else None,
+        co_l_min=output,
+        mass_g=mass,
+        edv_index_ml_m2=_per(edv, bsa),
+        esv_index_ml_m2=_per(esv, bsa),
+        sv_index_ml_m2=_per(stroke, bsa),
+        ci_l_min_m2=_per(output, bsa),
+        mass_index_g_m2=_per(mass, bsa),
+        bsa_m2=bsa,
+        heart_rate_bpm=rate,
+        slices_ed=slices_ed,
+        slices_es=slices_es,
+        slices_mass=slices_mass,
+        reason="; ".join(reasons),
+    )
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _per(value: float | None, bsa: float | None) -> float | None:
+    return None if value is None or bsa is None else value / bsa
+
+
+def _body_surface(samples: Sequence[Sample]) -> float | None:
+    known = [
+        body_surface_m2(s.record.patient_size_m, s.record.patient_weight_kg)
+        for s in samples
+        if s.record.patient_size_m and s.record.patient_weight_kg
+    ]
+    return _median(known) if known else None
+
+
+def _contours(samples: Sequence[Sample], phase: Phase, kind: ContourKind) -> dict[int, tuple[Sample, Contour]]:
+    """The contour of a kind in each slice at a phase."""
+    found = {}
+    for sample in samples:
+        contour = sample.endo if kind is ContourKind.ENDO else sample.epi
+        if sample.phase is phase and contour is not None and sample.record.slice_index is not None:
+            found[sample.record.slice_index] = (sample, contour)
+    return found
+
+
+def _area_mm2(sample: Sample, contour: Contour) -> float:
+    assert sample.record.pixel_spacing_mm is not None  # refused by clinical_values
+    return polygon_area(contour.points, sample.record.pixel_spacing_mm)
+
+
+def _slices(indices: Iterable[int]) -> str:
+    ordered = sorted(indices)
+    return f"slice{'s' if len(ordered) > 1 else ''} {', '.join(map(str, ordered))}"
+
+
+def _gaps(indices: Iterable[int]) -> list[int]:
+    """Slices between drawn neighbours that are not drawn themselves."""
+    present = set(indices)
+    return [i for i in range(min(present), max(present)) if i not in present] if present else []
+
+
+def _volume(
+    samples: Sequence[Sample], drawn: Sequence[Sample], phase: Phase, gap_mm: float, reasons: list[str]
+) -> tuple[float | None, int]:
+    """Volume of the cavity at a phase and the number of slices; adds to `reasons` where there is none."""
+    name = "EDV" if phase is Phase.ED else "ESV"
+    kept, every = (_contours(which, phase, ContourKind.ENDO) for which in (samples, drawn))
+    if not every:
+        reasons.append(f"no {name}: no endocardium at {phase.value}")
+    elif left_out := every.keys() - kept.keys():
+        reasons.append(f"no {name}: endocardium of {_slices(left_out)} in quarantine")
+    elif holes := _gaps(every):
+        reasons.append(f"no {name}: endocardium of {_slices(holes)} missing")
+    else:
+        return disc_volume_ml((_area_mm2(*found) for found in kept.values()), gap_mm), len(kept)
+    return None, len(kept)
+
+
+def _mass(
+    samples: Sequence[Sample], drawn: Sequence[Sample], gap_mm: float, reasons: list[str]
+) -> tuple[float | None, int]:
+    """Myocardial mass at ED in g: (epicardial - endocardial volume) x 1.05 g/mL, over slices with both contours."""
+    kept, every = (
+        {
+            index: (sample, epi, endo[index][1])
+            for endo in [_contours(which, Phase.ED, ContourKind.ENDO)]
+            for index, (sample, epi) in _contours(which, Phase.ED, ContourKind.EPI).items()
+            if index in endo
+        }
+        for which in (samples, drawn)
+    )
+    if not every:
+        reasons.append("no mass: no slice with both contours at ED")
+    elif left_out := every.keys() - kept.keys():
+        reasons.append(f"no mass: contours of {_slices(left_out)} in quarantine")
+    elif holes := _gaps(every):
+        reasons.append(f"no mass: contours of {_slices(holes)} missing")
+    else:
+        walls = (_area_mm2(sample, epi) - _area_mm2(sample, endo) for sample, epi, endo in kept.values())
+        return disc_volume_ml(walls, gap_mm) * MYOCARDIUM_G_PER_ML, len(kept)
+    return None, len(kept)

@@ -1,0 +1,28 @@
+"""Tables of figures: one CSV row a value object, one column a field."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmrpipe.files import write_text
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+DIGITS = 6
+"""Decimals of every figure."""
+
+
+def write_table(path: Path, kind: type[DataclassInstance], rows: Iterable[DataclassInstance]) -> None:
+    """Write rows of one dataclass atomically; None is an empty cell."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([column.name for column in fields(kind)])
+    for row in rows:
+        table.writerow([f"{value:.{DIGITS}f}" if isinstance(value, float) else value for value in astuple(row)])
+    write_text(path, text.getvalue())

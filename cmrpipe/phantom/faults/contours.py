@@ -1,0 +1,143 @@
+"""Faults of contour files: missing, unreadable, misnamed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.layouts import CONTOURS
+from cmrpipe.model import ContourKind, Phase
+from cmrpipe.phantom.faults.kit import UNUSABLE, Fault, Note, Scope, Site, Spot
+
+_KINDS = ((Phase.ED, ContourKind.ENDO), (Phase.ED, ContourKind.EPI), (Phase.ES, ContourKind.ENDO))
+
+
+def _any(site: Site, spot: Spot, rng: np.random.Generator) -> tuple[str, int]:
+    """Path and number of one of the slice's contours."""
+    return site.contour(spot.patient, spot.position, *_KINDS[int(rng.integers(len(_KINDS)))])
+
+
+def _endo_missing(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
+    site.remove(path)
+    return Note(f"{CONTOURS}/{spot.patient.original_id}", f"{path} was removed, its neighbours left", number)
+
+
+def _epi_missing(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = site.contour(spot.patient, spot.position, Phase.ED, ContourKind.EPI)
+    site.remove(path)
+    return Note(f"{CONTOURS}/{spot.patient.original_id}", f"{path} was removed, the endocardium left", number)
+
+
+def _only_epi(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = site.contour(spot.patient, spot.position, Phase.ED, ContourKind.ENDO)
+    site.remove(path)
+    return Note(site.image(spot.patient, number), f"{path} was removed, the epicardium left", number)
+
+
+def _letters(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _any(site, spot, rng)
+    lines = site.read(path).splitlines(keepends=True)
+    lines[len(lines) // 2] = b"x12 see above\n"
+    site.write(path, b"".join(lines))
+    return Note(path, "letters were put into a line", number)
+
+
+def _not_a_number(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _any(site, spot, rng)
+    lines = site.read(path).splitlines(keepends=True)
+    lines[len(lines) // 3] = b"NaN NaN\n"
+    site.write(path, b"".join(lines))
+    return Note(path, "NaN was put into a line", number)
+
+
+def _one_point(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _any(site, spot, rng)
+    site.write(path, site.read(path).splitlines(keepends=True)[0])
+    return Note(path, "only its first point was left", number)
+
+
+def _empty(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _any(site, spot, rng)
+    site.write(path, b"")
+    return Note(path, "the file was emptied", number)
+
+
+def _misnamed(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _any(site, spot, rng)
+    new = f"{path.rpartition('/')[0]}/contour {number} (copy).txt"
+    site.write(new, site.read(path))
+    site.remove(path)
+    return Note(new, f"{path} was renamed")
+
+
+def _misfiled(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _any(site, spot, rng)
+    here, there = ("i-contours", "o-contours") if "i-contours" in path else ("o-contours", "i-contours")
+    new = path.replace(here, there)
+    site.write(new, site.read(path))
+    site.remove(path)
+    return Note(new, f"{path} was moved to the other kind's folder", number)
+
+
+def _doubled(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _any(site, spot, rng)
+    second = path.replace("IM-0001-", "IM-0002-")
+    site.write_points(second, site.points(path) + rng.uniform(0.3, 0.8, 2))
+    return Note(second, f"a second contour of image {number} was put beside {path}", number)
+
+
+FAULTS = (
+    Fault(
+        "endo-missing",
+        "an end-systolic contour between drawn neighbours is gone",
+        Code.CONTOUR_MISSING,
+        Scope.SLICE,
+        _endo_missing,
+    ),
+    Fault(
+        "epi-missing", "an end-diastolic image lost its epicardium", Code.ENDO_WITHOUT_EPI, Scope.SLICE, _epi_missing
+    ),
+    Fault(
+        "endo-lost",
+        "an end-diastolic image lost its endocardium",
+        Code.EPI_WITHOUT_ENDO,
+        Scope.SLICE,
+        _only_epi,
+        frozenset({Code.CONTOUR_MISSING}),
+    ),
+    Fault(
+        "contour-letters", "a contour file with letters in it", Code.CONTOUR_UNREADABLE, Scope.SLICE, _letters, UNUSABLE
+    ),
+    Fault(
+        "contour-nan", "a contour file with NaN in it", Code.CONTOUR_UNREADABLE, Scope.SLICE, _not_a_number, UNUSABLE
+    ),
+    Fault(
+        "contour-one-point", "a contour of one point", Code.CONTOUR_TOO_FEW_POINTS, Scope.SLICE, _one_point, UNUSABLE
+    ),
+    Fault("contour-empty", "an empty contour file", Code.CONTOUR_TOO_FEW_POINTS, Scope.SLICE, _empty, UNUSABLE),
+    Fault(
+        "contour-misnamed",
+        "a contour file's name does not say its image",
+        Code.CONTOUR_NAME_UNCLEAR,
+        Scope.SLICE,
+        _misnamed,
+        UNUSABLE,
+    ),
+    Fault(
+        "contour-misfiled",
+        "a contour file in the other kind's folder",
+        Code.CONTOUR_NAME_UNCLEAR,
+        Scope.SLICE,
+        _misfiled,
+        UNUSABLE,
+    ),
+    Fault(
+        "contour-doubled",
+        "two contours of one kind for an image",
+        Code.CONTOUR_DUPLICATE_NUMBER,
+        Scope.SLICE,
+        _doubled,
+        UNUSABLE,
+    ),
+)

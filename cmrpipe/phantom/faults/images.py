@@ -1,0 +1,173 @@
+"""Faults of single images."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.dataset import FileDataset
+
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.layouts import DICOMS
+from cmrpipe.model import ContourKind, Phase
+from cmrpipe.phantom.faults.kit import Fault, Note, Scope, Site, Spot
+
+_GONE = frozenset({Code.IMAGE_MISSING})
+_CROP = 8
+
+
+def _at(site: Site, spot: Spot) -> tuple[str, int]:
+    """Path and number of the spot's image."""
+    number = site.grid.number(spot.position, spot.frame)
+    return site.image(spot.patient, number), number
+
+
+def _clean(site: Site, spot: Spot) -> str:
+    """An image of the patient that no fault touches."""
+    return site.image(spot.patient, site.grid.number(0, 1))
+
+
+def _lost(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    frame = site.grid.ed_frame if rng.random() < 0.5 else site.grid.es_frame
+    number = site.grid.number(spot.position, frame)
+    path = site.image(spot.patient, number)
+    site.remove(path)
+    phase = Phase.ED if frame == site.grid.ed_frame else Phase.ES
+    contour, _number = site.contour(spot.patient, spot.position, phase, ContourKind.ENDO)
+    return Note(contour, f"its image {path} was removed", number)
+
+
+def _missing(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    site.remove(path)
+    return Note(f"{DICOMS}/{spot.patient.patient_id}", f"{path} was removed", number)
+
+
+def _text(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    site.write(path, b"This is a note and no image.\n" * 40)
+    return Note(path, "a text was put in its place", number)
+
+
+def _truncated(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    data = site.read(path)
+    pixels = 2 * site.grid.rows * site.grid.columns
+    keep = len(data) - int(pixels * rng.uniform(0.2, 0.8))
+    site.write(path, data[:keep])
+    return Note(path, f"cut to {keep} of {len(data)} bytes", number)
+
+
+def _other_modality(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+
+    def change(ds: FileDataset) -> None:
+        ds.Modality = "CT"
+
+    site.change_image(path, change)
+    return Note(path, "its Modality was made CT", number)
+
+
+def _renumbered(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    wrong = number + site.grid.slices * site.grid.frames
+
+    def change(ds: FileDataset) -> None:
+        ds.InstanceNumber = wrong
+
+    site.change_image(path, change)
+    return Note(path, f"its InstanceNumber was made {wrong}", number)
+
+
+def _twin_instance(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    source = _clean(site, spot)
+    twin = site.dataset(source).SOPInstanceUID
+
+    def change(ds: FileDataset) -> None:
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = twin
+
+    site.change_image(path, change)
+    return Note(path, f"it was given the SOPInstanceUID of {source}", number)
+
+
+def _twin_pixels(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    source = _clean(site, spot)
+    pixels = site.dataset(source).PixelData
+
+    def change(ds: FileDataset) -> None:
+        ds.PixelData = pixels
+
+    site.change_image(path, change)
+    return Note(path, f"it was given the pixels of {source}", number)
+
+
+def _other_patient(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    ids = [p.patient_id for p in site.truth.patients if p is not spot.patient] or ["PHA9999901"]
+    other = ids[int(rng.integers(len(ids)))]
+
+    def change(ds: FileDataset) -> None:
+        ds.PatientID = other
+
+    site.change_image(path, change)
+    return Note(path, f"its PatientID was made {other}", number)
+
+
+def _constant(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    value = int(rng.integers(0, 500))
+
+    def change(ds: FileDataset) -> None:
+        ds.PixelData = np.full(site.grid.rows * site.grid.columns, value, dtype="<i2").tobytes()
+
+    site.change_image(path, change)
+    return Note(path, f"all its pixels were made {value}", number)
+
+
+def _cropped(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+
+    def change(ds: FileDataset) -> None:
+        rows, columns = site.grid.rows, site.grid.columns
+        pixels = np.frombuffer(ds.PixelData, dtype="<i2").reshape(rows, columns)
+        ds.PixelData = pixels[:-_CROP, :-_CROP].tobytes()
+        ds.Rows, ds.Columns = rows - _CROP, columns - _CROP
+
+    site.change_image(path, change)
+    return Note(path, f"{_CROP} rows and columns were cut off", number)
+
+
+FAULTS = (
+    Fault(
+        "contoured-image-missing",
+        "an image that has contours is gone",
+        Code.CONTOUR_WITHOUT_IMAGE,
+        Scope.SLICE,
+        _lost,
+        _GONE | {Code.CONTOUR_MISSING},
+    ),
+    Fault("image-missing", "an image without contours is gone", Code.IMAGE_MISSING, Scope.IMAGE, _missing),
+    Fault("image-text", "a text file named .dcm", Code.IMAGE_UNREADABLE, Scope.IMAGE, _text, _GONE),
+    Fault("image-truncated", "an image cut off in its pixels", Code.IMAGE_TRUNCATED, Scope.IMAGE, _truncated, _GONE),
+    Fault("image-not-mr", "an image of another modality", Code.IMAGE_NOT_MR, Scope.IMAGE, _other_modality, _GONE),
+    Fault(
+        "image-renumbered",
+        "InstanceNumber is not the file name's",
+        Code.IMAGE_NUMBER_MISMATCH,
+        Scope.IMAGE,
+        _renumbered,
+    ),
+    Fault("image-twin-instance", "two images with one UID", Code.IMAGE_DUPLICATE_INSTANCE, Scope.IMAGE, _twin_instance),
+    Fault(
+        "image-twin-pixels", "two images with the same pixels", Code.IMAGE_DUPLICATE_PIXELS, Scope.IMAGE, _twin_pixels
+    ),
+    Fault(
+        "image-of-other-patient",
+        "PatientID is another patient's",
+        Code.IMAGE_PATIENT_MISMATCH,
+        Scope.IMAGE,
+        _other_patient,
+    ),
+    Fault("image-constant", "all pixels are equal", Code.IMAGE_CONSTANT, Scope.IMAGE, _constant),
+    Fault("image-cropped", "one image is smaller", Code.SIZE_CHANGES, Scope.IMAGE, _cropped),
+)

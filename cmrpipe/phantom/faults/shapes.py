@@ -1,0 +1,245 @@
+"""Faults of contours that can be read and are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.layouts import CONTOURS
+from cmrpipe.model import ContourKind, Phase, Points
+from cmrpipe.phantom.faults.kit import MISSHAPEN, Fault, Note, Scope, Site, Spot
+from cmrpipe.phantom.truth import shoelace
+
+THIN_MM, THICK_MM = 1.0, 25.0
+"""Wall thickness of the wall faults; healthy walls measure 6 to 12 mm at end-diastole."""
+
+
+def _systolic(site: Site, spot: Spot) -> tuple[str, int]:
+    """The slice's end-systolic endocardium: it has no epicardium, so that its fault stays its own."""
+    return site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
+
+
+def _reshape(site: Site, spot: Spot, change: Callable[[Points], Points], detail: str) -> Note:
+    path, number = _systolic(site, spot)
+    site.write_points(path, change(site.points(path)))
+    return Note(path, detail, number)
+
+
+def _outside(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    axis = int(rng.integers(2))
+
+    def change(points: Points) -> Points:
+        low, high = points[:, axis].min(), points[:, axis].max()
+        moved = points.copy()
+        moved[:, axis] -= low + 0.3 * (high - low)
+        return moved
+
+    return _reshape(site, spot, change, "it was moved until a third of it left the image")
+
+
+def _bow_tie(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    start = int(rng.integers(10))
+
+    def change(points: Points) -> Points:
+        half = len(points) // 2
+        turned = points.copy()
+        turned[start : start + half] = turned[start : start + half][::-1]
+        return turned
+
+    return _reshape(site, spot, change, "half of its points were put in reverse order")
+
+
+def _open(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    share = rng.uniform(0.25, 0.40)
+    return _reshape(
+        site, spot, lambda p: p[: int((1.0 - share) * len(p))], f"the last {share:.0%} of its points were cut off"
+    )
+
+
+def _area(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    return _reshape(site, spot, lambda p: _scaled(p, 1.4), "it was made 1.4 times as wide")
+
+
+def _centre(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    angle = rng.uniform(0.0, 2.0 * np.pi)
+
+    def change(points: Points) -> Points:
+        area, _ = shoelace(points)
+        step = max(15.0 / spot.patient.spacing_mm, 0.7 * np.sqrt(area / np.pi))
+        return np.asarray(points + step * np.array([np.cos(angle), np.sin(angle)]))
+
+    return _reshape(site, spot, change, "it was moved by 15 mm or more")
+
+
+def _transposed(points: Points) -> Points:
+    return np.ascontiguousarray(points[:, ::-1])
+
+
+def _exchanged_axes(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    return _reshape(site, spot, _transposed, "x and y were exchanged")
+
+
+def _mirrored(points: Points, columns: int) -> Points:
+    return np.column_stack([columns - 1 - points[:, 0], points[:, 1]])
+
+
+def _flipped(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    return _reshape(site, spot, lambda p: _mirrored(p, site.grid.columns), "left and right were exchanged")
+
+
+def _patient_flipped(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    for path in site.contours(spot.patient):
+        site.write_points(path, _mirrored(site.points(path), site.grid.columns))
+    return Note(f"{CONTOURS}/{spot.patient.original_id}", "left and right were exchanged in all its contours")
+
+
+def _origin(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    for path in site.contours(spot.patient):
+        site.write_points(path, site.points(path) - 1.0)
+    return Note(f"{CONTOURS}/{spot.patient.original_id}", "all its contours were written counting pixels from 0")
+
+
+def _scaled(points: Points, factor: float) -> Points:
+    centre = np.array(shoelace(points)[1])
+    return np.asarray(centre + factor * (points - centre))
+
+
+def _pair(site: Site, spot: Spot) -> tuple[tuple[str, Points], tuple[str, Points], int]:
+    endo, number = site.contour(spot.patient, spot.position, Phase.ED, ContourKind.ENDO)
+    epi, _ = site.contour(spot.patient, spot.position, Phase.ED, ContourKind.EPI)
+    return (endo, site.points(endo)), (epi, site.points(epi)), number
+
+
+def _kinds_exchanged(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    (endo, inner), (epi, outer), number = _pair(site, spot)
+    site.write_points(endo, outer)
+    site.write_points(epi, inner)
+    return Note(epi, f"its content and that of {endo} were exchanged", number)
+
+
+def _wall(site: Site, spot: Spot, thickness_mm: float) -> Note:
+    (_, inner), (epi, outer), number = _pair(site, spot)
+    inside, outside = (np.sqrt(shoelace(p)[0] / np.pi) for p in (inner, outer))
+    site.write_points(epi, _scaled(outer, (inside + thickness_mm / spot.patient.spacing_mm) / outside))
+    return Note(epi, f"it was scaled to a wall of {thickness_mm:g} mm", number)
+
+
+def _wall_thin(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    return _wall(site, spot, THIN_MM)
+
+
+def _wall_thick(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    return _wall(site, spot, THICK_MM)
+
+
+def _copied_patient(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    to, source = spot.patients
+    position = int(rng.integers(site.grid.lv.start + 1, site.grid.lv.stop - 1))
+    path, number = site.contour(to, position, Phase.ES, ContourKind.ENDO)
+    origin, _ = site.contour(source, position, Phase.ES, ContourKind.ENDO)
+    site.write(path, site.read(origin))
+    return Note(path, f"{origin} was written over it", number, others=(source.patient_id,))
+
+
+def _copied_slice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    first, last = site.grid.lv.start, site.grid.lv.stop - 1
+    position = int(rng.integers(first + 1, last))
+    # from the end that lies further away, so that it does not fit by chance
+    source = first if position - first >= last - position else last
+    path, number = site.contour(spot.patient, position, Phase.ES, ContourKind.ENDO)
+    origin, _ = site.contour(spot.patient, source, Phase.ES, ContourKind.ENDO)
+    site.write(path, site.read(origin))
+    return Note(path, f"{origin} was written over it", number)
+
+
+def _copied_epi(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    to, source = spot.patients
+    for position in site.grid.lv:
+        path, _number = site.contour(to, position, Phase.ED, ContourKind.EPI)
+        origin, _number = site.contour(source, position, Phase.ED, ContourKind.EPI)
+        site.write(path, site.read(origin))
+    detail = f"all its epicardial contours were overwritten with those of {source.original_id}"
+    return Note(f"{CONTOURS}/{to.original_id}", detail, others=(source.patient_id,))
+
+
+FAULTS = (
+    Fault(
+        "contour-outside", "a contour leaves its image", Code.CONTOUR_OUT_OF_BOUNDS, Scope.SLICE, _outside, MISSHAPEN
+    ),
+    Fault(
+        "contour-bow-tie", "a contour crosses itself", Code.CONTOUR_SELF_INTERSECTING, Scope.SLICE, _bow_tie, MISSHAPEN
+    ),
+    Fault("contour-open", "a contour is not closed", Code.CONTOUR_OPEN, Scope.SLICE, _open, MISSHAPEN),
+    Fault(
+        "contour-kinds-exchanged",
+        "endo and epi have each other's points",
+        Code.ENDO_OUTSIDE_EPI,
+        Scope.SLICE,
+        _kinds_exchanged,
+        MISSHAPEN,
+    ),
+    Fault("wall-thin", "the wall is far too thin", Code.WALL_IMPLAUSIBLE, Scope.SLICE, _wall_thin, MISSHAPEN),
+    Fault("wall-thick", "the wall is far too thick", Code.WALL_IMPLAUSIBLE, Scope.SLICE, _wall_thick, MISSHAPEN),
+    Fault("contour-too-wide", "a cavity far larger than its neighbours", Code.AREA_JUMP, Scope.SLICE, _area, MISSHAPEN),
+    Fault("contour-moved", "a cavity beside its neighbours", Code.CENTROID_JUMP, Scope.SLICE, _centre, MISSHAPEN),
+    Fault(
+        "contour-axes-exchanged",
+        "x and y of a contour exchanged",
+        Code.CONTOUR_MISFIT,
+        Scope.SLICE,
+        _exchanged_axes,
+        MISSHAPEN,
+    ),
+    Fault(
+        "contour-flipped",
+        "left and right of a contour exchanged",
+        Code.CONTOUR_MISFIT,
+        Scope.SLICE,
+        _flipped,
+        MISSHAPEN,
+    ),
+    Fault(
+        "patient-flipped",
+        "left and right of all contours exchanged",
+        Code.CONTOUR_MISFIT,
+        Scope.PATIENT,
+        _patient_flipped,
+        MISSHAPEN,
+    ),
+    Fault(
+        "origin-wrong",
+        "all contours of a patient count pixels from 0",
+        Code.ORIGIN_DISAGREES,
+        Scope.PATIENT,
+        _origin,
+        frozenset({Code.CONTOUR_MISFIT}),
+    ),
+    Fault(
+        "contour-of-other-patient",
+        "a contour copied from another patient",
+        Code.CONTOUR_COPIED,
+        Scope.PATIENT,
+        _copied_patient,
+        MISSHAPEN,
+        2,
+    ),
+    Fault(
+        "contour-of-other-slice",
+        "a contour copied from another slice",
+        Code.CONTOUR_COPIED,
+        Scope.PATIENT,
+        _copied_slice,
+        MISSHAPEN,
+    ),
+    Fault(
+        "epi-of-other-patient",
+        "all epicardia copied from another patient",
+        Code.CONTOUR_COPIED,
+        Scope.PATIENT,
+        _copied_epi,
+        MISSHAPEN,
+        2,
+    ),
+)

@@ -1,0 +1,182 @@
+"""From a run's artefacts to its facts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmrpipe.catalog import Catalog
+from cmrpipe.checks.missing import Missing
+from cmrpipe.coverage import Coverage, cover
+from cmrpipe.findings import FINDINGS_JSON, read_findings
+from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.linking import LinkMap, catalog_links, image_number, link_patient
+from cmrpipe.model import ContourKind, Finding, Quarantine, Sample
+from cmrpipe.quarantine import RULE, left_out, read_quarantine
+from cmrpipe.report.artefacts import Places, digests, number, read_json, read_missing, read_rows
+from cmrpipe.report.facts import Drawn, Epoch, Facts, ImageScores, LeftOut, ModelFacts, PatientFacts
+from cmrpipe.samples import patient_samples
+
+_KEYS = frozenset({"patient_id", "instance_number", "slice_index", "frame", "phase", "epoch"})
+
+
+def _figures(row: Mapping[str, str]) -> dict[str, float | None]:
+    return {name: number(cell) for name, cell in row.items() if name not in _KEYS}
+
+
+def _model(artefacts: Places) -> ModelFacts | None:
+    split = read_json(artefacts.model / "splits.json")
+    history = read_rows(artefacts.model / "history.csv")
+    metrics = read_json(artefacts.evaluation / "metrics.json")
+    if not (split or history or metrics):
+        return None
+    return ModelFacts(
+        {part: tuple(split.get(part, ())) for part in ("train", "val", "test")},
+        tuple(Epoch(int(row["epoch"]), _figures(row)) for row in history),
+        {name: value for name, value in metrics.items() if value is None or isinstance(value, int | float)},
+        tuple(
+            ImageScores(row["patient_id"], int(row["instance_number"]), _figures(row))
+            for row in read_rows(artefacts.evaluation / "per_image.csv")
+        ),
+    )
+
+
+def _samples(store: Path) -> dict[str, int] | None:
+    """Samples by patient; None without a store."""
+    units = read_json(store / "manifest.json").get("units")
+    if not isinstance(units, dict):
+        return None
+    return {key: int(entry["info"]["samples"]) for key, entry in units.items() if "samples" in entry["info"]}
+
+
+def _kinds(catalog: Catalog) -> tuple[dict[str, ContourKind | None], Counter[ContourKind]]:
+    """The kind of every contour file by path, and the number of readable ones of each kind."""
+    kinds: dict[str, ContourKind | None] = {}
+    readable: Counter[ContourKind] = Counter()
+    for original in catalog.original_ids():
+        for contour in catalog.contours(original):
+            kinds[contour.path] = contour.kind
+            if contour.kind is not None and not contour.error:
+                readable[contour.kind] += 1
+    return kinds, readable
+
+
+def _left_out(
+    rows: Mapping[str, Quarantine], links: LinkMap, kinds: Mapping[str, ContourKind | None]
+) -> tuple[LeftOut, ...]:
+    """Rows of the quarantine with the patient and the kind of contour they are about."""
+    owners = {original: patient for patient, originals in links.originals.items() for original in originals}
+    found = []
+    for name, row in rows.items():
+        parent, _, rest = name.partition("/")
+        folder = rest.partition("/")[0]
+        patient = {DICOMS: folder, CONTOURS: owners.get(folder, "")}.get(parent, name)
+        kind = kinds.get(name)
+        found.append(LeftOut(row, patient, kind.value if kind is not None else row.what))
+    return tuple(sorted(found, key=lambda item: (item.patient_id, item.what, item.row.name)))
+
+
+def _drawn(sample: Sample, coverage: Coverage) -> Drawn:
+    record = sample.record
+    number_ = image_number(record)
+    cell = next((cell for cell in coverage.cells.values() if cell.number == number_ and cell.image), None)
+    kinds = ((ContourKind.ENDO, sample.endo), (ContourKind.EPI, sample.epi))
+    return Drawn(
+        number_ or 0,
+        record.slice_index,
+        record.frame,
+        sample.phase,
+        tuple(kind for kind, contour in kinds if contour is not None),
+        tuple(sorted(cell.left_out)) if cell else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """What concerns each patient, by id."""
+
+    findings: Mapping[str, list[Finding]]
+    missing: Mapping[str, list[Missing]]
+    left_out: Mapping[str, list[Quarantine]]
+    samples: Mapping[str, int] | None
+    parts: Mapping[str, str]
+    scores: Mapping[str, Mapping[str, float | None]]
+
+
+def _patient(catalog: Catalog, patient_id: str, originals: tuple[str, ...], shares: _Shares) -> PatientFacts:
+    labels = link_patient(catalog, patient_id, originals)
+    samples = patient_samples(labels)
+    findings, missing = shares.findings.get(patient_id, []), shares.missing.get(patient_id, [])
+    rows = shares.left_out.get(patient_id, [])
+    coverage = cover(labels, missing, findings, {row.name for row in rows})
+    spacings = {image.pixel_spacing_mm for image in labels.images if not image.error}
+    usable = [contour for contour in labels.contours if contour.contour is not None]
+    return PatientFacts(
+        patient_id,
+        labels.original_ids,
+        len(labels.images),
+        sum(bool(image.error) for image in labels.images),
+        sum(contour.kind is ContourKind.ENDO for contour in usable),
+        sum(contour.kind is ContourKind.EPI for contour in usable),
+        tuple(findings),
+        tuple(missing),
+        tuple(rows),
+        None if shares.samples is None else shares.samples.get(patient_id, 0),
+        shares.parts.get(patient_id, ""),
+        shares.scores.get(patient_id, {}),
+        coverage,
+        tuple(_drawn(sample, coverage) for sample in samples),
+        spacings.pop() if len(spacings) == 1 else None,
+    )
+
+
+def collect(artefacts: Places) -> Facts:
+    """Read everything.
+
+    Raises
+    ------
+    InputError : there is no catalog, or something that is there cannot be read
+    """
+    catalog = Catalog(artefacts.catalog)
+    links = catalog_links(catalog)
+    validated = (artefacts.findings / FINDINGS_JSON).is_file()
+    findings = read_findings(artefacts.findings) if validated else []
+    missing = read_missing(artefacts.findings)
+    quarantine = read_quarantine(artefacts.quarantine)
+    kinds, readable = _kinds(catalog)
+    out = _left_out(left_out(quarantine).rows, links, kinds)
+    model, samples = _model(artefacts), _samples(artefacts.store)
+
+    by_patient: dict[str, list[Finding]] = defaultdict(list)
+    holes: dict[str, list[Missing]] = defaultdict(list)
+    rows: dict[str, list[Quarantine]] = defaultdict(list)
+    for found in findings:
+        by_patient[found.patient_id].append(found)
+    for item in missing:
+        holes[item.patient_id].append(item)
+    for entry in out:
+        rows[entry.patient_id].append(entry.row)
+    shares = _Shares(
+        by_patient,
+        holes,
+        rows,
+        samples,
+        {patient: part for part, patients in (model.parts if model else {}).items() for patient in patients},
+        {row["patient_id"]: _figures(row) for row in read_rows(artefacts.evaluation / "per_patient.csv")},
+    )
+    return Facts(
+        tuple(_patient(catalog, name, links.originals.get(name, ()), shares) for name in catalog.patients()),
+        len(kinds),
+        readable[ContourKind.ENDO],
+        readable[ContourKind.EPI],
+        validated,
+        tuple(findings),
+        tuple(missing),
+        out,
+        tuple(row for row in quarantine if row.keep and row.by != RULE),
+        None if samples is None else sum(samples.values()),
+        model,
+        digests(artefacts),
+    )

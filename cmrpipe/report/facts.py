@@ -1,0 +1,134 @@
+"""What a run's artefacts say, as plain values: the pages, the printed table and the verdict are made of these alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cmrpipe.checks.missing import Missing
+from cmrpipe.codes import Severity
+from cmrpipe.coverage import Coverage
+from cmrpipe.model import ContourKind, Finding, Phase, Quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One contoured image: its number, place, phase, and which contours it carries."""
+
+    number: int
+    slice_index: int | None
+    frame: int | None
+    phase: Phase
+    kinds: tuple[ContourKind, ...]
+    left_out: tuple[ContourKind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """One patient.
+
+    Attributes
+    ----------
+    images, endo, epi : numbers of files, readable or not for images, readable for contours
+    unreadable : images that cannot be read
+    findings : those about this patient, gravest first
+    left_out : rows of the quarantine that concern it
+    samples : contoured images in the store; None without a store
+    part : train, val or test; "" when no model knows the patient
+    scores : the patient's row of the evaluation
+    """
+
+    patient_id: str
+    original_ids: tuple[str, ...]
+    images: int
+    unreadable: int
+    endo: int
+    epi: int
+    findings: tuple[Finding, ...]
+    missing: tuple[Missing, ...]
+    left_out: tuple[Quarantine, ...]
+    samples: int | None
+    part: str
+    scores: Mapping[str, float | None]
+    coverage: Coverage
+    drawn: tuple[Drawn, ...]
+    spacing_mm: tuple[float, float] | None
+
+    def count(self, severity: Severity) -> int:
+        """Number of findings of a severity."""
+        return sum(found.severity is severity for found in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One row of the training's course; None where a figure does not exist."""
+
+    epoch: int
+    figures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageScores:
+    """One image's row of the evaluation."""
+
+    patient_id: str
+    number: int
+    figures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The model; `metrics` are the evaluation's figures, empty before evaluation."""
+
+    parts: Mapping[str, tuple[str, ...]]
+    history: tuple[Epoch, ...]
+    metrics: Mapping[str, float | None]
+    images: tuple[ImageScores, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row of the quarantine that holds, whose patient it is ("" for nobody's), and what: endo, epi, image, ..."""
+
+    row: Quarantine
+    patient_id: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A run.
+
+    Attributes
+    ----------
+    endo, epi : readable contours in all contour folders, linked or not
+    contours : contour files, readable or not
+    validated : whether findings are there at all
+    findings : of all patients and of the set as a whole, gravest first
+    left_out : rows of the quarantine that hold
+    kept : rows by which a person keeps what a rule would leave out
+    samples : contoured images in the store, None without a store
+    model : None without one
+    """
+
+    patients: tuple[PatientFacts, ...]
+    contours: int
+    endo: int
+    epi: int
+    validated: bool
+    findings: tuple[Finding, ...]
+    missing: tuple[Missing, ...]
+    left_out: tuple[LeftOut, ...]
+    kept: tuple[Quarantine, ...]
+    samples: int | None
+    model: ModelFacts | None
+    versions: Mapping[str, str]
+
+    @property
+    def images(self) -> int:
+        """Image files."""
+        return sum(patient.images for patient in self.patients)
+
+    def count(self, severity: Severity) -> int:
+        """Number of findings of a severity."""
+        return sum(found.severity is severity for found in self.findings)

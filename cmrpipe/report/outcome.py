@@ -1,0 +1,162 @@
+"""The short answer of a run: the printed table and the first lines of the page are made of this, so that they agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmrpipe.codes import CODES, FindingCode, Severity
+from cmrpipe.report.artefacts import Places
+from cmrpipe.report.collect import collect
+from cmrpipe.report.facts import Facts, LeftOut
+
+PAGE = "report.html"
+"""Name of the front page, relative to the report's folder."""
+
+_KINDS = {"endo": "endocardial contour", "epi": "epicardial contour"}
+_MOST_GROUPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes
+    ----------
+    contours : files; endo and epi are the readable ones among them
+    findings : number by severity; empty when nothing was validated
+    left_out : rows of the quarantine that hold
+    samples : contoured images in the store, None without one
+    dice_cavity, dice_myocardium : means over the images of `test_patients` unseen patients; None without evaluation
+    verdict : all of it in a sentence
+    page : where the report is
+    """
+
+    patients: int
+    images: int
+    contours: int
+    endo: int
+    epi: int
+    findings: Mapping[Severity, int]
+    left_out: int
+    samples: int | None
+    test_patients: int
+    dice_cavity: float | None
+    dice_myocardium: float | None
+    verdict: str
+    page: Path
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The short table: what, and how much."""
+        found = ", ".join(f"{number:,} {severity}" for severity, number in self.findings.items())
+        scores = {"cavity": self.dice_cavity, "myocardium": self.dice_myocardium}
+        dice = ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if value is not None)
+        return [
+            ("patients", f"{self.patients:,}"),
+            ("images", f"{self.images:,}"),
+            ("contours", f"{self.contours:,} ({self.endo:,} endocardial, {self.epi:,} epicardial)"),
+            ("findings", found or "not validated"),
+            ("left out", f"{self.left_out:,}"),
+            ("samples in store", "no store" if self.samples is None else f"{self.samples:,}"),
+            ("test Dice", f"{dice} ({count(self.test_patients, 'unseen patient')})" if dice else "no model evaluated"),
+            ("report", str(self.page)),
+        ]
+
+    def table(self) -> str:
+        """The short table as text, a row a line."""
+        rows = self.rows()
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 patient", "1,140 images"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _reason(why: str) -> str:
+    """A reason in words: the meaning of a code, or what a person wrote."""
+    try:
+        return CODES[FindingCode(why)].meaning
+    except ValueError:
+        return why
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _belong(number: int, why: str) -> str:
+    """The words "do not belong and", where the reason says so."""
+    if why not in (FindingCode.CONTOUR_COPIED, FindingCode.CONTOUR_MISFIT):
+        return ""
+    return f"{'does' if number == 1 else 'do'} not belong and "
+
+
+def _left_out(rows: tuple[LeftOut, ...]) -> str:
+    if not rows:
+        return "nothing had to be left out"
+    groups = Counter((item.patient_id, item.what, item.row.why) for item in rows)
+    if len(groups) <= _MOST_GROUPS:
+        parts = []
+        for (patient, what, why), number in sorted(groups.items()):
+            if what == "patient":
+                parts.append(f"patient {patient} was left out ({_reason(why)})")
+            else:
+                noun = count(number, _KINDS.get(what, what))
+                whose = f" of {patient}" if patient else ""
+                parts.append(f"{noun}{whose} {_belong(number, why)}{_were(number)} left out ({_reason(why)})")
+        return "; ".join(parts)
+    kinds = Counter(_KINDS.get(item.what, item.what) for item in rows)
+    what = " and ".join(count(number, kind) for kind, number in sorted(kinds.items()))
+    whose = len({item.patient_id for item in rows})
+    return f"{what} of {count(whose, 'patient')} {_were(len(rows))} left out"
+
+
+def _model(facts: Facts) -> str:
+    if facts.model is None or not facts.model.metrics:
+        return "no model has been evaluated"
+    cavity = facts.model.metrics.get("test_dice_cavity")
+    if cavity is None:
+        return "the model could not be judged"
+    unseen = count(int(facts.model.metrics.get("patients") or 0), "unseen patient")
+    return f"the model reaches Dice {cavity:.2f} on {unseen}"
+
+
+def outcome_of(facts: Facts, page: Path) -> Outcome:
+    """The short answer from what was read."""
+    metrics = facts.model.metrics if facts.model else {}
+    came = (
+        f"{count(len(facts.patients), 'patient')}, {count(facts.images, 'image')}, {count(facts.contours, 'contour')}"
+    )
+    errors = facts.count(Severity.ERROR)
+    checked = _left_out(facts.left_out) if facts.validated or facts.left_out else "the labels have not been validated"
+    if facts.validated and errors and not facts.left_out:
+        checked = f"{count(errors, 'finding')} of severity error, {checked}"
+    return Outcome(
+        len(facts.patients),
+        facts.images,
+        facts.contours,
+        facts.endo,
+        facts.epi,
+        {severity: facts.count(severity) for severity in Severity} if facts.validated else {},
+        len(facts.left_out),
+        facts.samples,
+        int(metrics.get("patients") or 0),
+        metrics.get("test_dice_cavity"),
+        metrics.get("test_dice_myocardium"),
+        f"{came}: {checked}; {_model(facts)}.",
+        page,
+    )
+
+
+def outcome(artefacts: Places) -> Outcome:
+    """The short answer from a run's artefacts.
+
+    Raises
+    ------
+    InputError : there is no catalog, or something that is there cannot be read
+    """
+    return outcome_of(collect(artefacts), artefacts.report / PAGE)

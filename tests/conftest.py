@@ -1,0 +1,63 @@
+"""Fixtures: the real data set, a small clean phantom, and a raw folder made of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.phantom import write_phantom
+from cmrpipe.progress import silent
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def missing(what: str, mend: str) -> None:
+    """Skip where something is not installed or not there; fail in CI, where it must be."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing in CI: {mend}")
+    pytest.skip(f"{what} is missing: {mend}")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with `final_data` and `more_patients`."""
+    if not (SHARED_DATA / "final_data").is_dir():
+        missing("the real data set", "put it into ../shared/data")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def final_data(shared_data: Path) -> Path:
+    """5 real patients."""
+    return shared_data / "final_data"
+
+
+@pytest.fixture(scope="session")
+def small_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """3 phantom patients, few and small slices; read only."""
+    folder = tmp_path_factory.mktemp("phantom") / "source"
+    write_phantom(folder, 3, 5, slices=4, frames=10, rows=64, columns=72, listen=silent)
+    return folder
+
+
+@pytest.fixture
+def raw(small_phantom: Path, tmp_path: Path) -> Path:
+    """A copy of the small phantom that a test may change."""
+    shutil.copytree(small_phantom, tmp_path / "raw")
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def edit() -> Callable[[Path, bytes], None]:
+    """Overwrite a file with other bytes, modification time included."""
+
+    def write(path: Path, data: bytes) -> None:
+        stat = path.stat()
+        path.write_bytes(data)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
+
+    return write

@@ -1,0 +1,135 @@
+"""The ingest stage."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cmrpipe import dicom
+from cmrpipe.catalog import Catalog
+from cmrpipe.errors import LayoutError
+from cmrpipe.params import IngestParams
+from cmrpipe.progress import silent
+from cmrpipe.stages import ingest as stage
+from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.summary import Summary
+
+
+def run(raw: Path, base: Path, workers: int = 1, params: IngestParams | None = None) -> Summary:
+    """Ingest into `base/catalog`."""
+    return ingest(raw, base / "catalog", base / "state", params or IngestParams(), listen=silent, workers=workers)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_real_data_give_a_row_for_every_file(final_data: Path, tmp_path: Path) -> None:
+    """1,140 images, 96 + 46 contours, 5 links; 20 frames a slice; and a second run has nothing to do."""
+    summary = run(final_data, tmp_path, workers=2)
+    assert (summary.done, summary.counts["images"], summary.counts["contours"]) == (5, 1140, 142)
+    images = pd.read_parquet(tmp_path / "catalog" / "images")
+    contours = pd.read_parquet(tmp_path / "catalog" / "contours")
+    assert (len(images), len(contours)) == (1140, 142)
+    assert contours["kind"].value_counts().to_dict() == {"endo": 96, "epi": 46}
+    assert (images["error"] == "").all()
+    assert (contours["error"] == "").all()
+    assert (images["file_number"] == images["instance_number"]).all()
+    assert (images["frame"] == (images["file_number"] - 1) % 20 + 1).all()
+    assert (images["slice_index"] == (images["file_number"] - 1) // 20).all()
+    assert (images["grid_source"] == "position").all()
+    assert images.groupby("patient_id").size().tolist() == [240, 260, 200, 220, 220]
+    again = run(final_data, tmp_path)
+    assert (again.done, again.unchanged) == (0, 5)
+
+
+def test_processes_state_and_place_change_no_byte(small_phantom: Path, raw: Path, tmp_path: Path) -> None:
+    """Another folder, another number of processes, no memory of earlier runs: the same catalog."""
+    run(small_phantom, tmp_path / "a")
+    run(raw, tmp_path / "b", workers=2)
+    assert snapshot(tmp_path / "a" / "catalog") == snapshot(tmp_path / "b" / "catalog")
+
+
+def test_only_changed_files_are_read(
+    raw: Path, tmp_path: Path, edit: Callable[[Path, bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When one image changes, that file alone is parsed, and the catalog is that of a fresh run."""
+    run(raw, tmp_path / "a")
+    victim = sorted(raw.glob("dicoms/*/*.dcm"))[3]
+    edit(victim, sorted(raw.glob("dicoms/*/*.dcm"))[4].read_bytes())
+    parsed: list[str] = []
+
+    def counting(data: bytes, path: str, patient_id: str) -> object:
+        parsed.append(path)
+        return dicom.read_header(data, path, patient_id)
+
+    monkeypatch.setattr(stage, "read_header", counting)
+    summary = run(raw, tmp_path / "a")
+    assert parsed == [victim.relative_to(raw).as_posix()]
+    assert (summary.done, summary.unchanged) == (1, 2)
+    monkeypatch.undo()
+    run(raw, tmp_path / "b")
+    assert snapshot(tmp_path / "a" / "catalog") == snapshot(tmp_path / "b" / "catalog")
+
+
+def test_rotten_catalog_is_not_built_upon(raw: Path, tmp_path: Path, edit: Callable[[Path, bytes], None]) -> None:
+    """Rows of an altered table are not taken over when a file of its patient changes."""
+    run(raw, tmp_path / "a")
+    table = sorted((tmp_path / "a" / "catalog" / "images").iterdir())[0]
+    other = sorted((tmp_path / "a" / "catalog" / "images").iterdir())[1]
+    table.write_bytes(other.read_bytes())
+    victim = sorted(raw.glob("dicoms/*/*.dcm"))[0]
+    edit(victim, victim.read_bytes() + b"\0\0")
+    run(raw, tmp_path / "a")
+    run(raw, tmp_path / "b")
+    assert snapshot(tmp_path / "a" / "catalog") == snapshot(tmp_path / "b" / "catalog")
+
+
+def test_parameter_change_reads_everything_again(raw: Path, tmp_path: Path) -> None:
+    """Another contour origin moves every point, for every patient."""
+    run(raw, tmp_path)
+    name = Catalog(tmp_path / "catalog").original_ids()[0]
+    before = Catalog(tmp_path / "catalog").contours(name)[0].points
+    summary = run(raw, tmp_path, params=IngestParams(contour_origin=0.0))
+    after = Catalog(tmp_path / "catalog").contours(name)[0].points
+    assert summary.done == 3
+    assert before is not None
+    assert after is not None
+    assert (after - before == 1.0).all()
+
+
+def test_bad_files_are_rows_and_the_rest_goes_on(raw: Path, tmp_path: Path) -> None:
+    """A text file named 7.dcm, a cut image and contours that are none: rows with an error, all others fine."""
+    folder = sorted((raw / "dicoms").iterdir())[0]
+    (folder / "7.dcm").write_text("not an image")
+    (folder / "8.dcm").write_bytes((folder / "8.dcm").read_bytes()[:3000])
+    contours = sorted(raw.glob("contourfiles/*/i-contours/*.txt"))[:2]
+    contours[0].write_text("1.0 2.0\n")
+    contours[1].write_text("1.0 2.0\nabc def\n3 4\n5 6\n")
+    (folder / ".DS_Store").write_bytes(b"x")
+    summary = run(raw, tmp_path)
+    assert (summary.counts["unreadable"], summary.counts["stray"]) == (4, 1)
+    errors = {r.path.rpartition("/")[2]: r.error for r in Catalog(tmp_path / "catalog").images(folder.name) if r.error}
+    assert "not a DICOM file" in errors["7.dcm"]
+    assert "truncated" in errors["8.dcm"]
+    assert len(errors) == 2
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    """No patient: a clear error, and no catalog."""
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(LayoutError, match="dicoms"):
+        run(tmp_path / "raw", tmp_path)
+    assert not (tmp_path / "catalog").exists()
+
+
+def test_gone_patient_is_reported(raw: Path, tmp_path: Path) -> None:
+    """A patient folder that is no longer there leaves the catalog, counted as gone."""
+    import shutil
+
+    run(raw, tmp_path)
+    shutil.rmtree(sorted((raw / "dicoms").iterdir())[0])
+    summary = run(raw, tmp_path)
+    assert (summary.gone, summary.unchanged, len(Catalog(tmp_path / "catalog").patients())) == (1, 2, 2)

@@ -1,0 +1,116 @@
+"""Headers and pixels of DICOM files."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+from cmrpipe.dicom import file_number, read_header, read_pixels
+from cmrpipe.errors import DicomError
+from cmrpipe.model import ImageRecord
+
+
+def first_image(folder: Path) -> Path:
+    """Some image of a folder in the layout."""
+    return sorted(folder.glob("dicoms/*/*.dcm"))[0]
+
+
+def header(path: Path) -> ImageRecord:
+    """The record of a file."""
+    return read_header(path.read_bytes(), f"dicoms/P/{path.name}", "P")
+
+
+def test_header_equals_pydicoms_on_real_data(final_data: Path) -> None:
+    """Every field that is read equals what pydicom's Dataset says, for images of every patient."""
+    for path in sorted(final_data.glob("dicoms/*/*.dcm"))[::37]:
+        record = header(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ds = pydicom.dcmread(path)
+            assert record.error == ""
+            assert record.instance_number == ds.InstanceNumber
+            assert record.trigger_time_ms == pytest.approx(float(ds.TriggerTime))
+            assert record.position_mm == tuple(map(float, ds.ImagePositionPatient))
+            assert record.orientation == tuple(map(float, ds.ImageOrientationPatient))
+            assert record.pixel_spacing_mm == tuple(map(float, ds.PixelSpacing))
+            assert (record.rows, record.columns) == (ds.Rows, ds.Columns)
+            assert (record.series_uid, record.sop_uid) == (ds.SeriesInstanceUID, ds.SOPInstanceUID)
+            assert record.frames_per_slice == ds.CardiacNumberOfImages
+            assert record.heart_rate_bpm == float(ds.HeartRate)
+            assert record.modality == "MR"
+            pixels = ds.pixel_array
+        assert (record.pixel_min, record.pixel_max) == (pixels.min(), pixels.max())
+        np.testing.assert_array_equal(read_pixels(path), pixels)
+        assert read_pixels(path).dtype == np.int16
+
+
+def test_identifying_tags_never_leave_the_file(small_phantom: Path, tmp_path: Path) -> None:
+    """A record holds neither name nor birth date of the patient."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.PatientName, ds.PatientBirthDate = "Secret^Person", "19610412"
+    ds.save_as(tmp_path / "1.dcm")
+    text = repr(header(tmp_path / "1.dcm"))
+    assert "Secret" not in text
+    assert "19610412" not in text
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_other_transfer_syntaxes_say_the_same(small_phantom: Path, tmp_path: Path, syntax: str) -> None:
+    """Implicit and big-endian files give the same record but for bytes and syntax."""
+    path = first_image(small_phantom)
+    ds = pydicom.dcmread(path)
+    if syntax == ExplicitVRBigEndian:
+        ds.PixelData = ds.pixel_array.astype(">i2").tobytes()
+        ds["PixelData"].VR = "OW"
+    ds.file_meta.TransferSyntaxUID = syntax
+    del ds._pixel_array
+    target = tmp_path / path.name
+    pydicom.dcmwrite(target, ds, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian)
+    ours, theirs = header(target), header(path)
+    for name in ("rows", "columns", "position_mm", "trigger_time_ms", "sop_uid", "pixel_min", "pixel_max", "error"):
+        assert getattr(ours, name) == getattr(theirs, name)
+
+
+@pytest.mark.parametrize(("data", "cause"), [(b"", "empty"), (b"hello, not an image\n" * 20, "not a DICOM file")])
+def test_other_files_are_told(tmp_path: Path, data: bytes, cause: str) -> None:
+    """A file that is no DICOM is a record with an error, not an exception."""
+    (tmp_path / "7.dcm").write_bytes(data)
+    record = header(tmp_path / "7.dcm")
+    assert cause in record.error
+    assert record.file_number == 7
+
+
+@pytest.mark.parametrize("keep", [0.995, 0.5, 0.05])
+def test_truncation_is_told(small_phantom: Path, tmp_path: Path, keep: float) -> None:
+    """Wherever a file is cut, its record has an error, and its pixels are refused."""
+    data = first_image(small_phantom).read_bytes()
+    (tmp_path / "1.dcm").write_bytes(data[: int(len(data) * keep)])
+    assert header(tmp_path / "1.dcm").error
+    with pytest.raises(DicomError, match=r"1\.dcm"):
+        read_pixels(tmp_path / "1.dcm")
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(2.0, None), (None, -5.0), (0.5, 3.0), (1.0, 0.0)])
+def test_rescale_tags_are_applied_when_either_is_there(
+    small_phantom: Path, tmp_path: Path, slope: float | None, intercept: float | None
+) -> None:
+    """A missing slope is 1 and a missing intercept 0; the result is float32."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    stored = ds.pixel_array.astype(np.float64)
+    if slope is not None:
+        ds.RescaleSlope = slope
+    if intercept is not None:
+        ds.RescaleIntercept = intercept
+    ds.save_as(tmp_path / "1.dcm")
+    pixels = read_pixels(tmp_path / "1.dcm")
+    assert pixels.dtype == np.float32
+    np.testing.assert_allclose(pixels, stored * (slope or 1.0) + (intercept or 0.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "number"), [("7.dcm", 7), ("0048.dcm", 48), ("a7.dcm", None), ("7", 7), ("x", None)])
+def test_number_in_the_file_name(name: str, number: int | None) -> None:
+    """The number is the whole stem or nothing."""
+    assert file_number(f"dicoms/P/{name}") == number

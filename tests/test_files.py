@@ -1,0 +1,50 @@
+"""Atomic writes and hashes."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.files import atomic, canonical_json, remove_leftovers, sha256_file, write_bytes
+
+
+def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
+    """A write that raises leaves the old bytes and no temporary file."""
+    path = tmp_path / "a"
+    write_bytes(path, b"old")
+    with pytest.raises(OSError, match="disk full"), atomic(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError("disk full")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_write_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
+    """A write that ends well replaces the file."""
+    write_bytes(tmp_path / "deep" / "a", b"1")
+    write_bytes(tmp_path / "deep" / "a", b"2")
+    assert [p.read_bytes() for p in (tmp_path / "deep").iterdir()] == [b"2"]
+
+
+def test_leftovers_of_killed_writers_go(tmp_path: Path) -> None:
+    """Temporary files of a killed writer are removed, others stay."""
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / ".tmp-17-a").write_bytes(b"half")
+    (tmp_path / "x" / "a").write_bytes(b"whole")
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path / "x") == ["a"]
+
+
+def test_hash_is_sha256(tmp_path: Path) -> None:
+    """The hash of a file longer than one block is plain SHA-256."""
+    data = bytes(range(256)) * 5000
+    (tmp_path / "a").write_bytes(data)
+    assert sha256_file(tmp_path / "a") == hashlib.sha256(data).hexdigest()
+
+
+def test_canonical_json_ignores_order_and_refuses_nan() -> None:
+    """Equal values give equal bytes; NaN has no JSON."""
+    assert canonical_json({"a": 1, "b": [1, 2]}) == canonical_json({"b": [1, 2], "a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        canonical_json({"a": float("nan")})

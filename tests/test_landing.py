@@ -1,0 +1,137 @@
+"""Landing: whole or not at all, never altered."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.errors import LandingError, LayoutError
+from cmrpipe.files import sha256_file
+from cmrpipe.landing import check_landed, land, staging
+from cmrpipe.phantom import write_phantom
+from cmrpipe.progress import silent
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder."""
+    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def real(raw: Path) -> Path:
+    """The phantom dressed as a real source: without the mark that it is one."""
+    (raw / "phantom.json").unlink()
+    return raw
+
+
+def test_everything_lands_as_it_was(real: Path, tmp_path: Path) -> None:
+    """Images and contours land under their names with their bytes, the link table under its source's name."""
+    landed = land(real, tmp_path / "data" / "raw", listen=silent)
+    found, given = hashes(tmp_path / "data" / "raw"), hashes(real)
+    assert found.pop("links/raw.csv") == given.pop("link.csv")
+    assert found == given
+    assert len(landed.new) == 6
+    assert not staging(tmp_path / "data" / "raw").exists()
+
+
+def test_second_landing_copies_nothing(real: Path, tmp_path: Path) -> None:
+    """Unchanged folders are left alone, even when modification times were lost."""
+    target = tmp_path / "data" / "raw"
+    land(real, target, listen=silent)
+    for path in target.rglob("*.dcm"):
+        path.touch()
+    landed = land(real, target, listen=silent)
+    assert (len(landed.new), len(landed.changed), len(landed.unchanged)) == (0, 0, 6)
+
+
+def test_changed_patient_replaces_the_old_one(real: Path, tmp_path: Path) -> None:
+    """Only the folder whose files changed is landed anew."""
+    target = tmp_path / "data" / "raw"
+    land(real, target, listen=silent)
+    victim = sorted((real / "dicoms").iterdir())[1]
+    sorted(victim.iterdir())[0].unlink()
+    landed = land(real, target, listen=silent)
+    assert landed.changed == (f"dicoms/{victim.name}",)
+    assert hashes(target / "dicoms") == hashes(real / "dicoms")
+
+
+def test_patient_gone_from_the_source_stays_and_is_told(real: Path, tmp_path: Path) -> None:
+    """Nothing is removed because a source no longer has it."""
+    target = tmp_path / "data" / "raw"
+    land(real, target, listen=silent)
+    victim = sorted((real / "dicoms").iterdir())[0]
+    shutil.rmtree(victim)
+    assert land(real, target, listen=silent).not_in_source == (f"dicoms/{victim.name}",)
+    assert (target / "dicoms" / victim.name).is_dir()
+
+
+def test_interrupted_landing_is_refused_and_completed(
+    real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a landing that died half way, readers refuse; the next landing completes it."""
+    target = tmp_path / "data" / "raw"
+    copy = shutil.copy2
+    copied = 0
+
+    def dying(source: Path, to: Path) -> None:
+        nonlocal copied
+        copied += 1
+        if copied == 50:
+            raise KeyboardInterrupt
+        copy(source, to)
+
+    monkeypatch.setattr(shutil, "copy2", dying)
+    with pytest.raises(KeyboardInterrupt):
+        land(real, target, listen=silent)
+    with pytest.raises(LandingError, match="cut short"):
+        check_landed(target)
+    monkeypatch.undo()
+    land(real, target, listen=silent)
+    check_landed(target)
+    assert hashes(target / "dicoms") == hashes(real / "dicoms")
+
+
+def test_kill_between_the_two_renames_loses_nothing(real: Path, tmp_path: Path) -> None:
+    """A folder that was moved aside and not yet replaced comes back."""
+    target = tmp_path / "data" / "raw"
+    land(real, target, listen=silent)
+    patient = sorted((target / "dicoms").iterdir())[0]
+    aside = staging(target) / "old" / "dicoms" / patient.name
+    aside.parent.mkdir(parents=True)
+    patient.rename(aside)
+    shutil.rmtree(real / "dicoms" / patient.name)
+    land(real, target, listen=silent)
+    assert patient.is_dir()
+
+
+def test_phantom_makes_way_for_real_patients_and_never_joins_them(
+    small_phantom: Path, final_data: Path, tmp_path: Path
+) -> None:
+    """Synthetic and real patients never stand in one set."""
+    target = tmp_path / "data" / "raw"
+    land(small_phantom, target, listen=silent)
+    landed = land(final_data, target, listen=silent)
+    assert len(landed.made_way) == 3
+    assert {p.name[:3] for p in (target / "dicoms").iterdir()} == {"SCD"}
+    assert not (target / "phantom.json").exists()
+    with pytest.raises(LandingError, match="phantom patients"):
+        land(small_phantom, target, listen=silent)
+    check_landed(target)
+
+
+def test_a_larger_phantom_of_the_same_seed_joins(small_phantom: Path, tmp_path: Path) -> None:
+    """Patients of the same phantom are one set."""
+    target = tmp_path / "data" / "raw"
+    land(small_phantom, target, listen=silent)
+    write_phantom(tmp_path / "more", 4, 5, slices=4, frames=10, rows=64, columns=72, listen=silent)
+    landed = land(tmp_path / "more", target, listen=silent)
+    assert landed.patients(landed.new) == 1
+    assert landed.patients(landed.unchanged) == 3
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    """The message says what the folder should hold, and nothing is left behind."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LayoutError, match=r"empty.*dicoms/"):
+        land(tmp_path / "empty", tmp_path / "data" / "raw", listen=silent)
+    assert not (tmp_path / "data").exists()
