@@ -175,8 +175,10 @@ def _contours(samples: Sequence[Sample], phase: Phase, kind: ContourKind) -> dic
 
 
 def _area_mm2(sample: Sample, contour: Contour) -> float:
-    assert sample.record.pixel_spacing_mm is not None  # refused by clinical_values
-    return polygon_area(contour.points, sample.record.pixel_spacing_mm)
+    spacing = sample.record.pixel_spacing_mm
+    if spacing is None:
+        raise ValueError(f"{sample.record.path} has no pixel spacing; no area in mm² can be had from it")
+    return polygon_area(contour.points, spacing)
 
 
 def _slices(indices: Iterable[int]) -> str:

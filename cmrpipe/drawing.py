@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from cmrpipe.model import ContourKind, Points
+from cmrpipe.model import ContourKind, Mask, Points
 
 Gray = npt.NDArray[np.uint8]
 """(rows, columns) uint8, levels 0 (black) to 127 (white)."""
@@ -186,7 +186,29 @@ class Canvas:
             return
         start, end = _pieces(points - (left, top), dashed)
         near_rows, near_columns, distance = _near(start, end, (bottom - top, right - left), reach)
-        at = (near_rows + top, near_columns + left)
+        self._ink((near_rows + top, near_columns + left), distance, ink, width)
+
+    def border(self, mask: Mask, crop: Crop, ink: Ink, width: float) -> None:
+        """Draw the border of a mask (rows, columns) of image pixels, of which the canvas shows `crop`.
+
+        The border is where the magnified mask passes one half; the distance to it is estimated from the slope there.
+        """
+        box = (crop.left, crop.top, crop.left + crop.width, crop.top + crop.height)
+        rows, columns = self.gray.shape
+        soft = Image.fromarray(mask.astype(np.float32)).resize((columns, rows), Image.Resampling.BILINEAR, box=box)
+        level = np.asarray(soft, dtype=np.float32)
+        down, right = np.gradient(level)
+        slope = np.hypot(down, right)
+        reach = width / 2 + _CASING + 0.5
+        distance = np.abs(level - 0.5) / np.maximum(slope, 1e-6)
+        at = np.nonzero((distance < reach) & (slope > 0))
+        self._ink(at, distance[at].astype(np.float32), ink, width)
+
+    def _ink(
+        self, at: tuple[npt.NDArray[np.intp], ...], distance: npt.NDArray[np.float32], ink: Ink, width: float
+    ) -> None:
+        """Colour the pixels `at` (rows, columns) by their distance to a line."""
+        reach = width / 2 + _CASING + 0.5
         casing = np.clip(reach - distance, 0, 1) * np.float32(_CASING_DARKNESS)
         gray = (self.gray[at] * (1 - casing)).astype(np.uint8)
         self.gray[at] = gray

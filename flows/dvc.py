@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +16,7 @@ from typing import Any
 
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
+from flows.child import start, stop
 
 LOGS = Path(".cmrpipe") / "logs"
 _UNCHANGED = re.compile(r"Stage '.+' didn't change, skipping")
@@ -49,20 +50,24 @@ def child_environment() -> dict[str, str]:
         "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}",
         "DVC_NO_ANALYTICS": "1",
         "PYTHONUNBUFFERED": "1",
+        "CMRPIPE_LOG_JSON": "1",
         events.VARIABLE: "1",
     }
 
 
-def stop_group(process: subprocess.Popen[str], patience_s: float = 10.0) -> None:
-    """End a child and everything it started: politely, then not."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
-            process.wait(patience_s)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+def _log_event(line: str) -> dict[str, Any] | None:
+    """A warning or error that the stage logged, as an event; None for any other line."""
+    if not line.startswith("{"):
+        return None
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(value, dict) or value.get("level") not in ("warning", "error"):
+        return None
+    about = ", ".join(f"{key} {value[key]}" for key in value if key not in ("event", "level", "timestamp"))
+    message = f"{value['event']} ({about})" if about else str(value["event"])
+    return {"event": "log", "level": value["level"], "message": message}
 
 
 def run_dvc(
@@ -91,29 +96,26 @@ def run_dvc(
     said = ""
     timed_out = threading.Event()
     with log.open("w", encoding="utf-8") as record:
-        process = subprocess.Popen(
+        process = start(
             [sys.executable, "-m", "dvc", *arguments],
+            environment=child_environment(),
             cwd=workspace,
-            env=child_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
+            output=subprocess.PIPE,
         )
 
         def expire() -> None:
             timed_out.set()
-            stop_group(process)
+            stop(process)
 
         timer = threading.Timer(timeout_s, expire) if timeout_s else None
         if timer:
             timer.start()
         try:
             assert process.stdout is not None
-            for line in process.stdout:
+            for raw in process.stdout:
+                line = raw.decode(errors="replace")
                 record.write(line)
-                event = events.parse(line)
+                event = events.parse(line) or _log_event(line)
                 if event is None:
                     tail.append(line.rstrip())
                     if _UNCHANGED.search(line):
@@ -128,7 +130,7 @@ def run_dvc(
                 on_event(event)
             code = process.wait()
         except BaseException:
-            stop_group(process)
+            stop(process)
             raise
         finally:
             if timer:

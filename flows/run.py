@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from cmrpipe.report.outcome import outcome
 from rich.console import Console
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import LogJson, LogLevel
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.progress import Listener, Progress
+from cmrpipe.report.outcome import outcome
 from cmrpipe.stages import STAGES
 from cmrpipe.workspace import Workspace
-from flows.dvc import run_dvc
-from flows.lock import write_lock
 from flows.server import embedded_server
-from flows.source import choose_source, land_and_version
+from flows.steps import land_step, stage_step, writing
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 out = Console(highlight=False, soft_wrap=True)
@@ -44,6 +41,8 @@ class Watcher:
             )
         elif kind == "landed":
             self._say("land", _landed(event))
+        elif kind == "log":
+            out.print(f"{event['level']}: {stage}: {event['message']}", markup=False)
         elif kind == "waiting":
             out.print(f"waiting for {event['holder']}, which is writing to this workspace")
         elif kind == "stage":
@@ -67,43 +66,24 @@ def _landed(event: Mapping[str, Any]) -> str:
     return f"patients from {event['source']}: {', '.join(parts)}"
 
 
-@contextmanager
-def _bars() -> Iterator[Listener]:
-    with console.progress() as listen:
-        yield listen
-
-
 def _with_prefect(source: Path | None, workspace: Path) -> None:
     out.print("starting Prefect's embedded server in the background")
     with embedded_server(workspace, out.print) as wait:
         from flows import pipeline  # noqa: PLC0415 prefect reads its settings when it is imported
 
         wait()
-        with _bars() as listen:
+        with console.progress() as listen:
             pipeline.watchers.append(Watcher(listen))
             pipeline.pipeline(source=None if source is None else str(source), workspace=str(workspace))
 
 
 def _without_prefect(source: Path | None, workspace: Path) -> None:
-    with _bars() as listen:
-        watch = Watcher(listen)
-        home = Workspace(workspace)
-        with write_lock(workspace, waiting=lambda holder: watch("lock", {"event": "waiting", "holder": holder})):
-            chosen = choose_source(home, source)
-            landed = land_and_version(home, chosen, listen=listen)
-            value: dict[str, Any] = {"event": "landed", "source": None if chosen is None else str(chosen)}
-            if landed is not None:
-                names = ("new", "changed", "unchanged", "not_in_source", "made_way")
-                value |= {name: landed.patients(getattr(landed, name)) for name in names}
-            watch("land", value)
+    with console.progress() as listen:
+        tell = Watcher(listen)
+        with writing(workspace, tell):
+            land_step(workspace, source, tell)
             for stage in STAGES:
-                done = run_dvc(
-                    ["repro", "--single-item", stage],
-                    workspace,
-                    log_name=stage,
-                    on_event=lambda event, stage=stage: watch(stage, event),  # type: ignore[misc]
-                )
-                watch(stage, {"event": "stage", "state": done.state, "summary": done.summary})
+                stage_step(workspace, stage, tell)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
+from flows.child import start, stop
 
 HOME = Path(".cmrpipe") / "prefect"
 LOG = Path(".cmrpipe") / "logs" / "prefect-server.log"
@@ -57,27 +58,11 @@ def _start(workspace: Path, port: int) -> subprocess.Popen[bytes]:
     log = workspace / LOG
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as record:
-        return subprocess.Popen(
+        return start(
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
-            env={**os.environ, **quiet_environment(workspace)},
-            stdin=subprocess.DEVNULL,
-            stdout=record,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+            environment={**os.environ, **quiet_environment(workspace)},
+            output=record,
         )
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for sign, patience_s in ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
-        try:
-            os.killpg(process.pid, sign)
-        except ProcessLookupError:
-            return
-        try:
-            process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            continue
-        return
 
 
 @contextmanager
@@ -119,5 +104,5 @@ def embedded_server(workspace: Path, say: Callable[[str], None]) -> Iterator[Cal
     try:
         yield wait
     finally:
-        _stop(process)
+        stop(process, first=signal.SIGINT)
         os.environ.pop(_API, None)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmrpipe.clinical import body_surface_m2, clinical_values, disc_volume_ml, ejection_fraction_pct
+from cmrpipe.contours import read_contour
+from cmrpipe.dicom import read_header
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
+from cmrpipe.phantom import read_truth
+from cmrpipe.phases import assign_phases
+from cmrpipe.slices import arrange, slice_gap_mm
 
 GAP_MM = 8.0
 SPACING = (1.5, 1.2)
@@ -145,3 +151,30 @@ def test_formulas() -> None:
     assert disc_volume_ml([1000.0, 2000.0], 10.0) == pytest.approx(30.0)
     assert ejection_fraction_pct(150.0, 60.0) == pytest.approx(60.0)
     assert body_surface_m2(1.6, 90.0) == pytest.approx(2.0)
+
+
+def test_the_phantom_has_its_true_values(small_phantom: Path) -> None:
+    """Through files, slices and phases, every value of the phantom is found to within 0.1 %."""
+    for truth in read_truth(small_phantom).patients:
+        folder = small_phantom / "dicoms" / truth.patient_id
+        headers = [read_header(p.read_bytes(), p.name, truth.patient_id) for p in sorted(folder.glob("*.dcm"))]
+        records = arrange(headers, 20)
+        drawn: dict[int, dict[ContourKind, Contour]] = {}
+        for path in sorted((small_phantom / "contourfiles" / truth.original_id).rglob("*.txt")):
+            read = read_contour(path.read_bytes(), path.relative_to(small_phantom).as_posix(), 1.0)
+            assert read.contour is not None
+            assert read.number is not None
+            drawn.setdefault(read.number, {})[read.contour.kind] = read.contour
+        samples = [
+            Sample(record, None, kinds.get(ContourKind.ENDO), kinds.get(ContourKind.EPI), Phase.OTHER)
+            for record in records
+            if (kinds := drawn.get(record.file_number or 0))
+        ]
+        phases = assign_phases(samples)
+        assert (phases.ed_frame, phases.es_frame, phases.reason) == (truth.ed_frame, truth.es_frame, "")
+        samples = [replace(s, phase=phase) for s, phase in zip(samples, phases.phases, strict=True)]
+        found = clinical_values(truth.patient_id, samples, slice_gap_mm(records))
+        assert found.reason == ""
+        for name in ("edv_ml", "esv_ml", "sv_ml", "ef_pct", "co_l_min", "mass_g"):
+            assert getattr(found, name) == pytest.approx(getattr(truth, name), rel=1e-3), name
+        assert found.bsa_m2 == pytest.approx(body_surface_m2(truth.height_m, truth.weight_kg), rel=1e-3)

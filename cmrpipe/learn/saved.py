@@ -96,7 +96,7 @@ def read_model(folder: Path) -> Model:
         return Model(
             Architecture(**description["architecture"]),
             torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True),
-            Preprocess(**description["preprocess"]),
+            Preprocess(description["preprocess"]["size"], tuple(description["preprocess"]["percentiles"])),
             tuple(description["patients"]["train"]),
             tuple(description["patients"]["val"]),
             seen,

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import numpy.typing as npt
+import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
@@ -115,7 +116,9 @@ class SeriesWriter:
         ds = FileDataset("", {}, file_meta=meta, preamble=b"\x00" * 128)
         _identify(ds, (seed, patient_id), anatomy)
         _describe(ds, anatomy, grid)
-        self._dataset = ds
+        ds.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = uid("to be replaced")
+        # read back, the shared tags stay encoded: writing them again takes half the time
+        self._dataset = pydicom.dcmread(io.BytesIO(encode(ds)))
 
     def trigger_time_ms(self, frame: int) -> float:
         """Middle of the frame's share of the RR interval."""
@@ -139,9 +142,9 @@ class SeriesWriter:
         ds.ImagePositionPatient = _ds(*origin)
         along = sum(o * n for o, n in zip(origin, self._anatomy.normal, strict=True))
         ds.SliceLocation = _ds(along)[0]
-        ds.SmallestImagePixelValue = int(pixels.min())
-        ds.LargestImagePixelValue = int(pixels.max())
+        ds.add_new("SmallestImagePixelValue", "SS", int(pixels.min()))
+        ds.add_new("LargestImagePixelValue", "SS", int(pixels.max()))
         ds.WindowWidth = str(max(1, int(pixels.max())))
         ds.WindowCenter = str(max(1, int(pixels.max()) // 2))
-        ds.PixelData = pixels.astype("<i2", copy=False).tobytes()
+        ds.add_new("PixelData", "OW", pixels.astype("<i2", copy=False).tobytes())
         return encode(ds)

@@ -12,7 +12,7 @@ import numpy as np
 from cmrpipe.phantom.curve import Curve
 
 FIELD_OF_VIEW_MM = 245.0
-SPACING_MM = (1.3, 2.6)
+SPACING_MM = (0.9, 2.6)
 """Smallest and largest pixel; small matrices see a smaller field of view rather than a coarser heart."""
 
 SMALLEST = 48

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,17 +64,21 @@ def _kinds(catalog: Catalog) -> tuple[dict[str, ContourKind | None], Counter[Con
 
 
 def _left_out(
-    rows: Mapping[str, Quarantine], links: LinkMap, kinds: Mapping[str, ContourKind | None]
+    quarantine: Sequence[Quarantine], links: LinkMap, kinds: Mapping[str, ContourKind | None]
 ) -> tuple[LeftOut, ...]:
-    """Rows of the quarantine with the patient and the kind of contour they are about."""
+    """What the quarantine leaves out, with the patient and the kind of contour it is."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for row in quarantine:
+        if not row.keep:
+            reasons[row.name].append(row.why)
     owners = {original: patient for patient, originals in links.originals.items() for original in originals}
     found = []
-    for name, row in rows.items():
+    for name, row in left_out(quarantine).rows.items():
         parent, _, rest = name.partition("/")
         folder = rest.partition("/")[0]
         patient = {DICOMS: folder, CONTOURS: owners.get(folder, "")}.get(parent, name)
         kind = kinds.get(name)
-        found.append(LeftOut(row, patient, kind.value if kind is not None else row.what))
+        found.append(LeftOut(row, patient, kind.value if kind is not None else row.what, tuple(reasons[name])))
     return tuple(sorted(found, key=lambda item: (item.patient_id, item.what, item.row.name)))
 
 
@@ -146,7 +150,7 @@ def collect(artefacts: Places) -> Facts:
     missing = read_missing(artefacts.findings)
     quarantine = read_quarantine(artefacts.quarantine)
     kinds, readable = _kinds(catalog)
-    out = _left_out(left_out(quarantine).rows, links, kinds)
+    out = _left_out(quarantine, links, kinds)
     model, samples = _model(artefacts), _samples(artefacts.store)
 
     by_patient: dict[str, list[Finding]] = defaultdict(list)

@@ -56,7 +56,7 @@ class PatientFacts:
 
     def count(self, severity: Severity) -> int:
         """Number of findings of a severity."""
-        return sum(found.severity is severity for found in self.findings)
+        return sum(found.severity == severity for found in self.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,20 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A row of the quarantine that holds, whose patient it is ("" for nobody's), and what: endo, epi, image, ..."""
+    """Something that is left out.
+
+    Attributes
+    ----------
+    row : the first row of the quarantine that says so
+    patient_id : whose it is, "" for nobody's
+    what : endo, epi, contour, image or patient
+    reasons : those of all rows that say so
+    """
 
     row: Quarantine
     patient_id: str
     what: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +140,4 @@ class Facts:
 
     def count(self, severity: Severity) -> int:
         """Number of findings of a severity."""
-        return sum(found.severity is severity for found in self.findings)
+        return sum(found.severity == severity for found in self.findings)

@@ -32,17 +32,20 @@ def _words(place: tuple[int, int], cell: Cell) -> str:
 def _special(place: tuple[int, int], cell: Cell, x: int, y: int, link: str) -> Markup:
     """One place of which there is something to say; every state has its own shape, not only its own colour."""
     middle_x, middle_y = x + _SIDE / 2, y + _SIDE / 2
-    marks = [Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="2"/>').format(
-        "m-image" if cell.image else "m-gap", x, y, _SIDE, _SIDE
-    )]
+    marks = [
+        Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="2"/>').format(
+            "m-image" if cell.image else "m-gap", x, y, _SIDE, _SIDE
+        )
+    ]
     if ContourKind.EPI in cell.drawn:
         out = " m-out" if ContourKind.EPI in cell.left_out else ""
         marks.append(Markup('<circle class="m-epi{}" cx="{}" cy="{}" r="5.6"/>').format(out, middle_x, middle_y))
     if ContourKind.ENDO in cell.drawn:
-        shape = ' class="m-endo-out"' if ContourKind.ENDO in cell.left_out else ' class="m-endo"'
-        marks.append(Markup('<circle{} cx="{}" cy="{}" r="3"/>').format(Markup(shape), middle_x, middle_y))
+        shape = "m-endo-out" if ContourKind.ENDO in cell.left_out else "m-endo"
+        marks.append(Markup('<circle class="{}" cx="{}" cy="{}" r="3"/>').format(shape, middle_x, middle_y))
     if cell.holes:
-        marks.append(Markup('<path class="m-hole" d="M{} {}l7 7m0-7l-7 7"/>').format(middle_x - 3.5, middle_y - 3.5))
+        at = (x + 1.5, y + _SIDE - 7.5) if cell.drawn else (middle_x - 3, middle_y - 3)
+        marks.append(Markup('<path class="m-hole" d="M{} {}l6 6m0-6l-6 6"/>').format(*at))
     if cell.severity:
         marks.append(Markup('<path class="m-{}" d="M{} {}h6v6z"/>').format(cell.severity, x + _SIDE - 6, y))
     title = Markup("<title>{}</title>").format(_words(place, cell))
@@ -59,13 +62,17 @@ def coverage_map(coverage: Coverage, link_of: LinkOf) -> Markup:
     body: list[Markup] = []
     for frame, x in columns.items():
         if frame == coverage.frames[0] or frame % 5 == 0:
-            body.append(Markup('<text class="m-axis" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-                x + _SIDE / 2, _TOP - 6, frame
-            ))
+            body.append(
+                Markup('<text class="m-axis" x="{}" y="{}" text-anchor="middle">{}</text>').format(
+                    x + _SIDE / 2, _TOP - 6, frame
+                )
+            )
     for index, y in rows.items():
-        body.append(Markup('<text class="m-axis" x="{}" y="{}" text-anchor="end">{}</text>').format(
-            _LEFT - 7, y + _SIDE - 4, index
-        ))
+        body.append(
+            Markup('<text class="m-axis" x="{}" y="{}" text-anchor="end">{}</text>').format(
+                _LEFT - 7, y + _SIDE - 4, index
+            )
+        )
         plain = [coverage.cells.get((index, frame)) for frame in coverage.frames]
         for is_plain, run in groupby(
             zip(coverage.frames, plain, strict=True), key=lambda pair: pair[1] is not None and pair[1].plain
@@ -129,18 +136,13 @@ def line_chart(history: Sequence[Epoch], series: Sequence[tuple[str, str]], labe
     def y(value: float) -> float:
         return round(_PAD_TOP + inner_height * (1 - (value - low) / (high - low)), 1)
 
-    body: list[Markup] = []
-    for tick in _ticks(low, high):
-        body.append(
-            Markup('<path class="c-grid" d="M{} {}H{}"/><text class="c-axis" x="{}" y="{}" text-anchor="end">{:g}</text>')
-            .format(_PAD_LEFT, y(tick), _WIDTH - 12, _PAD_LEFT - 6, y(tick) + 4, tick)
-        )
-    for tick in sorted({1, last, *(int(t) for t in _ticks(1, last) if t == int(t) and t >= 1)}):
-        if tick in (1, last) or (x(last) - x(tick) > 24 and x(tick) - x(1) > 16):
-            body.append(
-                Markup('<text class="c-axis" x="{}" y="{}" text-anchor="middle">{}</text>')
-                .format(x(tick), _HEIGHT - 12, tick)
-            )
+    grid = Markup('<path class="c-grid" d="M{} {}H{}"/><text class="c-axis" x="{}" y="{}" text-anchor="end">{:g}</text>')
+    mark = Markup('<text class="c-axis" x="{}" y="{}" text-anchor="middle">{}</text>')
+    body = [
+        grid.format(_PAD_LEFT, y(tick), _WIDTH - 12, _PAD_LEFT - 6, y(tick) + 4, tick) for tick in _ticks(low, high)
+    ]
+    round_epochs = [int(t) for t in _ticks(1, last) if t == int(t) and x(last) - x(int(t)) > 24 and x(int(t)) - x(1) > 16]
+    body += [mark.format(x(epoch), _HEIGHT - 12, epoch) for epoch in sorted({1, last, *round_epochs})]
     legend = []
     for i, (text, points) in enumerate(lines):
         path = " ".join(f"{x(epoch)},{y(value)}" for epoch, value in points)

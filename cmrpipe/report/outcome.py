@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,20 +95,40 @@ def _belong(number: int, why: str) -> str:
     return f"{'does' if number == 1 else 'do'} not belong and "
 
 
-def _left_out(rows: tuple[LeftOut, ...]) -> str:
+def _cause(facts: Facts, items: Sequence[LeftOut]) -> str:
+    """Why some things that share a reason were left out; of copies, whose they are."""
+    names = {item.row.name for item in items}
+    why = items[0].row.why
+    others = {
+        str(found.evidence["other_patient"])
+        for found in facts.findings
+        if found.path in names and found.code == why and found.evidence.get("other_patient")
+    }
+    if why == FindingCode.CONTOUR_COPIED and len(others) == 1:
+        return f"copies of those of {others.pop()}"
+    return _reason(why)
+
+
+def _group(facts: Facts, items: Sequence[LeftOut]) -> str:
+    """A clause about things of one patient, of one kind, that share a reason."""
+    patient, what, why = items[0].patient_id, items[0].what, items[0].row.why
+    if what == "patient":
+        return f"patient {patient} was left out ({_reason(why)})"
+    number = len(items)
+    noun = count(number, _KINDS.get(what, what))
+    whose = f" of {patient}" if patient else ""
+    return f"{noun}{whose} {_belong(number, why)}{_were(number)} left out ({_cause(facts, items)})"
+
+
+def _left_out(facts: Facts) -> str:
+    rows = facts.left_out
     if not rows:
         return "nothing had to be left out"
-    groups = Counter((item.patient_id, item.what, item.row.why) for item in rows)
+    groups: dict[tuple[str, str, str], list[LeftOut]] = defaultdict(list)
+    for item in rows:
+        groups[item.patient_id, item.what, item.row.why].append(item)
     if len(groups) <= _MOST_GROUPS:
-        parts = []
-        for (patient, what, why), number in sorted(groups.items()):
-            if what == "patient":
-                parts.append(f"patient {patient} was left out ({_reason(why)})")
-            else:
-                noun = count(number, _KINDS.get(what, what))
-                whose = f" of {patient}" if patient else ""
-                parts.append(f"{noun}{whose} {_belong(number, why)}{_were(number)} left out ({_reason(why)})")
-        return "; ".join(parts)
+        return "; ".join(_group(facts, items) for _, items in sorted(groups.items()))
     kinds = Counter(_KINDS.get(item.what, item.what) for item in rows)
     what = " and ".join(count(number, kind) for kind, number in sorted(kinds.items()))
     whose = len({item.patient_id for item in rows})
@@ -132,7 +152,7 @@ def outcome_of(facts: Facts, page: Path) -> Outcome:
         f"{count(len(facts.patients), 'patient')}, {count(facts.images, 'image')}, {count(facts.contours, 'contour')}"
     )
     errors = facts.count(Severity.ERROR)
-    checked = _left_out(facts.left_out) if facts.validated or facts.left_out else "the labels have not been validated"
+    checked = _left_out(facts) if facts.validated or facts.left_out else "the labels have not been validated"
     if facts.validated and errors and not facts.left_out:
         checked = f"{count(errors, 'finding')} of severity error, {checked}"
     return Outcome(

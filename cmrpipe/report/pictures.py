@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,12 +18,21 @@ from cmrpipe.report.facts import Drawn, Facts, PatientFacts
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture with its caption; `source` is an address or a data URI, `link` leads to the larger one ("" if none)."""
+    """A picture with its caption.
+
+    Attributes
+    ----------
+    source : an address, or a data URI
+    link : address of the larger one, "" if there is none
+    page : address of the patient's page, "" if there is none
+    bad : whether something is wrong with it
+    """
 
     source: str
     title: str
     caption: str
     link: str = ""
+    page: str = ""
     bad: bool = False
 
 
@@ -90,29 +99,23 @@ def describe(drawn: Drawn) -> str:
     return ", ".join([*parts, f"image {drawn.number}"])
 
 
-def gallery(facts: Facts, album: Album, most: int) -> tuple[list[Picture], list[Picture]]:
+def gallery(facts: Facts, album: Album, pages: Mapping[str, str], most: int) -> tuple[list[Picture], list[Picture]]:
     """Hearts to show on the front page: what is wrong or left out, and how the rest looks; at most `most` of each."""
-    wrong = [[(p, drawn) for drawn in p.drawn if _is_wrong(p, drawn)] for p in facts.patients]
-    fine = [_typical(patient) for patient in facts.patients]
-    return _pictures(_in_turn(wrong), album, most, bad=True), _pictures(_in_turn(fine), album, most, bad=False)
+    wrong = _in_turn([(p, drawn) for drawn in p.drawn if _is_wrong(p, drawn)] for p in facts.patients)
+    fine = _in_turn(_typical(patient) for patient in facts.patients)
+
+    def pictures(items: Iterator[tuple[PatientFacts, Drawn]], bad: bool) -> list[Picture]:
+        shown = (_picture(patient, drawn, album, pages, bad) for patient, drawn in items)
+        return list(islice((picture for picture in shown if picture.source), most))
+
+    return pictures(wrong, True), pictures(fine, False)
 
 
-def _pictures(items: Iterable[tuple[PatientFacts, Drawn]], album: Album, most: int, *, bad: bool) -> list[Picture]:
-    found: list[Picture] = []
-    for patient, drawn in items:
-        if len(found) == most:
-            break
-        source = album.heart(patient.patient_id, drawn.number)
-        if source:
-            codes = sorted({f.code.value for f in patient.findings if f.instance_number == drawn.number})
-            notes = [f"{kind} left out" for kind in drawn.left_out] + codes
-            found.append(
-                Picture(
-                    source,
-                    patient.patient_id,
-                    " · ".join([describe(drawn), *notes]),
-                    album.strip(patient.patient_id, drawn.number),
-                    bad,
-                )
-            )
-    return found
+def _picture(patient: PatientFacts, drawn: Drawn, album: Album, pages: Mapping[str, str], bad: bool) -> Picture:
+    name = patient.patient_id
+    codes = sorted({found.code.value for found in patient.findings if found.instance_number == drawn.number})
+    notes = [f"{kind} left out" for kind in drawn.left_out] + codes
+    caption = " · ".join([describe(drawn), *notes])
+    return Picture(
+        album.heart(name, drawn.number), name, caption, album.strip(name, drawn.number), pages.get(name, ""), bad
+    )

@@ -1,0 +1,100 @@
+"""report: the page that says what came in, what is wrong, what was left out, and how good the model is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from cmrpipe.codes import Severity
+from cmrpipe.comparison import comparison
+from cmrpipe.errors import StoreError
+from cmrpipe.files import write_text
+from cmrpipe.params import ReportParams
+from cmrpipe.progress import Listener, Progress
+from cmrpipe.report.artefacts import Artefacts
+from cmrpipe.report.collect import collect
+from cmrpipe.report.facts import Facts, ImageScores
+from cmrpipe.report.outcome import PAGE, outcome_of
+from cmrpipe.report.page import run_page
+from cmrpipe.report.pictures import Album, Picture, data_uri
+from cmrpipe.stages.summary import Summary
+from cmrpipe.store import open_store
+
+log = structlog.get_logger(__name__)
+
+_CAVITY = "dice_cavity"
+
+
+def _caption(scores: ImageScores) -> str:
+    names = {_CAVITY: "cavity", "dice_myocardium": "myocardium"}
+    figures = [f"{text} {value:.2f}" for name, text in names.items() if (value := scores.figures.get(name)) is not None]
+    return f"image {scores.number} · Dice {', '.join(figures)}"
+
+
+def _comparisons(facts: Facts, places: Artefacts, most: int) -> list[Picture]:
+    """Pictures of expert and model on the test images that came out worst."""
+    if facts.model is None or not (places.evaluation / "predictions").is_dir():
+        return []
+    scored = [scores for scores in facts.model.images if scores.figures.get(_CAVITY) is not None]
+    worst = sorted(scored, key=lambda s: (s.figures.get(_CAVITY) or 0.0, s.patient_id, s.number))[:most]
+    by_patient: dict[str, list[ImageScores]] = defaultdict(list)
+    for scores in worst:
+        by_patient[scores.patient_id].append(scores)
+    found: dict[tuple[str, int], Picture] = {}
+    try:
+        with open_store(places.store) as store:
+            for patient_id, images in by_patient.items():
+                data = store.load(patient_id)
+                predicted = np.load(places.evaluation / "predictions" / f"{patient_id}.npy", allow_pickle=False)
+                for scores in images:
+                    at = int(np.flatnonzero(data.instance_number == scores.number)[0])
+                    png = comparison(data.image[at], data.label[at], predicted[at])
+                    found[patient_id, scores.number] = Picture(data_uri(png), patient_id, _caption(scores))
+    except (StoreError, OSError, IndexError, ValueError) as error:
+        log.warning("expert and model cannot be shown side by side", reason=str(error))
+        return []
+    return [found[scores.patient_id, scores.number] for scores in worst]
+
+
+def report(
+    catalog: Path,
+    findings: Path,
+    quarantine: Path,
+    overlays: Path,
+    store: Path,
+    model: Path,
+    evaluation: Path,
+    out: Path,
+    params: ReportParams,
+    *,
+    listen: Listener,
+) -> Summary:
+    """Write the report.
+
+    Parameters
+    ----------
+    catalog, findings, quarantine, overlays, store, model, evaluation : what the stages before wrote; the report says
+        what of it is not there, and needs the catalog only
+    out : report.html
+
+    Raises
+    ------
+    InputError : there is no catalog, or something that is there cannot be read
+    """
+    places = Artefacts(catalog, findings, quarantine, overlays, store, model, evaluation, out)
+    facts = collect(places)
+    short = outcome_of(facts, out / PAGE)
+    page = run_page(facts, short, Album(overlays, out), _comparisons(facts, places, params.comparisons), {}, params)
+    write_text(out / PAGE, page)
+    listen(Progress("report", PAGE, 1, 1))
+    dice = {"test_dice_cavity": short.dice_cavity, "test_dice_myocardium": short.dice_myocardium}
+    return Summary(
+        "report",
+        done=1,
+        counts={"patients": short.patients, "images": short.images, "contours": short.contours, "pages": 1},
+        findings={severity.value: facts.count(severity) for severity in Severity},
+        metrics={name: value for name, value in dice.items() if value is not None},
+    )

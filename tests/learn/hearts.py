@@ -1,0 +1,57 @@
+"""Patients with a bright disc in a grey ring in every image, and a store of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.model import Phase
+from cmrpipe.progress import silent
+from cmrpipe.store import PatientData, write_patient
+from cmrpipe.store.schema import SCHEMA_VERSION, patient_file
+
+PATIENTS = ("A", "B", "C", "D")
+ROWS, COLS = 40, 52
+
+
+def make_patient(patient_id: str, seed: int, images: int = 4) -> PatientData:
+    """Images (n, 40, 52) of a heart somewhere; the epicardium is drawn in every second one."""
+    rng = np.random.default_rng(seed)
+    row, col = np.mgrid[:ROWS, :COLS]
+    label = np.zeros((images, ROWS, COLS), np.uint8)
+    for i in range(images):
+        centre = rng.uniform((16, 20), (24, 32))
+        distance = np.hypot(row - centre[0], col - centre[1])
+        label[i][distance < 11] = 2
+        label[i][distance < 7] = 1
+    image = np.array([50, 400, 150])[label] + rng.normal(0, 10, label.shape)
+    epi = np.arange(images) % 2 == 0
+    label[~epi] *= label[~epi] == 1
+    numbers = np.arange(images, dtype=np.int32)
+    return PatientData(
+        patient_id,
+        image=image.astype(np.int16),
+        label=label,
+        contours=np.column_stack([np.ones(images, bool), epi]),
+        instance_number=numbers + 1,
+        slice_index=numbers // 2,
+        frame=numbers % 2 + 1,
+        phase=tuple(Phase.ED if drawn else Phase.ES for drawn in epi),
+        pixel_spacing_mm=(1.5, 1.5),
+        slice_gap_mm=8.0,
+    )
+
+
+def write_store(folder: Path, patients: Sequence[PatientData]) -> Path:
+    """A store with these patients."""
+
+    def work(data: PatientData, out: Path) -> Written:
+        hashes = write_patient(out, data, {})
+        return Written([patient_file(data.patient_id)], {"samples": len(data), "sha256": hashes})
+
+    units = [Unit(data.patient_id, data.patient_id, data) for data in patients]
+    refresh("store", folder, units, work, listen=silent, extra={"schema_version": SCHEMA_VERSION})
+    return folder

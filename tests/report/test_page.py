@@ -1,0 +1,147 @@
+"""The front page, read as a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.params import ReportParams
+from cmrpipe.progress import silent
+from cmrpipe.report.artefacts import Artefacts
+from cmrpipe.report.outcome import outcome
+from cmrpipe.stages.report import report
+from cmrpipe.stages.summary import Summary
+
+VOID = {"meta", "link", "img", "input", "br"}
+
+
+class Document(HTMLParser):
+    """Collects text, addresses and ids, and fails on tags that do not close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        values = dict(attrs)
+        self.addresses += [values[name] or "" for name in ("src", "href", "data-large", "data-page") if name in values]
+        self.ids += [values["id"] or ""] if "id" in values else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close a tag."""
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag that closes itself."""
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Note text."""
+        self.text.append(data)
+
+
+def make(places: Artefacts, out: Path, params: ReportParams | None = None) -> Summary:
+    """Run the stage."""
+    return report(
+        places.catalog,
+        places.findings,
+        places.quarantine,
+        places.overlays,
+        places.store,
+        places.model,
+        places.evaluation,
+        out,
+        params or ReportParams(),
+        listen=silent,
+    )
+
+
+def parse(page: Path) -> Document:
+    """Parse a page."""
+    document = Document()
+    document.feed(page.read_text(encoding="utf-8"))
+    document.close()
+    assert not document.open
+    return document
+
+
+@pytest.fixture(params=["clean_run", "faulty_run"])
+def places(request: pytest.FixtureRequest) -> Artefacts:
+    """A run with a model, and one with trouble and without."""
+    value: Artefacts = request.getfixturevalue(request.param)
+    return value
+
+
+def test_the_page_is_well_formed_and_keeps_to_itself(places: Artefacts, tmp_path: Path) -> None:
+    """Tags close, ids are unique, every link leads inside the page or to a file that is there; no network."""
+    out = places.report / tmp_path.name
+    make(places, out)
+    document = parse(out / "report.html")
+    assert len(document.ids) == len(set(document.ids))
+    for address in document.addresses:
+        assert not re.match(r"[a-z]+://|//", address)
+        if address.startswith("#"):
+            assert address[1:] in document.ids
+        elif address and not address.startswith("data:"):
+            assert (out / address).is_file()
+    assert "http" not in re.sub(r"\s", "", (out / "report.html").read_text()).replace("http-equiv", "")
+
+
+def test_the_page_and_the_printed_table_agree(places: Artefacts, tmp_path: Path) -> None:
+    """The page starts with the verdict that the table is made of."""
+    make(places, tmp_path)
+    text = "".join(parse(tmp_path / "report.html").text)
+    assert outcome(places).verdict in text
+    assert text.index(outcome(places).verdict) < text.index("What is wrong")
+
+
+def test_same_artefacts_same_bytes(places: Artefacts, tmp_path: Path) -> None:
+    """A page made twice is the same file."""
+    for name in ("one", "two"):
+        make(places, tmp_path / name)
+    assert (tmp_path / "one" / "report.html").read_bytes() == (tmp_path / "two" / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize("absent", ["findings", "quarantine", "overlays", "store", "model", "evaluation"])
+def test_whatever_is_absent_the_page_stands(clean_run: Artefacts, absent: str, tmp_path: Path) -> None:
+    """Any stage may not have run; the page is written and says so, never fails."""
+    summary = make(replace(clean_run, **{absent: tmp_path / "absent"}), tmp_path / "out")
+    parse(tmp_path / "out" / "report.html")
+    assert summary.counts["patients"] == 3
+
+
+def test_text_from_the_data_cannot_become_markup(
+    faulty_run: Artefacts, tmp_path: Path, edit: Callable[[Path, bytes], None]
+) -> None:
+    """A reviewer's words with angle brackets are shown, not obeyed."""
+    quarantine = tmp_path / "quarantine.csv"
+    quarantine.write_bytes(faulty_run.quarantine.read_bytes())
+    first = quarantine.read_text().splitlines()[1].split(",")[1]
+    edit(quarantine, quarantine.read_bytes() + f"contour,{first},<script>alert(1)</script>,<b>me</b>,2024-01-01,keep\n".encode())
+    make(replace(faulty_run, quarantine=quarantine), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_limits_hold_and_are_said(faulty_run: Artefacts, tmp_path: Path) -> None:
+    """With small limits the page shows the gravest and says where the rest is."""
+    params = ReportParams(pictures=1, comparisons=0, rows=10, maps=1)
+    make(faulty_run, tmp_path, params)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('<svg class="map"') == 1
+    assert page.count('class="open"') == 2
+    assert "findings.csv" in page

@@ -1,0 +1,192 @@
+"""The train and evaluate stages."""
+
+import json
+import logging
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cmrpipe.errors import InputError, StoreError
+from cmrpipe.params import EvaluateParams, TrainParams
+from cmrpipe.progress import Progress, silent
+from cmrpipe.stages.evaluate import evaluate, prediction_file
+from cmrpipe.stages.train import train
+from cmrpipe.store import open_store
+from tests.learn.hearts import COLS, PATIENTS, ROWS, make_patient, write_store
+
+QUICK = TrainParams(image_size=32, channels=(8, 16, 32), epochs=12, learning_rate=0.01, threads=1, patience=12)
+BRIEF = QUICK.model_copy(update={"epochs": 1, "channels": (2, 4)})
+JUDGE = EvaluateParams(threads=1)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 patients of 4 images."""
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    return write_store(tmp_path_factory.mktemp("stages") / "store", patients)
+
+
+@pytest.fixture(scope="module")
+def model(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained model; read only."""
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    train(store, folder, QUICK, listen=silent)
+    return folder
+
+
+def test_it_learns_and_is_judged_on_a_patient_it_has_not_seen(store: Path, model: Path, tmp_path: Path) -> None:
+    """A bright disc is found; the tables, the figures and the predicted labels agree with each other."""
+    summary = evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
+    metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    images = pd.read_csv(tmp_path / "eval" / "per_image.csv")
+    patients = pd.read_csv(tmp_path / "eval" / "per_patient.csv")
+    (test,) = json.loads((model / "splits.json").read_text())["test"]
+    assert summary.done == 1
+    assert summary.metrics["test_dice_cavity"] == metrics["test_dice_cavity"] > 0.8
+    assert images.dice_cavity.mean() == pytest.approx(metrics["test_dice_cavity"], abs=1e-5)
+    assert patients.dice_myocardium[0] == pytest.approx(metrics["test_dice_myocardium"], abs=1e-5)
+    assert images.dice_myocardium.isna().tolist() == [False, True, False, True]
+    predicted = np.load(tmp_path / "eval" / prediction_file(test))
+    assert (predicted.shape, predicted.dtype) == ((4, ROWS, COLS), np.uint8)
+    with open_store(store) as opened:
+        expert = opened.label(test, 0) == 1
+    both = 2 * (expert & (predicted[0] == 1)).sum() / (expert.sum() + (predicted[0] == 1).sum())
+    assert images.dice_cavity[0] == pytest.approx(both, abs=1e-5)
+
+
+def test_same_store_same_params_same_bytes(store: Path, tmp_path: Path) -> None:
+    """Every file of a model and of its evaluation, whatever ran in this process before; other seeds give others."""
+    torch.rand(3)
+    for name in ("one", "two"):
+        train(store, tmp_path / name, BRIEF, listen=silent)
+        evaluate(store, tmp_path / name, tmp_path / f"eval_{name}", JUDGE, listen=silent)
+        np.random.default_rng().random()
+        torch.rand(5)
+    assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
+    assert snapshot(tmp_path / "eval_one") == snapshot(tmp_path / "eval_two")
+    train(store, tmp_path / "three", BRIEF.model_copy(update={"seed": 1}), listen=silent)
+    assert snapshot(tmp_path / "one")["model.pt"] != snapshot(tmp_path / "three")["model.pt"]
+
+
+def test_nothing_changed_trains_nothing_and_loads_no_torch(store: Path, tmp_path: Path) -> None:
+    """A second run of both stages returns the same figures at once, in a process that never imports torch."""
+    first = train(store, tmp_path / "model", BRIEF, listen=silent)
+    judged = evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent)
+    before = snapshot(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from cmrpipe.params import TrainParams, EvaluateParams\n"
+        "from cmrpipe.stages.train import train; from cmrpipe.stages.evaluate import evaluate\n"
+        "store, model, out, params, judge = sys.argv[1:]\n"
+        "def say(p): raise SystemExit(f'worked on {p}')\n"
+        "print(train(Path(store), Path(model), TrainParams.model_validate_json(params), listen=say))\n"
+        "print(evaluate(Path(store), Path(model), Path(out), EvaluateParams.model_validate_json(judge), listen=say))\n"
+        "assert not {'torch', 'lightning', 'monai'} & set(sys.modules)"
+    )
+    paths = [str(store), str(tmp_path / "model"), str(tmp_path / "eval")]
+    run = subprocess.run(
+        [sys.executable, "-c", code, *paths, BRIEF.model_dump_json(), JUDGE.model_dump_json()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    unchanged = [replace(summary, done=0, unchanged=1) for summary in (first, judged)]
+    assert run.stdout.splitlines() == [str(summary) for summary in unchanged]
+    assert snapshot(tmp_path) == before
+
+
+def test_an_altered_output_is_made_again(store: Path, tmp_path: Path) -> None:
+    """A rotten or missing file is noticed, and what is made again has the old bytes."""
+    train(store, tmp_path / "model", BRIEF, listen=silent)
+    evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent)
+    before = snapshot(tmp_path)
+    (tmp_path / "model" / "history.csv").write_text("rotten")
+    (tmp_path / "eval" / "per_image.csv").unlink()
+    assert train(store, tmp_path / "model", BRIEF, listen=silent).done == 1
+    assert evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent).done == 1
+    assert snapshot(tmp_path) == before
+
+
+def test_every_epoch_is_told_and_nothing_is_said_besides(
+    store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The listener hears epochs 1 to n with the validation Dice; no framework writes to the console or the log."""
+    heard: list[Progress] = []
+    caplog.set_level(logging.INFO)
+    params = BRIEF.model_copy(update={"epochs": 2})
+    train(store, tmp_path / "model", params, listen=heard.append)
+    assert [(p.unit, p.done, p.total) for p in heard] == [("start", 0, 2), ("epoch 1", 1, 2), ("epoch 2", 2, 2)]
+    assert heard[-1].note.startswith("val Dice 0.")
+    history = pd.read_csv(tmp_path / "model" / "history.csv")
+    assert history.epoch.tolist() == [1, 2]
+    assert history.columns.tolist() == ["epoch", "train_loss", "val_loss", "val_dice_cavity", "val_dice_myocardium"]
+    assert capfd.readouterr() == ("", "")
+    assert not [record for record in caplog.records if record.name.startswith(("lightning", "torch", "monai"))]
+
+
+def test_training_leaves_torch_as_it_was(store: Path, tmp_path: Path) -> None:
+    """Threads, determinism and the random generator are the caller's again."""
+    before = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.get_rng_state().tolist())
+    train(store, tmp_path / "model", BRIEF, listen=silent)
+    assert before == (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.get_rng_state().tolist(),
+    )
+
+
+def test_too_few_patients_are_refused(tmp_path: Path) -> None:
+    """Two patients are not enough, and nothing is written."""
+    store = write_store(tmp_path / "store", [make_patient("A", 0), make_patient("B", 1)])
+    with pytest.raises(StoreError, match="has 2 patients"):
+        train(store, tmp_path / "model", BRIEF, listen=silent)
+    assert not (tmp_path / "model").exists()
+
+
+def test_identical_images_on_both_sides_are_refused_before_training(tmp_path: Path) -> None:
+    """Three names for one heart: no epoch is trained."""
+    heart = make_patient("A", 0)
+    store = write_store(tmp_path / "store", [replace(heart, patient_id=name) for name in "ABC"])
+    heard: list[Progress] = []
+    with pytest.raises(StoreError, match="same pixels"):
+        train(store, tmp_path / "model", BRIEF, listen=heard.append)
+    assert [p.done for p in heard] == [0]
+
+
+def test_a_split_that_was_tampered_with_is_refused(store: Path, model: Path, tmp_path: Path) -> None:
+    """A training patient that was written among the test patients is found by the model's own account."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, data in snapshot(model).items():
+        (folder / name).write_bytes(data)
+    split = json.loads((folder / "splits.json").read_text())
+    split["test"].append(split["train"].pop())
+    (folder / "splits.json").write_text(json.dumps(split))
+    with pytest.raises(StoreError, match="the model was trained on"):
+        evaluate(store, folder, tmp_path / "eval", JUDGE, listen=silent)
+
+
+def test_a_test_patient_that_is_gone_is_named(model: Path, tmp_path: Path) -> None:
+    """The store no longer holds whom the model is to be judged on."""
+    (test,) = json.loads((model / "splits.json").read_text())["test"]
+    others = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS) if patient != test]
+    store = write_store(tmp_path / "store", others)
+    with pytest.raises(StoreError, match=f"no patient {test}"):
+        evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
+
+
+def test_no_model_is_said_so(store: Path, tmp_path: Path) -> None:
+    """With the mend."""
+    with pytest.raises(InputError, match="cmrpipe train"):
+        evaluate(store, tmp_path / "none", tmp_path / "eval", JUDGE, listen=silent)
