@@ -12,7 +12,9 @@ from matplotlib import pyplot as plt
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.dicom import read_pixels
+from cmrpipe.drawing import robust_window
 from cmrpipe.linking import catalog_links, link_patient
+from cmrpipe.overlay import Outline, View, picture
 from cmrpipe.params import IngestParams, OverlayParams
 from cmrpipe.progress import silent
 from cmrpipe.samples import patient_samples
@@ -48,6 +50,7 @@ def main() -> None:
         catalog = Catalog(base / "catalog")
         labels = link_patient(catalog, options.patient, catalog_links(catalog).originals[options.patient])
         samples = patient_samples(labels)
+        params = OverlayParams(cine=False)
         count = 0
 
         def with_matplotlib() -> None:
@@ -60,17 +63,27 @@ def main() -> None:
                         figure.savefig(base / f"{sample.record.file_number}-{contour.kind}.png")
                         plt.close(figure)
 
-        def ours() -> None:
+        def pictures() -> None:
+            for sample in samples:
+                pixels = read_pixels(raw / sample.record.path)
+                outlines = tuple(Outline(contour) for contour in (sample.endo, sample.epi) if contour is not None)
+                window = robust_window(pixels, params.window_percentiles)
+                view = View(sample.record, pixels, window, outlines, sample.record.file_number, sample.phase)
+                (base / f"{sample.record.file_number}.png").write_bytes(picture(view, labels.original_ids, params))
+
+        def stage() -> None:
             nonlocal count
             count += 1
-            out = base / f"overlays{count}"
-            overlay(
-                raw, base / "catalog", base, base / "quarantine.csv", out, OverlayParams(), listen=silent, workers=1
-            )
+            out = base / f"overlays{count}"  # a new folder, or the stage would find nothing to do
+            overlay(raw, base / "catalog", base, base / "none.csv", out, params, listen=silent, workers=1)
 
         compare(
             f"overlays of {options.patient}: {len(samples)} images, one process",
-            {"matplotlib, a picture a contour": with_matplotlib, "cmrpipe, a picture and a strip an image": ours},
+            {
+                "matplotlib, a picture a contour": with_matplotlib,
+                "cmrpipe, a picture an image with both contours": pictures,
+                "cmrpipe, the stage: picture, strip, manifest": stage,
+            },
             reference="matplotlib, a picture a contour",
             rounds=options.rounds,
         )

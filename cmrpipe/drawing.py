@@ -70,6 +70,13 @@ class Crop:
     height: float
 
 
+def within(crop: Crop, shape: tuple[int, int]) -> Crop:
+    """A square moved, and cut where it must be, to lie within an image of `shape` (rows, columns)."""
+    side = min(crop.width, *shape)
+    left, top = np.clip((crop.left, crop.top), 0, (shape[1] - side, shape[0] - side))
+    return Crop(float(left), float(top), float(side), float(side))
+
+
 def robust_window(image: npt.NDArray[np.generic], percentiles: tuple[float, float]) -> tuple[float, float]:
     """Grey values to show as black and as white, from percentiles of the image; never equal."""
     low, high = np.percentile(np.asarray(image, dtype=np.float32), percentiles)
@@ -94,9 +101,13 @@ def magnify(
     (rows, columns) of `size`, interpolated bicubically
     """
     low, high = window
-    scaled = np.clip((image.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low)), 0, 255)
+    reach = 2 + int(2 * max(1.0, crop.width / size[1], crop.height / size[0]))  # of the bicubic kernel
+    left, top = max(0, int(crop.left) - reach), max(0, int(crop.top) - reach)
+    right, bottom = int(crop.left + crop.width) + reach + 1, int(crop.top + crop.height) + reach + 1
+    part = image[top:bottom, left:right].astype(np.float32)
+    scaled = np.clip((part - np.float32(low)) * np.float32(255 / (high - low)), 0, 255)
     shown = Image.fromarray((255 - scaled if invert else scaled).astype(np.uint8))
-    box = (crop.left, crop.top, crop.left + crop.width, crop.top + crop.height)
+    box = (crop.left - left, crop.top - top, crop.left - left + crop.width, crop.top - top + crop.height)
     large = shown.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
     return np.asarray(large, dtype=np.uint8) >> np.uint8(1)
 
@@ -219,9 +230,9 @@ class Canvas:
         self.pixels[at] = np.where(alpha > 0, WHITE + 1 + ink * _TINTS + (alpha - 1) * _TINT_GRAYS + below, casing_only)
 
     def paste(self, other: Gray, left: int, top: int) -> None:
-        """Put already indexed pixels on the canvas."""
-        rows, columns = other.shape
-        self.pixels[top : top + rows, left : left + columns] = other
+        """Put already indexed pixels on the canvas; what stands out to the right or below is cut."""
+        target = self.pixels[top : top + other.shape[0], left : left + other.shape[1]]
+        target[...] = other[: target.shape[0], : target.shape[1]]
 
 
 @cache

@@ -26,7 +26,7 @@ def wanted() -> bool:
 
 def emit(event: str, value: Mapping[str, Any]) -> None:
     """Write one event."""
-    sys.stdout.write(f"{PREFIX}{json.dumps({'event': event, **value}, sort_keys=True)}\n")
+    sys.stdout.write(f"{PREFIX}{json.dumps({'event': event, **value})}\n")
     sys.stdout.flush()
 
 

@@ -16,11 +16,12 @@ _NUMBER = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that names no pair: its line (from 1), its text and what is wrong."""
+    """A row that names no pair: its line (from 1), its text, what is wrong, and its ids as far as they are there."""
 
     line: int
     text: str
     cause: str
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def read_link_table(data: bytes, path: str) -> LinkTable:
             missing = " and ".join(name for name, cell in zip(HEADER, cells, strict=True) if not cell)
             bad.append(BadRow(line, separator.join(row)[:80], f"no {missing}"))
         elif any(character in cell for cell in cells for character in "/\\\0"):
-            bad.append(BadRow(line, separator.join(row)[:80], "an id holds a path separator"))
+            bad.append(BadRow(line, separator.join(row)[:80], "an id holds a path separator", tuple(cells)))
         else:
             links.append(Link(cells[0], cells[1], path, line))
     return LinkTable(path, tuple(links), tuple(bad), tuple(oddities))

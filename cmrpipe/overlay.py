@@ -23,6 +23,7 @@ from cmrpipe.drawing import (
     text_mask,
     text_width,
     to_screen,
+    within,
 )
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Points
 from cmrpipe.params import OverlayParams
@@ -201,17 +202,10 @@ def heart_side(contours: Sequence[Contour]) -> float:
 def heart_crop(outlines: Sequence[Outline], side: float, shape: tuple[int, int]) -> Crop:
     """A square of `side` around the outlines' common centre (the image's, without outlines), within `shape`."""
     if not outlines:
-        return _within(Crop(shape[1] / 2 - side / 2, shape[0] / 2 - side / 2, side, side), shape)
+        return within(Crop(shape[1] / 2 - side / 2, shape[0] / 2 - side / 2, side, side), shape)
     points: Points = np.concatenate([outline.contour.points for outline in outlines])
     left, top = (points.min(axis=0) + points.max(axis=0)) / 2 + 0.5 - side / 2
-    return _within(Crop(left, top, side, side), shape)
-
-
-def _within(crop: Crop, shape: tuple[int, int]) -> Crop:
-    """The square moved, and cut where it must be, to lie within an image of `shape` (rows, columns)."""
-    side = min(crop.width, *shape)
-    left, top = np.clip((crop.left, crop.top), 0, (shape[1] - side, shape[0] - side))
-    return Crop(float(left), float(top), side, side)
+    return within(Crop(left, top, side, side), shape)
 
 
 def strip(
@@ -240,7 +234,7 @@ def strip(
             middle = left + (pixels - text_width(shown, _SIZE)) // 2
             canvas.paste(text_mask(shown, _SIZE, _QUIET, _EMPTY), max(left, middle), head + pixels // 2 - _LINE)
             continue
-        own = _within(crop, (shown.image.shape[0], shown.image.shape[1]))
+        own = within(crop, (shown.image.shape[0], shown.image.shape[1]))
         canvas.paste(_panel(shown, own, (pixels, pixels), view.window, params.line_width), left, head)
         title = " · ".join(place_words(shown.record, shown.phase))
         canvas.paste(text_mask(title, _SIZE, _TEXT if shown is view else _QUIET, _PAPER), left + _MARGIN, 6)

@@ -52,6 +52,41 @@ class ValidateParams(Section):
         description="codes whose contour, image or patient the store leaves out",
     )
     severity: dict[FindingCode, Severity] = Field({}, description="severities other than the table's own")
+    square: float = Field(0.01, ge=0, description="relative difference of row and column spacing that is not square")
+    angle_deg: float = Field(1.0, ge=0, description="angle between images of one series that is not parallel")
+    gap: float = Field(0.10, ge=0, description="relative deviation of a slice gap from the median that is irregular")
+    gap_header: float = Field(0.05, ge=0, description="relative difference of header's and measured slice gap")
+    outside_px: float = Field(1.0, ge=0, description="how far the endocardium may leave the epicardium, pixels")
+    open_steps: float = Field(
+        8.0, gt=1, description="gap between a contour's ends, in median steps between its points, that leaves it open"
+    )
+    wall_mm: tuple[float, float] = Field((3.0, 20.0), description="smallest and largest mean wall thickness")
+    wall_share: tuple[float, float] = Field(
+        (0.08, 1.5), description="the same in cavity radii, where the pixel spacing is not known"
+    )
+    area_jump: float = Field(
+        1.35, gt=1, description="cavity radius over (or below) that which its neighbours let expect"
+    )
+    centre_jump: float = Field(
+        0.5, gt=0, description="distance of the cavity's centre from the expected one, in cavity radii"
+    )
+    fit: float = Field(0.4, ge=-1, le=1, description="fit (-1 to 1) below which a contour does not belong to its image")
+    fit_patient: float = Field(0.75, ge=-1, le=1, description="the same for the median over a patient's contours")
+    fit_suspect: float = Field(
+        0.8, ge=-1, le=1, description="fit below which a contour with a displaced centre is held against other causes"
+    )
+    copy_original: float = Field(
+        0.25, ge=0, description="misplacement (0 is perfect) up to which one of two equal contours is the original"
+    )
+    origin_px: float = Field(0.5, gt=0, description="shift of the whole set against the declared origin, pixels")
+    origin_patient_px: float = Field(1.2, gt=0, description="shift of one patient against that of the set, pixels")
+
+    @field_validator("wall_mm", "wall_share")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] < value[1]:
+            raise ValueError("needs a smallest and a largest value")
+        return value
 
 
 class OverlayParams(Section):
@@ -61,8 +96,9 @@ class OverlayParams(Section):
     window_percentiles: tuple[float, float] = Field((1.0, 99.5), description="display window of the image")
     line_width: float = Field(1.6, gt=0, le=8, description="width of the outlines in screen pixels")
     strip_pixels: int = Field(
-        320, ge=120, le=1024, description="side of a panel of the neighbour strip, in screen pixels"
+        256, ge=120, le=1024, description="side of a panel of the neighbour strip, in screen pixels"
     )
+    cine: bool = Field(True, description="also a sheet of all frames of every slice, which the patients' pages play")
 
     @field_validator("window_percentiles")
     @classmethod
@@ -93,7 +129,10 @@ class TrainParams(Section):
         (1.0, 99.0), description="percentiles of each image that become 0 and 1"
     )
     channels: tuple[int, ...] = Field(
-        (16, 32, 64, 128, 256), min_length=2, max_length=6, description="feature channels of the UNet, finest level first"
+        (16, 32, 64, 128, 256),
+        min_length=2,
+        max_length=6,
+        description="feature channels of the UNet, finest level first",
     )
     batch_size: int = Field(4, ge=1, description="images a step")
     epochs: int = Field(40, ge=1, description="at most")
@@ -107,7 +146,11 @@ class TrainParams(Section):
         0.3, ge=0, lt=1, description="augmentation: largest relative change of gamma and brightness"
     )
     noise: float = Field(0.03, ge=0, lt=1, description="augmentation: standard deviation of noise, image range 0 to 1")
-    threads: int = Field(2, ge=1, description="CPU threads; the model's last bits depend on their number")
+    threads: int = Field(
+        1,
+        ge=1,
+        description="CPU threads; the model's last bits depend on their number, and more than are idle slow it down",
+    )
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="a GPU gives other last bits than a CPU")
 
     @field_validator("intensity_percentiles")
@@ -122,7 +165,7 @@ class EvaluateParams(Section):
     """The evaluation."""
 
     batch_size: int = Field(16, ge=1, description="images at a time")
-    threads: int = Field(2, ge=1, description="CPU threads")
+    threads: int = Field(1, ge=1, description="CPU threads")
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
 
@@ -133,6 +176,7 @@ class ReportParams(Section):
     comparisons: int = Field(6, ge=0, le=100, description="pictures of expert and model on the front page, at most")
     rows: int = Field(1000, ge=10, description="rows of a table on the front page, at most, gravest first")
     maps: int = Field(24, ge=0, description="coverage maps on the front page, at most")
+    patient_pages: bool = Field(True, description="a page a patient beside the front page")
 
 
 class Params(Section):

@@ -10,8 +10,9 @@ from itertools import pairwise
 from cmrpipe.geometry import polygon_area
 from cmrpipe.model import Phase, Sample
 
-FRAME_TOLERANCE = 2
-"""Frames by which a slice's contoured frame may differ from the patient's: experts choose the frame slice by slice."""
+FRAME_TOLERANCE, FRAMES_A_TOLERANCE = 2, 5
+"""Frames by which a slice's contoured frame may differ from the patient's: experts choose the frame slice by slice. It
+is one for every 5 frames of the cycle where the cycle is short, so that end-systole stays apart from end-diastole."""
 
 COVERAGE = 0.75
 """A frame is compared when at least this share of the slices that the best-covered frame has are contoured at it."""
@@ -85,6 +86,11 @@ def assign_phases(samples: Sequence[Sample], frames_per_slice: int | None = None
     return Phases(tuple(phases), ed, es, "; ".join(reasons))
 
 
+def _tolerance(cycle: int | None) -> int:
+    """Frames by which a phase's frame may differ from slice to slice, in a cycle of so many frames."""
+    return FRAME_TOLERANCE if cycle is None else min(FRAME_TOLERANCE, cycle // FRAMES_A_TOLERANCE)
+
+
 def _apart(a: int, b: int, cycle: int | None) -> int:
     """Frames between two frames, the short way round the cycle."""
     straight = abs(a - b)
@@ -93,7 +99,7 @@ def _apart(a: int, b: int, cycle: int | None) -> int:
 
 def _nearest(items: Sequence[_Drawn], frame: int, cycle: int | None, sign: int = 0) -> _Drawn | None:
     """The item nearest to a frame, within tolerance; among equals `sign` -1 prefers large cavities, 1 small ones."""
-    near = [item for item in items if _apart(item.frame, frame, cycle) <= FRAME_TOLERANCE]
+    near = [item for item in items if _apart(item.frame, frame, cycle) <= _tolerance(cycle)]
     return min(
         near,
         key=lambda item: (_apart(item.frame, frame, cycle), sign * (item.area or 0.0), item.frame, item.index),
@@ -112,7 +118,7 @@ def _reference_frames(
         return only, None, ["no slice is contoured in two phases" + (", only the epicardia tell ED" if only else "")]
     ed = max(relative, key=lambda f: (relative[f], _support(f, epi_frames, cycle), -f))
     es = min(relative, key=lambda f: (relative[f], f))
-    if _apart(ed, es, cycle) <= FRAME_TOLERANCE:
+    if _apart(ed, es, cycle) <= _tolerance(cycle):
         return ed, None, [f"the smallest cavity is at frame {es}, next to the largest at frame {ed}"]
     at_ed, at_es = (_support(frame, epi_frames, cycle) for frame in (ed, es))
     if at_es > at_ed:
@@ -124,7 +130,7 @@ def _reference_frames(
 
 def _support(frame: int, others: Sequence[int], cycle: int | None) -> int:
     """How many of the other frames lie within tolerance of a frame."""
-    return sum(_apart(frame, other, cycle) <= FRAME_TOLERANCE for other in others)
+    return sum(_apart(frame, other, cycle) <= _tolerance(cycle) for other in others)
 
 
 def _most_common(frames: Sequence[int], cycle: int | None) -> int | None:
@@ -141,8 +147,8 @@ def _relative_areas(slices: Sequence[Sequence[_Drawn]], cycle: int | None) -> di
     common = []
     for items in slices:
         with_endo = sorted((item for item in items if item.area is not None), key=lambda item: item.frame)
-        if any(_apart(a.frame, b.frame, cycle) > FRAME_TOLERANCE for a, b in pairwise(with_endo)) or (
-            len(with_endo) > FRAME_TOLERANCE + 1
+        if any(_apart(a.frame, b.frame, cycle) > _tolerance(cycle) for a, b in pairwise(with_endo)) or (
+            len(with_endo) > _tolerance(cycle) + 1
         ):
             common.append(with_endo)
     totals: dict[int, tuple[int, float]] = {}

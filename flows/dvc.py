@@ -19,8 +19,10 @@ from cmrpipe.errors import CmrpipeError
 from flows.child import start, stop
 
 LOGS = Path(".cmrpipe") / "logs"
-_UNCHANGED = re.compile(r"Stage '.+' didn't change, skipping")
-_CACHED = re.compile(r"Stage '.+' is cached - skipping run")
+_STATES = (
+    (re.compile(r"Stage '.+' didn't change, skipping"), "unchanged"),
+    (re.compile(r"Stage '.+' is cached - skipping run"), "cached"),
+)
 _TAIL = 15
 
 
@@ -95,20 +97,18 @@ def run_dvc(
     tail: deque[str] = deque(maxlen=_TAIL)
     said = ""
     timed_out = threading.Event()
-    with log.open("w", encoding="utf-8") as record:
-        process = start(
-            [sys.executable, "-m", "dvc", *arguments],
-            environment=child_environment(),
-            cwd=workspace,
-            output=subprocess.PIPE,
-        )
+    command = [sys.executable, "-m", "dvc", *arguments]
+    with (
+        log.open("w", encoding="utf-8") as record,
+        start(command, environment=child_environment(), cwd=workspace, output=subprocess.PIPE) as process,
+    ):
 
         def expire() -> None:
             timed_out.set()
             stop(process)
 
-        timer = threading.Timer(timeout_s, expire) if timeout_s else None
-        if timer:
+        timer = threading.Timer(timeout_s or 0.0, expire)
+        if timeout_s:
             timer.start()
         try:
             assert process.stdout is not None
@@ -118,10 +118,7 @@ def run_dvc(
                 event = events.parse(line) or _log_event(line)
                 if event is None:
                     tail.append(line.rstrip())
-                    if _UNCHANGED.search(line):
-                        outcome.state = "unchanged"
-                    elif _CACHED.search(line):
-                        outcome.state = "cached"
+                    outcome.state = next((state for pattern, state in _STATES if pattern.search(line)), outcome.state)
                     continue
                 if event["event"] == "summary":
                     outcome.summary = event
@@ -133,8 +130,7 @@ def run_dvc(
             stop(process)
             raise
         finally:
-            if timer:
-                timer.cancel()
+            timer.cancel()
     if timed_out.is_set():
         raise DvcError(f"dvc {' '.join(arguments)}", f"took longer than {timeout_s:g} s and was ended", f"See {log}")
     if code:

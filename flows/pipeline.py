@@ -16,6 +16,7 @@ from prefect.artifacts import (
 )
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
+from prefect.logging.handlers import APILogHandler
 
 from cmrpipe.findings import read_findings
 from cmrpipe.stages import STAGES
@@ -87,6 +88,11 @@ def stage_task(workspace: Path, stage: str, timeout_s: float = STAGE_TIMEOUT_S) 
     if stage == "validate":
         _findings_artifact(workspace)
     return {"state": outcome.state, "summary": outcome.summary}
+
+
+def flush_logs() -> None:
+    """Send what is left of this process's run logs, while the server is there to take them."""
+    APILogHandler().flush()
 
 
 def _findings_artifact(workspace: Path) -> None:

@@ -74,7 +74,10 @@ def _with_prefect(source: Path | None, workspace: Path) -> None:
         wait()
         with console.progress() as listen:
             pipeline.watchers.append(Watcher(listen))
-            pipeline.pipeline(source=None if source is None else str(source), workspace=str(workspace))
+            try:
+                pipeline.pipeline(source=None if source is None else str(source), workspace=str(workspace))
+            finally:
+                pipeline.flush_logs()
 
 
 def _without_prefect(source: Path | None, workspace: Path) -> None:

@@ -28,13 +28,13 @@ class ServerError(CmrpipeError, RuntimeError):
 
 
 def quiet_environment(workspace: Path) -> dict[str, str]:
-    """Settings of client and server: nothing sent home, nothing but errors on the console, state in the workspace."""
+    """Settings of client and server: nothing sent home, errors told by us alone, state in the workspace."""
     return {
         "PREFECT_HOME": str((workspace / HOME).resolve()),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_CLI_PROMPT": "false",
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     }
 
@@ -65,6 +65,26 @@ def _start(workspace: Path, port: int) -> subprocess.Popen[bytes]:
         )
 
 
+def _wait(
+    process: subprocess.Popen[bytes], url: str, workspace: Path, say: Callable[[str], None], *, first: bool
+) -> None:
+    """Wait until the server answers."""
+    if _healthy(url):
+        return
+    say("waiting for Prefect's embedded server" + (" (it sets up its database the first time)" if first else ""))
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not _healthy(url):
+        if process.poll() is not None:
+            raise ServerError("Prefect's embedded server", "ended at its start", f"See {workspace / LOG}")
+        if time.monotonic() > deadline:
+            raise ServerError(
+                "Prefect's embedded server",
+                f"did not answer within {START_TIMEOUT_S:.0f} s",
+                f"See {workspace / LOG}, or run without it: cmrpipe run --no-prefect",
+            )
+        time.sleep(0.1)
+
+
 @contextmanager
 def embedded_server(workspace: Path, say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
     """Start a server in the background and point this process's Prefect client at it.
@@ -80,29 +100,13 @@ def embedded_server(workspace: Path, say: Callable[[str], None]) -> Iterator[Cal
         say(f"using the Prefect server at {os.environ[_API]}")
         yield lambda: None
         return
-    url = f"http://127.0.0.1:{_free_port()}/api"
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}/api"
     first = not (workspace / HOME).exists()
-    process = _start(workspace, int(url.rpartition(":")[2].split("/")[0]))
-    os.environ.update({**quiet_environment(workspace), _API: url})
-    started = time.monotonic()
-
-    def wait() -> None:
-        if _healthy(url):
-            return
-        say("waiting for Prefect's embedded server" + (" (it sets up its database the first time)" if first else ""))
-        while not _healthy(url):
-            if process.poll() is not None:
-                raise ServerError("Prefect's embedded server", "ended at its start", f"See {workspace / LOG}")
-            if time.monotonic() - started > START_TIMEOUT_S:
-                raise ServerError(
-                    "Prefect's embedded server",
-                    f"did not answer within {START_TIMEOUT_S:.0f} s",
-                    f"See {workspace / LOG}, or run without it: cmrpipe run --no-prefect",
-                )
-            time.sleep(0.1)
-
-    try:
-        yield wait
-    finally:
-        stop(process, first=signal.SIGINT)
-        os.environ.pop(_API, None)
+    with _start(workspace, port) as process:
+        os.environ.update({**quiet_environment(workspace), _API: url})
+        try:
+            yield lambda: _wait(process, url, workspace, say, first=first)
+        finally:
+            stop(process, first=signal.SIGINT)
+            os.environ.pop(_API, None)

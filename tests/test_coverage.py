@@ -47,7 +47,9 @@ def test_each_place_says_what_is_there() -> None:
     assert grid.cells[0, 2].severity is Severity.ERROR
     assert grid.cells[1, 1].drawn == {ENDO}
     assert not grid.cells[1, 1].holes
-    assert (grid.cells[1, 2].image, grid.cells[1, 2].holes, grid.cells[1, 2].number) == (False, {"image"}, 4)
+    assert not grid.cells[1, 2].image
+    assert grid.cells[1, 2].holes == {"image"}
+    assert grid.cells[1, 2].number == 4
     assert grid.off_grid == 1
     assert "3 images, 2 endocardial contours, 1 epicardial contours" in grid.summary()
 

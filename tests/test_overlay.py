@@ -14,7 +14,7 @@ from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase
 from cmrpipe.overlay import Outline, View, caption, heart_crop, heart_side, picture, spacing_text, strip
 from cmrpipe.params import OverlayParams
 
-PARAMS = OverlayParams()
+PARAMS = OverlayParams(strip_pixels=320)
 
 
 def square(x: float, y: float, half: float, kind: ContourKind = ContourKind.ENDO) -> Contour:
@@ -113,6 +113,14 @@ def test_small_images_get_a_readable_caption() -> None:
     shown = colours(picture(view(Outline(square(10, 10, 5)), rows=20, columns=24), ["SC-HF-I-1"], PARAMS))
     assert shown.shape[1] >= 360
     assert shown.shape[0] > 40 + 2 * 21
+
+
+def test_a_very_long_name_is_cut_not_fatal() -> None:
+    """Ids longer than the picture is wide do not break it."""
+    shown = view(Outline(square(30, 30, 9)), rows=64, columns=64)
+    small = PARAMS.model_copy(update={"strip_pixels": 120})
+    assert colours(picture(shown, ["X" * 200], small)).any()
+    assert colours(strip(shown, "no such slice before this one", shown, 64.0, ["X" * 200], small)).any()
 
 
 def test_the_heart_crop_lies_within_the_image() -> None:

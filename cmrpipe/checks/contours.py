@@ -12,15 +12,12 @@ from cmrpipe.contours import MIN_POINTS
 from cmrpipe.geometry import polygon_area, protrusion, self_intersections
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Points, Sample
+from cmrpipe.params import ValidateParams
 
 BORDER_PX = 0.5
 """A point may lie this far beyond the outermost pixel centres: on the image's edge."""
-OPEN_RATIO = 8.0
-"""A contour counts as open when the gap from last to first point is this many times its median step ..."""
 OPEN_SHARE = 0.1
-"""... and at least this share of its length."""
-OUTSIDE_PX = 1.0
-"""The endocardium may leave the epicardium by this much before it is told: both are drawn on a half-pixel grid."""
+"""A contour counts as open when the gap from last to first point is also at least this share of its length."""
 
 
 def check_files(contours: Sequence[ContourRecord], patient_id: str) -> Iterator[Finding]:
@@ -66,7 +63,7 @@ def _gap(points: Points) -> tuple[float, float, float]:
 
 
 def check_shape(
-    record: ContourRecord, contour: Contour, image: ImageRecord | None, patient_id: str
+    record: ContourRecord, contour: Contour, image: ImageRecord | None, patient_id: str, limits: ValidateParams
 ) -> Iterator[Finding]:
     """One contour by itself and against its image's size."""
     where = {"patient_id": patient_id, "number": record.number, "path": record.path}
@@ -92,7 +89,7 @@ def check_shape(
             crossings=crossings,
         )
     step, usual, length = _gap(points)
-    if usual > 0 and step > OPEN_RATIO * usual and step > OPEN_SHARE * length:
+    if usual > 0 and step > limits.open_steps * usual and step > OPEN_SHARE * length:
         yield finding(
             Code.CONTOUR_OPEN,
             f"{record.path} is open: its ends are {step:.1f} pixels apart, its points {usual:.2f}.",
@@ -102,25 +99,26 @@ def check_shape(
         )
 
 
-def check_shapes(labels: PatientLabels) -> Iterator[Finding]:
+def check_shapes(labels: PatientLabels, limits: ValidateParams) -> Iterator[Finding]:
     """All readable contours of a patient by themselves."""
     images = labels.by_number()
     for record in labels.contours:
         contour = record.contour
         if contour is not None and record.number is not None:
-            yield from check_shape(record, contour, images.get(record.number), labels.patient_id)
+            yield from check_shape(record, contour, images.get(record.number), labels.patient_id, limits)
 
 
-def check_pairs(labels: PatientLabels, samples: Sequence[Sample]) -> Iterator[Finding]:
+def check_pairs(labels: PatientLabels, samples: Sequence[Sample], limits: ValidateParams) -> Iterator[Finding]:
     """Endocardium inside epicardium."""
     by_number = labels.contours_by_number()
     for sample in samples:
         if sample.endo is None or sample.epi is None:
             continue
         out = protrusion(sample.endo.points, sample.epi.points)
-        if out > OUTSIDE_PX:
+        if out > limits.outside_px:
             number = image_number(sample.record)
-            epi = by_number[number][ContourKind.EPI][0] if number is not None else None
+            kinds = by_number.get(number, {}) if number is not None else {}
+            endo, epi = (next(iter(kinds.get(kind, ())), None) for kind in ContourKind)
             yield finding(
                 Code.ENDO_OUTSIDE_EPI,
                 f"The endocardial contour of image {number} leaves the epicardial one by {out:.1f} pixels.",
@@ -128,6 +126,7 @@ def check_pairs(labels: PatientLabels, samples: Sequence[Sample]) -> Iterator[Fi
                 number=number,
                 path=epi.path if epi else sample.record.path,
                 outside_px=round(out, 3),
+                endo_path=endo.path if endo else None,
                 slice_index=sample.record.slice_index,
                 frame=sample.record.frame,
             )

@@ -1,46 +1,196 @@
-"""The same contour content in more than one file, over the whole set."""
+"""The same contour content in more than one file, over the whole set: which file is the original, and which are copies.
+
+Equal points do not say whose they are; the images do. Every contour has a measure of how badly it lies (`misplaced`),
+from its image's edges and its patient's other contours. Where exactly one patient's lie well, and the others' do not,
+that one's are the originals. Files that are equal between the same patients are decided together, since one slice may
+fit by chance and nine do not.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from cmrpipe.checks.finding import finding
+from cmrpipe.checks.neighbours import Jump
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.model import Finding
+from cmrpipe.geometry import centroid, polygon_area, protrusion
+from cmrpipe.linking import PatientLabels, image_number
+from cmrpipe.model import ContourKind, Finding, Points, Sample
+
+CLEARLY = 0.2
+"""The others must lie worse than the original by this much."""
+FOLLOWING = frozenset(
+    {Code.ENDO_OUTSIDE_EPI, Code.WALL_IMPLAUSIBLE, Code.AREA_JUMP, Code.CENTROID_JUMP, Code.CONTOUR_MISFIT}
+)
+"""Findings that follow from a copy; they become part of its evidence."""
 
 
-def check_copies(rows: Iterable[tuple[str, str, str, int | None]]) -> Iterator[Finding]:
-    """Find copies.
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One readable contour file.
+
+    Attributes
+    ----------
+    sha256 : of its points
+    misplaced : how badly it lies in its image and with its patient's other contours, 0 is perfect; None when unknown
+    """
+
+    sha256: str
+    path: str
+    patient_id: str
+    number: int | None
+    kind: str
+    misplaced: float | None
+
+
+def _endo(number: int, fits: Mapping[int, float], jumps: Mapping[int, Jump]) -> float | None:
+    """1 - fit, and how far size and place are from what the neighbours let expect."""
+    if number not in fits:
+        return None
+    jump = jumps.get(number)
+    apart = 0.0 if jump is None else abs(float(np.log(jump.factor))) + jump.off_share
+    return 1 - fits[number] + apart
+
+
+def _epi(endo: Points, epi: Points) -> float | None:
+    """How far the endocardium leaves the epicardium and how far apart their centres are, in epicardial radii."""
+    radius = float(np.sqrt(polygon_area(epi) / np.pi))
+    if radius == 0:
+        return None
+    apart = np.hypot(*(np.array(centroid(endo)) - centroid(epi)))
+    return float(apart + protrusion(endo, epi)) / radius
+
+
+def contents(
+    labels: PatientLabels, samples: Sequence[Sample], fits: Mapping[int, float], jumps: Mapping[int, Jump]
+) -> list[Content]:
+    """A row for every readable contour of a patient."""
+    by_number = {image_number(sample.record): sample for sample in samples}
+    found = []
+    for record in labels.contours:
+        if record.contour is None or record.number is None or record.kind is None:
+            continue
+        sample = by_number.get(record.number)
+        misplaced = None
+        if record.kind is ContourKind.ENDO:
+            misplaced = _endo(record.number, fits, jumps)
+        elif sample is not None and sample.endo is not None and sample.epi is not None:
+            misplaced = _epi(sample.endo.points, sample.epi.points)
+        found.append(
+            Content(
+                record.content_sha256,
+                record.path,
+                labels.patient_id,
+                record.number,
+                record.kind.value,
+                None if misplaced is None else round(misplaced, 4),
+            )
+        )
+    return found
+
+
+def _groups(rows: Iterable[Content]) -> list[list[Content]]:
+    """Rows of equal content in different files."""
+    groups: dict[str, dict[str, Content]] = defaultdict(dict)
+    for row in rows:
+        if row.sha256:
+            groups[row.sha256].setdefault(row.path, row)
+    return [[group[path] for path in sorted(group)] for _, group in sorted(groups.items()) if len(group) > 1]
+
+
+def _owner(group: Sequence[Content]) -> str:
+    """Who may own a row: its patient when the group spans patients, else its file."""
+    return "patient" if len({row.patient_id for row in group}) == len(group) else "file"
+
+
+def _original(misplaced: Mapping[str, Sequence[float | None]], limit: float) -> str | None:
+    """The one owner whose contours lie well while those of all others lie clearly worse."""
+    means = {}
+    for owner, values in misplaced.items():
+        known = [value for value in values if value is not None]
+        means[owner] = float(np.mean(known)) if known else float("inf")
+    best, *others = sorted(means, key=lambda owner: (means[owner], owner))
+    well = means[best] <= limit and all(means[other] >= means[best] + CLEARLY for other in others)
+    return best if well else None
+
+
+def check_copies(rows: Iterable[Content], limit: float) -> Iterator[Finding]:
+    """Findings for copies: all files of equal content but the original's, or all when no original can be told.
 
     Parameters
     ----------
-    rows : (content hash, path, patient id, image number) of every readable contour; a hash of "" is passed over
-
-    Yields
-    ------
-    one finding for each file of a group with equal content: nobody can tell from the content alone which is the original
+    rows : every readable contour of the set
+    limit : mean `misplaced` up to which contours lie well
     """
-    groups: dict[str, list[tuple[str, str, int | None]]] = defaultdict(list)
-    for content, path, patient_id, number in rows:
-        if content:
-            groups[content].append((path, patient_id, number))
-    for content, group in sorted(groups.items()):
-        files = sorted(set(group), key=lambda entry: entry[0])
-        if len({path for path, _, _ in files}) < 2:
+    together: dict[tuple[str, ...], list[list[Content]]] = defaultdict(list)
+    for group in _groups(rows):
+        if _owner(group) == "patient":
+            together[(group[0].kind, *sorted(row.patient_id for row in group))].append(group)
+        else:
+            together[("", *(row.path for row in group))].append(group)
+    for key, groups in sorted(together.items()):
+        across = bool(key[0])
+        misplaced: dict[str, list[float | None]] = defaultdict(list)
+        for group in groups:
+            for row in group:
+                misplaced[row.patient_id if across else row.path].append(row.misplaced)
+        original = _original(misplaced, limit)
+        for group in groups:
+            yield from _tell(group, original, len(groups), across)
+
+
+def _tell(group: Sequence[Content], original: str | None, files: int, across: bool) -> Iterator[Finding]:
+    source = next((row for row in group if original in (row.patient_id if across else row.path,)), None)
+    for row in group:
+        if row is source:
             continue
-        for path, patient_id, number in files:
-            others = [entry for entry in files if entry[0] != path]
-            other_path, other_patient, other_number = others[0]
-            place = f"of patient {other_patient}" if other_patient != patient_id else f"of image {other_number}"
-            yield finding(
-                Code.CONTOUR_COPIED,
-                f"{path} holds the same points as {other_path} {place}.",
-                patient_id=patient_id,
-                number=number,
-                path=path,
-                same_as=other_path,
-                other_patient=other_patient,
-                content_sha256=content,
-                copies=len(files),
-            )
+        other = source or next(entry for entry in group if entry is not row)
+        place = f"{other.path} of {other.patient_id}" if other.patient_id != row.patient_id else other.path
+        message = f"{row.path} is a copy of {place}, in whose image it fits."
+        if source is None:
+            message = f"{row.path} holds the same points as {place}; it cannot be told which is the original."
+        elif across and files > 1:
+            message += f" {files} contours of {row.patient_id} are copies of {other.patient_id}'s."
+        yield finding(
+            Code.CONTOUR_COPIED,
+            message,
+            patient_id=row.patient_id,
+            number=row.number,
+            path=row.path,
+            original=other.path if source else None,
+            same_as=other.path,
+            other_patient=other.patient_id,
+            content_sha256=row.sha256,
+            copies=len(group),
+            files=files,
+            misplaced=row.misplaced,
+            original_misplaced=other.misplaced if source else None,
+        )
+
+
+def fold(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings with those that follow from a copy put into the copy's evidence."""
+    copied = {f.path: i for i, f in enumerate(findings) if f.code is Code.CONTOUR_COPIED}
+    result: list[Finding | None] = list(findings)
+    for i, found in enumerate(findings):
+        if found.code not in FOLLOWING:
+            continue
+        at = copied.get(found.path, copied.get(str(found.evidence.get("endo_path"))))
+        main = result[at] if at is not None else None
+        if at is None or main is None:
+            continue
+        numbers = {f"{found.code}: {name}": value for name, value in found.evidence.items() if _number(value)}
+        message = main.message
+        if found.code is Code.ENDO_OUTSIDE_EPI:
+            message += f" The endocardial contour of its image leaves it by {found.evidence['outside_px']} pixels."
+        result[at] = replace(main, message=message, evidence={**main.evidence, **numbers})
+        result[i] = None
+    return [found for found in result if found is not None]
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -13,14 +13,11 @@ from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number
 from cmrpipe.links import normalise_id
 from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.params import ValidateParams
 from cmrpipe.slices import main_series, measure_gap
 
-SQUARE_TOLERANCE = 0.01
-"""Relative difference of row and column spacing up to which pixels count as square."""
-ANGLE_TOLERANCE_DEG = 1.0
-GAP_TOLERANCE = 0.10
-"""Relative deviation of one slice gap from the median that is told."""
-HEADER_GAP_TOLERANCE = 0.05
+SAME_SPACING = 0.01
+"""Relative difference up to which two pixel spacings are equal."""
 
 
 def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
@@ -116,7 +113,7 @@ def duplicate_pixels(first: ImageRecord, later: ImageRecord) -> Finding:
     )
 
 
-def check_series(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Finding]:
+def check_series(patient_id: str, images: Sequence[ImageRecord], limits: ValidateParams) -> Iterator[Finding]:
     """What must be constant within a series, and one series a folder."""
     usable = [image for image in images if not image.error]
     if not usable:
@@ -134,8 +131,9 @@ def check_series(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fin
             images=len(others),
         )
     yield from _check_spacing(patient_id, series)
-    yield from _check_constancy(series)
-    yield from _check_gap(patient_id, series)
+    yield from _check_square(patient_id, series, limits.square)
+    yield from _check_constancy(series, limits)
+    yield from _check_gap(patient_id, series, limits)
     if any(image.grid_source == "number" for image in series):
         frames = next((i.frames_per_slice for i in series if i.frames_per_slice), None)
         yield finding(
@@ -159,18 +157,31 @@ def _check_spacing(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[F
             path=missing[0].path if len(missing) == 1 else f"dicoms/{patient_id}",
             images=len(missing),
         )
-    for image in series:
-        if image.pixel_spacing_mm and abs(image.pixel_spacing_mm[0] / image.pixel_spacing_mm[1] - 1) > SQUARE_TOLERANCE:
-            row, column = image.pixel_spacing_mm
-            yield finding(
-                Code.SPACING_NOT_SQUARE,
-                f"{image.path} has pixels of {row:g} x {column:g} mm.",
-                patient_id=patient_id,
-                number=image_number(image),
-                path=image.path,
-                row_mm=row,
-                column_mm=column,
-            )
+
+
+def _oblong(image: ImageRecord, tolerance: float) -> bool:
+    spacing = image.pixel_spacing_mm
+    return spacing is not None and min(spacing) > 0 and abs(spacing[0] / spacing[1] - 1) > tolerance
+
+
+def _check_square(patient_id: str, series: Sequence[ImageRecord], tolerance: float) -> Iterator[Finding]:
+    """Pixels that are not square: told once where all images agree, else of each image that is so."""
+    oblong = [image for image in series if _oblong(image, tolerance)]
+    if not oblong:
+        return
+    agree = len({image.pixel_spacing_mm for image in series}) == 1
+    for image in oblong[:1] if agree else oblong:
+        row, column = image.pixel_spacing_mm or (0.0, 0.0)
+        yield finding(
+            Code.SPACING_NOT_SQUARE,
+            f"{patient_id if agree else image.path} has pixels of {row:g} x {column:g} mm.",
+            patient_id=patient_id,
+            number=None if agree else image_number(image),
+            path=f"dicoms/{patient_id}" if agree else image.path,
+            row_mm=row,
+            column_mm=column,
+            images=len(series) if agree else 1,
+        )
 
 
 def _angle_deg(a: Sequence[float], b: Sequence[float]) -> float:
@@ -179,7 +190,7 @@ def _angle_deg(a: Sequence[float], b: Sequence[float]) -> float:
     return max(math.degrees(math.acos(min(1.0, max(-1.0, c)))) for c in cosines)
 
 
-def _check_constancy(series: Sequence[ImageRecord]) -> Iterator[Finding]:
+def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> Iterator[Finding]:
     sizes = Counter((i.rows, i.columns) for i in series)
     spacings = Counter(i.pixel_spacing_mm for i in series if i.pixel_spacing_mm)
     orientations = Counter(i.orientation for i in series if i.orientation)
@@ -191,8 +202,8 @@ def _check_constancy(series: Sequence[ImageRecord]) -> Iterator[Finding]:
         if (image.rows, image.columns) != size or (
             image.pixel_spacing_mm
             and spacing
-            and not np.allclose(sorted(image.pixel_spacing_mm), sorted(spacing), rtol=SQUARE_TOLERANCE)
-            and abs(image.pixel_spacing_mm[0] / image.pixel_spacing_mm[1] - 1) <= SQUARE_TOLERANCE
+            and not np.allclose(sorted(image.pixel_spacing_mm), sorted(spacing), rtol=SAME_SPACING)
+            and not _oblong(image, limits.square)
         ):
             yield finding(
                 Code.SIZE_CHANGES,
@@ -204,7 +215,7 @@ def _check_constancy(series: Sequence[ImageRecord]) -> Iterator[Finding]:
             )
         if image.orientation and orientation:
             angle = _angle_deg(image.orientation, orientation)
-            if angle > ANGLE_TOLERANCE_DEG:
+            if angle > limits.angle_deg:
                 yield finding(
                     Code.ORIENTATION_CHANGES,
                     f"{image.path} is turned by {angle:.1f} degrees against its series.",
@@ -213,11 +224,11 @@ def _check_constancy(series: Sequence[ImageRecord]) -> Iterator[Finding]:
                 )
 
 
-def _check_gap(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Finding]:
+def _check_gap(patient_id: str, series: Sequence[ImageRecord], limits: ValidateParams) -> Iterator[Finding]:
     gap = measure_gap(series)
     if gap is None:
         return
-    if gap.irregularity_mm > GAP_TOLERANCE * gap.gap_mm:
+    if gap.irregularity_mm > limits.gap * gap.gap_mm:
         yield finding(
             Code.SLICE_GAP_IRREGULAR,
             f"{patient_id}: slices lie {gap.gap_mm:.2f} mm apart, but the gap after slice {gap.widest_after} "
@@ -231,7 +242,7 @@ def _check_gap(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Findi
     headers = [i.spacing_between_slices_mm for i in series if i.spacing_between_slices_mm]
     if headers:
         header = float(np.median(headers))
-        if abs(header / gap.gap_mm - 1) > HEADER_GAP_TOLERANCE:
+        if abs(header / gap.gap_mm - 1) > limits.gap_header:
             yield finding(
                 Code.SLICE_GAP_HEADER,
                 f"{patient_id}: the header says {header:.2f} mm between slices, positions say {gap.gap_mm:.2f} mm.",

@@ -38,6 +38,16 @@ def check_tables(tables: Sequence[LinkTable], unreadable: Sequence[tuple[str, st
                 Code.LINK_TABLE_FORMAT, f"{table.path} was read in spite of: {text}.", path=table.path, what=text
             )
         for row in table.bad:
+            dates = [name for name in row.ids if _MANGLED.fullmatch(name)]
+            if dates:
+                yield finding(
+                    Code.LINK_ID_MANGLED,
+                    f"{table.path} line {row.line}: {dates[0]!r} looks changed by a spreadsheet; it is no id.",
+                    patient_id=row.ids[0] if row.ids[0] not in dates else "",
+                    path=table.path,
+                    line=row.line,
+                )
+                continue
             yield finding(
                 Code.LINK_ROW_INVALID,
                 f"{table.path} line {row.line} names no pair ({row.cause}): {row.text!r}.",

@@ -11,6 +11,7 @@ from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, Finding, ImageRecord, Phase, Sample
+from cmrpipe.phases import assign_phases
 
 COMMON_SHARE = 0.5
 """A frame is expected in every slice when more than this share of the slices has it."""
@@ -156,6 +157,22 @@ def missing_contours(labels: PatientLabels, samples: Sequence[Sample]) -> list[M
                 number = image_number(record)
                 found.append(Missing(labels.patient_id, ContourKind.EPI.value, s, record.frame, number, why))
     return found
+
+
+def check_phases(labels: PatientLabels, samples: Sequence[Sample]) -> Iterator[Finding]:
+    """What keeps end-diastole and end-systole from being told; no contours at all are told elsewhere."""
+    if not samples:
+        return
+    phases = assign_phases(samples)
+    if phases.reason:
+        yield finding(
+            Code.PHASES_UNCLEAR,
+            f"{labels.patient_id}: {phases.reason}.",
+            patient_id=labels.patient_id,
+            path=f"contourfiles/{labels.original_ids[0]}",
+            ed_frame=phases.ed_frame,
+            es_frame=phases.es_frame,
+        )
 
 
 def check_contours(labels: PatientLabels, samples: Sequence[Sample], missing: Sequence[Missing]) -> Iterator[Finding]:

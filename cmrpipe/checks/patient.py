@@ -2,41 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cmrpipe.checks import contours, images, missing
+from cmrpipe.checks.copies import Content, contents
+from cmrpipe.checks.fit import Pixels
+from cmrpipe.checks.misfit import check_fits, measure_fits, whole_patient
 from cmrpipe.checks.missing import Missing
+from cmrpipe.checks.neighbours import check_jumps, jumps
+from cmrpipe.checks.origins import PatientOrigin, measure_origin
+from cmrpipe.checks.walls import check_walls
 from cmrpipe.linking import PatientLabels
-from cmrpipe.model import Finding, Sample
+from cmrpipe.model import ContourKind, Finding, Sample
+from cmrpipe.params import ValidateParams
 
 
 @dataclass(frozen=True, slots=True)
 class PatientReport:
-    """What the checks say of one patient."""
+    """What the checks say of one patient, and what the checks of the whole set need from it."""
 
     findings: tuple[Finding, ...]
     missing: tuple[Missing, ...]
+    contents: tuple[Content, ...]
+    origin: PatientOrigin | None
 
 
-def check_patient(labels: PatientLabels, samples: list[Sample]) -> PatientReport:
+def _paths(labels: PatientLabels, kind: ContourKind) -> dict[int, str]:
+    """Files of the contours of a kind by image number, where there is only one."""
+    by_number = labels.contours_by_number()
+    return {number: kinds[kind][0].path for number, kinds in by_number.items() if len(kinds.get(kind, ())) == 1}
+
+
+def check_patient(
+    labels: PatientLabels, samples: Sequence[Sample], pixels: Pixels, limits: ValidateParams
+) -> PatientReport:
     """Run every check that needs this patient only.
 
     Parameters
     ----------
     labels : images and contours, unreadable ones included
-    samples : all contoured images, quarantine not applied
+    samples : all contoured images with their pixels where these can be read, quarantine not applied
+    pixels : reads another of the patient's images
+    limits : thresholds
     """
+    patient = labels.patient_id
     gone_images = missing.missing_images(labels)
     gone_contours = missing.missing_contours(labels, samples)
+    shapes = list(contours.check_shapes(labels, limits))
+    misshapen = {found.path for found in shapes}
+    fits, apart = measure_fits(samples), jumps(samples)
+    endo, epi = (
+        {number: path for number, path in _paths(labels, kind).items() if path not in misshapen}
+        for kind in (ContourKind.ENDO, ContourKind.EPI)
+    )
     findings = [
         *images.check_files(labels.images),
         *images.check_duplicates(labels.images),
-        *images.check_series(labels.patient_id, labels.images),
+        *images.check_series(patient, labels.images, limits),
         *missing.check_images(labels, gone_images),
         *missing.check_contours(labels, samples, gone_contours),
-        *contours.check_files(labels.contours, labels.patient_id),
+        *missing.check_phases(labels, samples),
+        *contours.check_files(labels.contours, patient),
         *contours.check_twice(labels),
-        *contours.check_shapes(labels),
-        *contours.check_pairs(labels, samples),
+        *shapes,
+        *contours.check_pairs(labels, samples, limits),
+        *check_walls(samples, epi, patient, limits),
+        *check_jumps(samples, apart, endo, patient, limits),
+        *check_fits(labels, samples, fits, apart, endo, pixels, limits),
     ]
-    return PatientReport(tuple(findings), (*gone_images, *gone_contours))
+    origin = None if whole_patient(fits, limits) else measure_origin(samples, fits)
+    return PatientReport(
+        tuple(findings), (*gone_images, *gone_contours), tuple(contents(labels, samples, fits, apart)), origin
+    )

@@ -226,7 +226,7 @@ def report(
     with console.guarded("report"), console.progress() as listen:
         settings = load_params(params).report
         summary = stage(catalog, findings, quarantine, overlays, store, model, evaluation, out, settings, listen=listen)
-    console.finish(summary)
+    console.finish(summary, exit_zero=True)
 
 
 @app.command()

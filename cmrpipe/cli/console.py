@@ -23,6 +23,8 @@ from cmrpipe.progress import Listener, Progress
 from cmrpipe.stages.summary import Summary
 
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_FAILED = 0, 1, 2
+WHOLE_STAGES = ("train", "evaluate", "report")
+"""Stages whose unit is not the patient."""
 _FEW = 50
 """Up to this many units, each gets a line where there is no terminal; beyond, one a second."""
 
@@ -84,7 +86,9 @@ def describe(summary: Mapping[str, Any]) -> str:
     """One line of what a stage did, from a `Summary` as a mapping."""
     parts = []
     work = [f"{summary[name]} {name}" for name in ("done", "unchanged", "gone") if summary[name]]
-    if work:
+    if summary["stage"] in WHOLE_STAGES:
+        parts += ["unchanged"] if summary["unchanged"] else []
+    elif work:
         parts.append(f"patients: {', '.join(work)}")
     parts += [f"{name.replace('_', ' ')} {count:,}" for name, count in summary["counts"].items() if count]
     found = [

@@ -15,6 +15,9 @@ from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.findings import MISSING_CSV
 
+CLINICAL_CSV = "clinical.csv"
+"""Name of the clinical table, relative to the findings folder."""
+
 
 class Places(Protocol):
     """Where a run's artefacts lie; all but the catalog may be missing. A `Workspace` is one."""

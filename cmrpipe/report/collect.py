@@ -6,17 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks.missing import Missing
 from cmrpipe.coverage import Coverage, cover
 from cmrpipe.findings import FINDINGS_JSON, read_findings
+from cmrpipe.incremental import read_manifest
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import LinkMap, catalog_links, image_number, link_patient
 from cmrpipe.model import ContourKind, Finding, Quarantine, Sample
 from cmrpipe.quarantine import RULE, left_out, read_quarantine
-from cmrpipe.report.artefacts import Places, digests, number, read_json, read_missing, read_rows
+from cmrpipe.report.artefacts import CLINICAL_CSV, Places, digests, number, read_json, read_missing, read_rows
 from cmrpipe.report.facts import Drawn, Epoch, Facts, ImageScores, LeftOut, ModelFacts, PatientFacts
+from cmrpipe.report.measures import contour_measures
 from cmrpipe.samples import patient_samples
 
 _KEYS = frozenset({"patient_id", "instance_number", "slice_index", "frame", "phase", "epoch"})
@@ -86,13 +89,12 @@ def _drawn(sample: Sample, coverage: Coverage) -> Drawn:
     record = sample.record
     number_ = image_number(record)
     cell = next((cell for cell in coverage.cells.values() if cell.number == number_ and cell.image), None)
-    kinds = ((ContourKind.ENDO, sample.endo), (ContourKind.EPI, sample.epi))
     return Drawn(
         number_ or 0,
         record.slice_index,
         record.frame,
         sample.phase,
-        tuple(kind for kind, contour in kinds if contour is not None),
+        tuple(contour for contour in (sample.endo, sample.epi) if contour is not None),
         tuple(sorted(cell.left_out)) if cell else (),
     )
 
@@ -107,6 +109,8 @@ class _Shares:
     samples: Mapping[str, int] | None
     parts: Mapping[str, str]
     scores: Mapping[str, Mapping[str, float | None]]
+    clinical: Mapping[str, Mapping[str, str]]
+    overlays: Mapping[str, Mapping[str, Any]]
 
 
 def _patient(catalog: Catalog, patient_id: str, originals: tuple[str, ...], shares: _Shares) -> PatientFacts:
@@ -117,6 +121,11 @@ def _patient(catalog: Catalog, patient_id: str, originals: tuple[str, ...], shar
     coverage = cover(labels, missing, findings, {row.name for row in rows})
     spacings = {image.pixel_spacing_mm for image in labels.images if not image.error}
     usable = [contour for contour in labels.contours if contour.contour is not None]
+    drawn = tuple(_drawn(sample, coverage) for sample in samples)
+    spacing = spacings.pop() if len(spacings) == 1 else None
+    clinical, seen = shares.clinical.get(patient_id, {}), shares.overlays.get(patient_id, {})
+    told = {"ef_pct": number(clinical.get("ef_pct")), "blood_intensity": seen.get("blood_intensity")}
+    measures = contour_measures(drawn, spacing) | {name: value for name, value in told.items() if value is not None}
     return PatientFacts(
         patient_id,
         labels.original_ids,
@@ -131,8 +140,11 @@ def _patient(catalog: Catalog, patient_id: str, originals: tuple[str, ...], shar
         shares.parts.get(patient_id, ""),
         shares.scores.get(patient_id, {}),
         coverage,
-        tuple(_drawn(sample, coverage) for sample in samples),
-        spacings.pop() if len(spacings) == 1 else None,
+        drawn,
+        spacing,
+        measures,
+        clinical,
+        seen.get("cine", {}),
     )
 
 
@@ -169,6 +181,8 @@ def collect(artefacts: Places) -> Facts:
         samples,
         {patient: part for part, patients in (model.parts if model else {}).items() for patient in patients},
         {row["patient_id"]: _figures(row) for row in read_rows(artefacts.evaluation / "per_patient.csv")},
+        {row["patient_id"]: row for row in read_rows(artefacts.findings / CLINICAL_CSV)},
+        {name: entry["info"] for name, entry in read_manifest(artefacts.overlays).items()},
     )
     return Facts(
         tuple(_patient(catalog, name, links.originals.get(name, ()), shares) for name in catalog.patients()),

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cmrpipe.checks.missing import Missing
 from cmrpipe.codes import Severity
 from cmrpipe.coverage import Coverage
-from cmrpipe.model import ContourKind, Finding, Phase, Quarantine
+from cmrpipe.model import Contour, ContourKind, Finding, Phase, Quarantine
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """One contoured image: its number, place, phase, and which contours it carries."""
+    """One contoured image: its number, place, phase, which contours it carries, and those that are left out."""
 
     number: int
     slice_index: int | None
     frame: int | None
     phase: Phase
-    kinds: tuple[ContourKind, ...]
+    contours: tuple[Contour, ...]
     left_out: tuple[ContourKind, ...]
 
+    @property
+    def kinds(self) -> tuple[ContourKind, ...]:
+        """Kinds of its contours."""
+        return tuple(contour.kind for contour in self.contours)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PatientFacts:
     """One patient.
 
@@ -36,6 +42,9 @@ class PatientFacts:
     samples : contoured images in the store; None without a store
     part : train, val or test; "" when no model knows the patient
     scores : the patient's row of the evaluation
+    measures : figures to compare patients by (see `cmrpipe.report.measures`), those that can be had
+    clinical : the patient's row of the clinical table, as text; empty without one
+    cine : what the overlay stage says of its sheets of frames; empty without any
     """
 
     patient_id: str
@@ -53,6 +62,9 @@ class PatientFacts:
     coverage: Coverage
     drawn: tuple[Drawn, ...]
     spacing_mm: tuple[float, float] | None
+    measures: Mapping[str, float]
+    clinical: Mapping[str, str]
+    cine: Mapping[str, Any]
 
     def count(self, severity: Severity) -> int:
         """Number of findings of a severity."""

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from cmrpipe.coverage import Cell, Coverage
 from cmrpipe.model import ContourKind
 from cmrpipe.report.facts import Epoch
+from cmrpipe.report.measures import outliers
 
 _STEP, _SIDE = 18, 15
 _LEFT, _TOP = 34, 20
@@ -136,12 +137,16 @@ def line_chart(history: Sequence[Epoch], series: Sequence[tuple[str, str]], labe
     def y(value: float) -> float:
         return round(_PAD_TOP + inner_height * (1 - (value - low) / (high - low)), 1)
 
-    grid = Markup('<path class="c-grid" d="M{} {}H{}"/><text class="c-axis" x="{}" y="{}" text-anchor="end">{:g}</text>')
+    grid = Markup(
+        '<path class="c-grid" d="M{} {}H{}"/><text class="c-axis" x="{}" y="{}" text-anchor="end">{:g}</text>'
+    )
     mark = Markup('<text class="c-axis" x="{}" y="{}" text-anchor="middle">{}</text>')
     body = [
         grid.format(_PAD_LEFT, y(tick), _WIDTH - 12, _PAD_LEFT - 6, y(tick) + 4, tick) for tick in _ticks(low, high)
     ]
-    round_epochs = [int(t) for t in _ticks(1, last) if t == int(t) and x(last) - x(int(t)) > 24 and x(int(t)) - x(1) > 16]
+    round_epochs = [
+        int(t) for t in _ticks(1, last) if t == int(t) and x(last) - x(int(t)) > 24 and x(int(t)) - x(1) > 16
+    ]
     body += [mark.format(x(epoch), _HEIGHT - 12, epoch) for epoch in sorted({1, last, *round_epochs})]
     legend = []
     for i, (text, points) in enumerate(lines):
@@ -155,3 +160,53 @@ def line_chart(history: Sequence[Epoch], series: Sequence[tuple[str, str]], labe
         '<figure class="chart"><svg viewBox="0 0 {0} {1}" role="img" aria-label="{2}">{3}</svg>'
         "<figcaption>{4}<span>by epoch</span></figcaption></figure>"
     ).format(_WIDTH, _HEIGHT, escape(label), Markup("").join(body), Markup("").join(legend))
+
+
+_STRIP_PAD, _DOT, _MOST_LANES = 16, 4.2, 12
+
+
+def strip_plot(points: Sequence[tuple[str, float, str]], title: str, unit: str) -> Markup:
+    """One dot a patient along an axis; dots beyond the fences stand out and are named.
+
+    Parameters
+    ----------
+    points : (patient's id, value, address of the patient's page or "")
+    """
+    if not points:
+        return Markup("")
+    ordered = sorted(points, key=lambda point: (point[1], point[0]))
+    values = [value for _, value, _ in ordered]
+    span = (values[-1] - values[0]) or abs(values[0]) or 1.0
+    low, high = values[0] - 0.06 * span, values[-1] + 0.06 * span
+    inner = _WIDTH - 2 * _STRIP_PAD
+
+    def x(value: float) -> float:
+        return round(_STRIP_PAD + inner * (value - low) / (high - low), 1)
+
+    lanes: list[float] = []
+    lane_of: list[int] = []
+    for value in values:
+        lane = next((i for i, last in enumerate(lanes) if x(value) - last >= 2 * _DOT), len(lanes))
+        lanes[lane : lane + 1] = [x(value)]
+        lane_of.append(lane % _MOST_LANES)
+    axis = round(24 + max(lane_of) * 2 * _DOT)
+    body = [
+        Markup('<text class="c-axis" x="{}" y="{}" text-anchor="middle">{:g}</text>').format(x(t), axis + 18, t)
+        for t in _ticks(low, high)
+    ]
+    body.append(Markup('<path class="c-grid" d="M{} {}H{}"/>').format(_STRIP_PAD, axis, _WIDTH - _STRIP_PAD))
+    for (name, value, link), lane, far in zip(ordered, lane_of, outliers(values), strict=True):
+        y = round(axis - 10 - lane * 2 * _DOT, 1)
+        dot = Markup('<circle class="d-dot{}" cx="{}" cy="{}" r="{}"><title>{}: {:.4g} {}</title></circle>').format(
+            " d-far" if far else "", x(value), y, _DOT + far, name, value, unit
+        )
+        if far:
+            end = x(value) > _WIDTH / 2
+            dot += Markup('<text class="d-name" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+                x(value) + (-8 if end else 8), y + 4, "end" if end else "start", name
+            )
+        body.append(Markup('<a href="{}">{}</a>').format(link, dot) if link else dot)
+    return Markup(
+        '<figure class="chart"><svg viewBox="0 0 {} {}" role="group" aria-label="{}">{}</svg>'
+        "<figcaption><strong>{}</strong><span>{}, {} patients</span></figcaption></figure>"
+    ).format(_WIDTH, axis + 24, title, Markup("").join(body), title, unit, len(points))

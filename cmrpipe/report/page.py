@@ -18,7 +18,8 @@ from cmrpipe.codes import CODES, Severity
 from cmrpipe.model import Finding
 from cmrpipe.params import ReportParams
 from cmrpipe.report.facts import Facts, PatientFacts
-from cmrpipe.report.figures import coverage_map, line_chart
+from cmrpipe.report.figures import coverage_map, line_chart, strip_plot
+from cmrpipe.report.measures import MEASURES, Measure
 from cmrpipe.report.outcome import Outcome
 from cmrpipe.report.pictures import Album, Picture, gallery
 
@@ -59,7 +60,7 @@ def _environment() -> Environment:
 
 
 @cache
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
     """A style sheet or script of ours, which goes into the page as it is."""
     return Markup((files("cmrpipe.report") / "templates" / name).read_text(encoding="utf-8"))  # noqa: S704 our own text
 
@@ -67,7 +68,7 @@ def _asset(name: str) -> Markup:
 def render(template: str, **values: Any) -> str:
     """Fill a template; what it names and is not given is an error."""
     page = _environment().get_template(template)
-    return page.render(css=_asset("style.css"), js=_asset("script.js"), version=__version__, **values)
+    return page.render(css=asset("style.css"), version=__version__, **values)
 
 
 def group_findings(findings: Iterable[Finding]) -> list[FindingGroup]:
@@ -127,6 +128,16 @@ def _charts(facts: Facts) -> list[Markup]:
     return [chart for chart in charts if chart]
 
 
+def _plot(facts: Facts, measure: Measure, pages: Mapping[str, str]) -> Markup:
+    """The distribution of a measure over the patients that have it."""
+    points = [
+        (patient.patient_id, value, pages.get(patient.patient_id, ""))
+        for patient in facts.patients
+        if (value := patient.measures.get(measure.name)) is not None
+    ]
+    return strip_plot(points, measure.title, measure.unit)
+
+
 def run_page(
     facts: Facts,
     outcome: Outcome,
@@ -173,6 +184,9 @@ def run_page(
         wrong=wrong,
         fine=fine,
         pages=pages,
+        plots=[plot for plot in (_plot(facts, measure, pages) for measure in MEASURES) if plot],
+        clinical=[patient for patient in facts.patients if patient.clinical],
+        js=asset("script.js"),
         dialog=True,
         settings=params.model_dump(mode="json"),
     )

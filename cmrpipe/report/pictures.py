@@ -56,6 +56,10 @@ class Album:
         """Address of an image's neighbour strip; empty when it is not there."""
         return self._address(f"{patient_id}/{number:04d}_strip.png")
 
+    def cine(self, patient_id: str, slice_index: int) -> str:
+        """Address of the sheet of a slice's frames; empty when it is not there."""
+        return self._address(f"{patient_id}/cine_{slice_index:02d}.jpg")
+
     def heart(self, patient_id: str, number: int) -> str:
         """The middle panel of an image's strip as a data URI; empty when it is not there."""
         path = self.overlays / patient_id / f"{number:04d}_strip.png"
@@ -73,14 +77,15 @@ def _in_turn(groups: Iterable[list[tuple[PatientFacts, Drawn]]]) -> Iterator[tup
         yield from (item for item in row if item is not None)
 
 
-def _is_wrong(patient: PatientFacts, drawn: Drawn) -> bool:
+def is_wrong(patient: PatientFacts, drawn: Drawn) -> bool:
+    """Whether an image has an error, or a contour that is left out."""
     errors = {found.instance_number for found in patient.findings if found.severity is Severity.ERROR}
     return bool(drawn.left_out) or drawn.number in errors
 
 
 def _typical(patient: PatientFacts) -> list[tuple[PatientFacts, Drawn]]:
     """A patient's images without trouble, end-diastole with both contours and the middle slice first."""
-    fine = [drawn for drawn in patient.drawn if not _is_wrong(patient, drawn)]
+    fine = [drawn for drawn in patient.drawn if not is_wrong(patient, drawn)]
     slices = sorted({drawn.slice_index for drawn in fine if drawn.slice_index is not None})
     middle = slices[len(slices) // 2] if slices else 0
 
@@ -101,7 +106,7 @@ def describe(drawn: Drawn) -> str:
 
 def gallery(facts: Facts, album: Album, pages: Mapping[str, str], most: int) -> tuple[list[Picture], list[Picture]]:
     """Hearts to show on the front page: what is wrong or left out, and how the rest looks; at most `most` of each."""
-    wrong = _in_turn([(p, drawn) for drawn in p.drawn if _is_wrong(p, drawn)] for p in facts.patients)
+    wrong = _in_turn([(p, drawn) for drawn in p.drawn if is_wrong(p, drawn)] for p in facts.patients)
     fine = _in_turn(_typical(patient) for patient in facts.patients)
 
     def pictures(items: Iterator[tuple[PatientFacts, Drawn]], bad: bool) -> list[Picture]:

@@ -25,6 +25,8 @@ from cmrpipe.store import Store, open_store
 
 EVALUATION = "evaluation"
 METRICS, PER_IMAGE, PER_PATIENT = "metrics.json", "per_image.csv", "per_patient.csv"
+COUNTS = ("patients", "images", "images_cavity", "images_myocardium")
+FIGURES = ("test_dice_cavity", "test_dice_myocardium")
 MODEL_FILES = ("model.json", "model.pt", "seen.npy", SPLITS)
 
 
@@ -105,6 +107,6 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
         "evaluate",
         done=len(result.done),
         unchanged=len(result.unchanged),
-        counts={name: value for name, value in metrics.items() if isinstance(value, int)},
-        metrics={name: value for name, value in metrics.items() if isinstance(value, float)},
+        counts={name: metrics[name] for name in COUNTS},
+        metrics={name: metrics[name] for name in FIGURES if metrics[name] is not None},
     )

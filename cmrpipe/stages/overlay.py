@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 
 from cmrpipe.catalog import Catalog, contours_file, images_file
+from cmrpipe.cine import cine_crop, sheet
 from cmrpipe.codes import Severity
 from cmrpipe.codeversion import code_version
 from cmrpipe.dicom import read_pixels
-from cmrpipe.drawing import robust_window
+from cmrpipe.drawing import Crop, robust_window
 from cmrpipe.errors import DicomError, InputError
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import PatientLabels, catalog_links, image_number, link_patient
-from cmrpipe.model import ContourKind, ImageRecord, Sample
+from cmrpipe.model import Contour, ContourKind, ImageRecord, Sample
 from cmrpipe.overlay import Outline, View, heart_side, picture, strip
 from cmrpipe.params import OverlayParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
+from cmrpipe.raster import area_mask
 from cmrpipe.samples import patient_samples
 from cmrpipe.stages.summary import Summary
 
@@ -60,6 +65,11 @@ def strip_file(patient_id: str, number: int) -> str:
     return f"{patient_id}/{number:04d}_strip.png"
 
 
+def cine_file(patient_id: str, slice_index: int) -> str:
+    """Name of the sheet of a slice's frames, relative to the pictures' folder."""
+    return f"{patient_id}/cine_{slice_index:02d}.jpg"
+
+
 class _Patient:
     """A patient's images, ready to be seen."""
 
@@ -74,14 +84,20 @@ class _Patient:
             if not image.error and image.slice_index is not None and image.frame is not None
         }
         self.outlines = _outlines(labels, self.samples, task.quarantined)
+        self.pixels = cache(self._pixels)
         self.view = cache(self._view)
+
+    def _pixels(self, path: str) -> npt.NDArray[np.generic] | None:
+        try:
+            return read_pixels(self.task.raw / path)
+        except DicomError as error:
+            log.warning("image left out of the pictures", patient=self.task.patient_id, reason=str(error))
+            return None
 
     def _view(self, image: ImageRecord) -> View | None:
         """The image with what is drawn on it; None when its pixels cannot be read."""
-        try:
-            pixels = read_pixels(self.task.raw / image.path)
-        except DicomError as error:
-            log.warning("image left out of the pictures", patient=self.task.patient_id, reason=str(error))
+        pixels = self.pixels(image.path)
+        if pixels is None:
             return None
         sample = self.samples.get(image.path)
         number = image_number(image)
@@ -90,6 +106,18 @@ class _Patient:
         phase = sample.phase if sample else None
         window = robust_window(pixels, self.task.params.window_percentiles)
         return View(image, pixels, window, self.outlines.get(image.path, ()), number, phase, tuple(notes))
+
+    def blood_intensity(self) -> float | None:
+        """Median over the contoured images of the mean grey value inside the endocardium, to compare patients by."""
+        means = []
+        for path, sample in self.samples.items():
+            view = self.view(sample.record)
+            if view is None or sample.endo is None or any(o.quarantined for o in self.outlines[path]):
+                continue
+            mask = area_mask(sample.endo.points, (view.image.shape[0], view.image.shape[1]))
+            if mask.any():
+                means.append(float(np.mean(np.asarray(view.image, dtype=np.float64)[mask])))
+        return round(float(np.median(means)), 3) if means else None
 
     def neighbour(self, image: ImageRecord, step: int) -> View | str:
         """The image at the same frame one slice on, or why there is none."""
@@ -149,7 +177,29 @@ def _draw(task: _Task, out: Path) -> Written:
         _place(out / names[0], picture(view, originals, task.params))
         _place(out / names[1], strip(view, before, after, side, originals, task.params))
         files += names
-    return Written(files, {"pictures": len(files) // 2, "contours": len(contours)})
+    count = len(files) // 2
+    cine = _cine(patient, contours, side, out) if task.params.cine else {}
+    files += [cine_file(task.patient_id, int(index)) for index in cine.get("slices", {})]
+    info = {"pictures": count, "contours": len(contours), "blood_intensity": patient.blood_intensity(), "cine": cine}
+    return Written(files, info)
+
+
+def _cine(patient: _Patient, contours: Sequence[Contour], side: float, out: Path) -> dict[str, Any]:
+    """Draw the sheets of all slices; returns which part of the image they show, and which frames each holds."""
+    by_slice: dict[int, list[ImageRecord]] = defaultdict(list)
+    for (index, _), image in sorted(patient.grid.items()):
+        if patient.pixels(image.path) is not None:
+            by_slice[index].append(image)
+    crop: Crop | None = None
+    slices = {}
+    for index, images in by_slice.items():
+        frames = [np.asarray(patient.pixels(image.path)) for image in images]
+        crop = crop or cine_crop(contours, side, (frames[0].shape[0], frames[0].shape[1]))
+        invert = images[0].photometric == "MONOCHROME1"
+        data = sheet(frames, crop, patient.task.params.window_percentiles, invert)
+        _place(out / cine_file(patient.task.patient_id, index), data)
+        slices[str(index)] = [image.frame for image in images]
+    return {"crop": [crop.left, crop.top, crop.width], "slices": slices} if crop else {}
 
 
 def _notes(findings: Path) -> dict[str, dict[int, tuple[str, ...]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from cmrpipe.report.collect import collect
 from cmrpipe.report.facts import Facts, ImageScores
 from cmrpipe.report.outcome import PAGE, outcome_of
 from cmrpipe.report.page import run_page
+from cmrpipe.report.patient_page import patient_page
 from cmrpipe.report.pictures import Album, Picture, data_uri
 from cmrpipe.stages.summary import Summary
 from cmrpipe.store import open_store
@@ -34,7 +36,24 @@ def _caption(scores: ImageScores) -> str:
     return f"image {scores.number} · Dice {', '.join(figures)}"
 
 
-def _comparisons(facts: Facts, places: Artefacts, most: int) -> list[Picture]:
+def _write(path: Path, text: str) -> None:
+    """Write a page, unless it says the same already."""
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
+
+
+def _patient_pages(facts: Facts, places: Artefacts, listen: Listener) -> dict[str, str]:
+    """Write the patients' pages; returns their names relative to the report's folder by id."""
+    pages = {patient.patient_id: f"patients/{patient.patient_id}.html" for patient in facts.patients}
+    album = Album(places.overlays, places.report / "patients")
+    for done, patient in enumerate(facts.patients, 1):
+        text = patient_page(facts, patient, album, f"../{PAGE}")
+        _write(places.report / pages[patient.patient_id], text)
+        listen(Progress("report", patient.patient_id, done, len(pages) + 1))
+    return pages
+
+
+def _comparisons(facts: Facts, places: Artefacts, most: int, pages: Mapping[str, str]) -> list[Picture]:
     """Pictures of expert and model on the test images that came out worst."""
     if facts.model is None or not (places.evaluation / "predictions").is_dir():
         return []
@@ -52,7 +71,9 @@ def _comparisons(facts: Facts, places: Artefacts, most: int) -> list[Picture]:
                 for scores in images:
                     at = int(np.flatnonzero(data.instance_number == scores.number)[0])
                     png = comparison(data.image[at], data.label[at], predicted[at])
-                    found[patient_id, scores.number] = Picture(data_uri(png), patient_id, _caption(scores))
+                    found[patient_id, scores.number] = Picture(
+                        data_uri(png), patient_id, _caption(scores), page=pages.get(patient_id, "")
+                    )
     except (StoreError, OSError, IndexError, ValueError) as error:
         log.warning("expert and model cannot be shown side by side", reason=str(error))
         return []
@@ -78,7 +99,7 @@ def report(
     ----------
     catalog, findings, quarantine, overlays, store, model, evaluation : what the stages before wrote; the report says
         what of it is not there, and needs the catalog only
-    out : report.html
+    out : report.html, and patients/<patient_id>.html
 
     Raises
     ------
@@ -87,14 +108,19 @@ def report(
     places = Artefacts(catalog, findings, quarantine, overlays, store, model, evaluation, out)
     facts = collect(places)
     short = outcome_of(facts, out / PAGE)
-    page = run_page(facts, short, Album(overlays, out), _comparisons(facts, places, params.comparisons), {}, params)
-    write_text(out / PAGE, page)
-    listen(Progress("report", PAGE, 1, 1))
+    pages = _patient_pages(facts, places, listen) if params.patient_pages else {}
+    comparisons = _comparisons(facts, places, params.comparisons, pages)
+    _write(out / PAGE, run_page(facts, short, Album(overlays, out), comparisons, pages, params))
+    written = {out / PAGE, *(out / page for page in pages.values())}
+    for path in sorted(out.rglob("*.html")):
+        if path not in written:
+            path.unlink()
+    listen(Progress("report", PAGE, len(written), len(written)))
     dice = {"test_dice_cavity": short.dice_cavity, "test_dice_myocardium": short.dice_myocardium}
     return Summary(
         "report",
         done=1,
-        counts={"patients": short.patients, "images": short.images, "contours": short.contours, "pages": 1},
+        counts={"patients": short.patients, "images": short.images, "contours": short.contours, "pages": len(written)},
         findings={severity.value: facts.count(severity) for severity in Severity},
         metrics={name: value for name, value in dice.items() if value is not None},
     )

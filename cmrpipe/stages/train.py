@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 MODEL = "model"
 SPLITS, HISTORY, METRICS = "splits.json", "history.csv", "metrics.json"
+COUNTS = ("images_train", "images_val", "epochs")
+FIGURES = ("val_dice_cavity", "val_dice_myocardium")
 
 
 def _metrics(trained: Trained) -> dict[str, float | int | None]:
     best = trained.best
-    figures = {name: getattr(best, name) for name in ("val_loss", "val_dice_cavity", "val_dice_myocardium")}
+    figures = {name: getattr(best, name) for name in ("val_loss", *FIGURES)}
     rounded = {name: None if value is None else round(value, DIGITS) for name, value in figures.items()}
     return {"best_epoch": best.epoch, "epochs": len(trained.history), **rounded}
 
@@ -94,6 +96,6 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener) -> S
         "train",
         done=len(result.done),
         unchanged=len(result.unchanged),
-        counts={**patients, **info["counts"]},
-        metrics={name: value for name, value in info["metrics"].items() if isinstance(value, float)},
+        counts={**patients, **{name: info["counts"][name] for name in COUNTS}},
+        metrics={name: info["metrics"][name] for name in FIGURES if info["metrics"][name] is not None},
     )

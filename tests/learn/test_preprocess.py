@@ -20,7 +20,7 @@ def disc(rows: int, cols: int, row: float, col: float, radius: float) -> np.ndar
 
 @given(st.integers(40, 150), st.integers(40, 150), st.data())
 def test_a_label_comes_back_to_its_place(rows: int, cols: int, data: st.DataObject) -> None:
-    """A disc, prepared and restored on any shape of image, overlaps itself and keeps its centre within half a pixel."""
+    """A disc, prepared and restored on any shape of image, keeps its centre within half a pixel of the coarser grid."""
     radius = min(rows, cols) / 4
     row = data.draw(st.floats(radius, rows - radius))
     col = data.draw(st.floats(radius, cols - radius))
@@ -29,9 +29,9 @@ def test_a_label_comes_back_to_its_place(rows: int, cols: int, data: st.DataObje
     back = PREPROCESS.restore(torch.nn.functional.one_hot(small.long(), 3).permute(2, 0, 1).float(), (rows, cols))
     found = back.argmax(0).numpy()
     assert found.shape == (rows, cols)
-    assert (dice(found == 1, label == 1) or 0) > 0.93
+    assert (dice(found == 1, label == 1) or 0) > 0.9
     shift = [a.mean() - b.mean() for a, b in zip(np.nonzero(found), np.nonzero(label), strict=True)]
-    assert np.hypot(*shift) < 0.5
+    assert np.hypot(*shift) < 0.5 * max(1, rows / 64, cols / 64)
 
 
 def test_image_and_label_stay_together() -> None:

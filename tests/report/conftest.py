@@ -52,7 +52,9 @@ def add_model(places: Artefacts, test_patient: str) -> None:
     (places.evaluation / "predictions").mkdir(parents=True)
     places.model.mkdir()
     np.save(places.evaluation / "predictions" / f"{test_patient}.npy", np.roll(data.label, 1, axis=1))
-    write_json(places.model / "splits.json", {"schema": 1, "train": others[1:], "val": others[:1], "test": [test_patient]})
+    write_json(
+        places.model / "splits.json", {"schema": 1, "train": others[1:], "val": others[:1], "test": [test_patient]}
+    )
     (places.model / "history.csv").write_text(HISTORY)
     figures = {"test_dice_cavity": 0.875, "test_dice_myocardium": 0.75, "patients": 1, "images": len(data)}
     write_json(places.evaluation / "metrics.json", figures)
@@ -87,5 +89,3 @@ def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
         for target in (folders[2] / "o-contours").glob(source.name):
             target.write_bytes(source.read_bytes())
     return run_stages(base / "raw", base)
-
-

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from cmrpipe.params import ReportParams
 from cmrpipe.progress import silent
@@ -15,10 +19,6 @@ from cmrpipe.report.artefacts import Artefacts
 from cmrpipe.stages.report import report
 
 pytestmark = pytest.mark.browser
-
-webdriver = pytest.importorskip("selenium.webdriver")
-By = pytest.importorskip("selenium.webdriver.common.by").By
-Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 
 QUIET = (
     "--headless=new",
@@ -73,13 +73,21 @@ def page(faulty_run: Artefacts) -> Path:
 @pytest.fixture
 def front(browser: webdriver.Chrome, page: Path) -> Iterator[webdriver.Chrome]:
     """The front page, opened from its file; afterwards, nothing was complained of and nothing asked of a network."""
-    browser.get_log("browser")
-    browser.get_log("performance")
+    log(browser, "browser")
+    log(browser, "performance")
     browser.get(page.as_uri())
     yield browser
-    assert browser.get_log("browser") == []
-    requests = [entry["message"] for entry in browser.get_log("performance") if "Network.requestWillBeSent" in entry["message"]]
+    assert log(browser, "browser") == []
+    requests = [
+        entry["message"] for entry in log(browser, "performance") if "Network.requestWillBeSent" in entry["message"]
+    ]
     assert not [message for message in requests if '"url":"http' in message]
+
+
+def log(browser: webdriver.Chrome, kind: str) -> list[dict[str, str]]:
+    """Entries of the browser's log since the last look."""
+    entries: list[dict[str, str]] = browser.get_log(kind)  # type: ignore[no-untyped-call]
+    return entries
 
 
 def rows(browser: webdriver.Chrome, table: str) -> list[list[str]]:
@@ -146,8 +154,8 @@ def test_a_picture_opens_large_and_leads_to_the_next(front: webdriver.Chrome) ->
     image = dialog.find_element(By.TAG_NAME, "img")
     assert dialog.is_displayed()
     before = image.get_attribute("src")
-    assert before.endswith("_strip.png")
-    assert front.execute_script("return arguments[0].decode().then(() => arguments[0].naturalWidth)", image) > 900
+    assert str(before).endswith("_strip.png")
+    assert front.execute_script("return arguments[0].decode().then(() => arguments[0].naturalWidth)", image) > 700
     front.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
     assert image.get_attribute("src") != before
     front.switch_to.active_element.send_keys(Keys.ESCAPE)
@@ -158,9 +166,13 @@ def test_a_picture_opens_large_and_leads_to_the_next(front: webdriver.Chrome) ->
 def test_dark_and_print_have_their_own_colours(front: webdriver.Chrome) -> None:
     """The page follows the reader's scheme, and prints without its controls."""
     colour = "return getComputedStyle(document.body).backgroundColor"
-    front.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "light"}]})
+    front.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "light"}]}
+    )
     light = front.execute_script(colour)
-    front.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+    front.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    )
     dark = front.execute_script(colour)
     assert light != dark
     front.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
@@ -177,3 +189,52 @@ def test_without_scripts_everything_is_there(front: webdriver.Chrome, page: Path
         assert not front.find_element(By.CSS_SELECTOR, "form.filter").is_displayed()
     finally:
         front.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_a_patient_opens_and_its_heart_beats(front: webdriver.Chrome) -> None:
+    """From the front page to the patient; the player plays, stops, steps, and draws the contours of a frame."""
+    front.find_element(By.CSS_SELECTOR, "#patients-table tbody a").click()
+    player = front.find_element(By.CSS_SELECTOR, ".cine")
+    front.execute_script("arguments[0].scrollIntoView()", player)
+    output = player.find_element(By.TAG_NAME, "output")
+    wait = WebDriverWait(front, 5)
+    wait.until(lambda _: output.text.startswith("slice"))
+    stopped = output.text
+    player.send_keys(Keys.SPACE)
+    wait.until(lambda _: output.text != stopped)
+    player.send_keys(Keys.SPACE)
+    assert player.find_element(By.TAG_NAME, "button").get_attribute("aria-pressed") == "false"
+    screen = player.find_element(By.CSS_SELECTOR, ".screen")
+    drawn = set()
+    for _ in range(10):
+        player.send_keys(Keys.ARROW_RIGHT)
+        drawn.add(len(screen.find_elements(By.TAG_NAME, "polygon")))
+    assert {0, 2} <= drawn
+    source = screen.value_of_css_property("background-image").split('"')[1]
+    width = (
+        "const i = new Image(); i.src = arguments[0]; return i.decode().then(() => i.naturalWidth / i.naturalHeight)"
+    )
+    assert front.execute_script(width, source) == 10
+    before = output.text.split(",")[0]
+    player.send_keys(Keys.ARROW_UP)
+    assert output.text.split(",")[0] != before
+
+
+def test_pictures_stand_between_their_neighbours_in_time(front: webdriver.Chrome) -> None:
+    """A contoured image is shown with the frames before and after it, and its place in the grid leads to it."""
+    front.find_element(By.CSS_SELECTOR, "#patients-table tbody a").click()
+    link = front.find_element(By.CSS_SELECTOR, ".map a")
+    figure = front.find_element(By.ID, str(link.get_dom_attribute("href")).split("#")[1])
+    front.execute_script("arguments[0].scrollIntoView()", figure)
+    WebDriverWait(front, 5).until(lambda _: len(figure.find_elements(By.CSS_SELECTOR, ".still")) == 3)
+    shapes = [
+        len(still.find_elements(By.TAG_NAME, "polygon")) for still in figure.find_elements(By.CSS_SELECTOR, ".still")
+    ]
+    assert shapes[1] > 0
+    assert shapes[0] == shapes[2] == 0
+
+
+def test_a_dot_of_a_distribution_leads_to_its_patient(front: webdriver.Chrome) -> None:
+    """Distributions are made of links."""
+    dot = front.find_element(By.CSS_SELECTOR, "#distributions svg a")
+    assert str(dot.get_dom_attribute("href")).startswith("patients/")

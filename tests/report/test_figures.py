@@ -8,7 +8,7 @@ from cmrpipe.codes import Severity
 from cmrpipe.coverage import Cell, Coverage
 from cmrpipe.model import ContourKind
 from cmrpipe.report.facts import Epoch
-from cmrpipe.report.figures import coverage_map, line_chart
+from cmrpipe.report.figures import coverage_map, line_chart, strip_plot
 
 BOTH = frozenset(ContourKind)
 
@@ -36,7 +36,9 @@ def test_every_state_has_its_mark_and_its_words() -> None:
     assert drawn.count('class="m-error"') == 1
     assert 'href="p/2.png"' in drawn
     assert 'href="p/3.png"' not in drawn
-    assert "<title>slice 0, frame 2; image 2; endo drawn; epi drawn, left out; finding of severity error</title>" in drawn
+    assert (
+        "<title>slice 0, frame 2; image 2; endo drawn; epi drawn, left out; finding of severity error</title>" in drawn
+    )
     assert "2 slices by 3 frames, 5 images, 2 endocardial contours, 1 epicardial contours" in drawn
     assert len(re.findall(r'<path class="m-image"', drawn)) == 3
 
@@ -45,7 +47,9 @@ def test_lines_go_where_their_figures_are() -> None:
     """A falling figure falls on the screen, and epochs without it are passed over."""
     history = [Epoch(i, {"a": 1.0 / i, "b": None if i == 2 else 0.5}) for i in range(1, 5)]
     chart = str(line_chart(history, [("a", "first"), ("b", "second")], "Two lines"))
-    lines = [[tuple(map(float, p.split(","))) for p in points.split()] for points in re.findall(r'points="([^"]+)"', chart)]
+    lines = [
+        [tuple(map(float, p.split(","))) for p in points.split()] for points in re.findall(r'points="([^"]+)"', chart)
+    ]
     heights = [y for _, y in lines[0]]
     assert heights == sorted(heights)
     assert len(heights) == 4
@@ -62,3 +66,14 @@ def test_without_figures_there_is_no_chart() -> None:
 def test_one_epoch_is_a_dot() -> None:
     """A training of one epoch has a chart too."""
     assert "<circle" in line_chart([Epoch(1, {"a": 0.4})], [("a", "first")], "")
+
+
+def test_dots_do_not_hide_each_other() -> None:
+    """Equal values stand above one another; a far one is named, and each leads to its patient."""
+    points = [(f"P{i}", 5.0, f"patients/P{i}.html") for i in range(8)] + [("FAR", 50.0, "")]
+    plot = str(strip_plot(points, "Area", "cm²"))
+    places = re.findall(r'cx="([0-9.]+)" cy="([0-9.]+)"', plot)
+    assert len(places) == len(set(places)) == 9
+    assert plot.count('class="d-name"') == 1
+    assert plot.count('href="patients/') == 8
+    assert strip_plot([], "Area", "cm²") == ""

@@ -130,7 +130,10 @@ def test_text_from_the_data_cannot_become_markup(
     quarantine = tmp_path / "quarantine.csv"
     quarantine.write_bytes(faulty_run.quarantine.read_bytes())
     first = quarantine.read_text().splitlines()[1].split(",")[1]
-    edit(quarantine, quarantine.read_bytes() + f"contour,{first},<script>alert(1)</script>,<b>me</b>,2024-01-01,keep\n".encode())
+    edit(
+        quarantine,
+        quarantine.read_bytes() + f"contour,{first},<script>alert(1)</script>,<b>me</b>,2024-01-01,keep\n".encode(),
+    )
     make(replace(faulty_run, quarantine=quarantine), tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert "<script>alert(1)" not in page

@@ -72,11 +72,12 @@ def test_processes_draw_the_same_bytes(raw: Path, tmp_path: Path) -> None:
 
 
 def test_only_patients_with_changes_are_drawn_again(raw: Path, tmp_path: Path) -> None:
-    """Nothing changed, nothing drawn; a contour in quarantine redraws its patient, dashed; a lost picture comes back."""
+    """No change, nothing drawn; a contour in quarantine redraws its patient, dashed; a lost picture comes back."""
     assert build(raw, tmp_path).done == 3
     before = pictures(tmp_path)
     assert build(raw, tmp_path).done == 0
-    name = next(c.path for c in Catalog(tmp_path / "catalog").contours(Catalog(tmp_path / "catalog").original_ids()[0]))
+    catalog = Catalog(tmp_path / "catalog")
+    name = catalog.contours(catalog.original_ids()[0])[0].path
     assert build(raw, tmp_path, (Quarantine("contour", name, "reviewed", "A"),)).done == 1
     assert pictures(tmp_path).keys() == before.keys()
     assert pictures(tmp_path) != before

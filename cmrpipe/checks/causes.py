@@ -1,0 +1,168 @@
+"""Why contours do not fit their images: causes that are known to happen are tried, and the one that explains most is named.
+
+Tried are, in this order: x and y exchanged, left and right, up and down, or both exchanged; another frame's or another
+slice's image; a shift. A cause explains when the contours fit with it (and, for a single contour, when its centre comes
+to lie where its neighbours let expect it). The order decides among causes that fit alike: what needs no number is
+likelier than what has one to choose. Nothing is ever applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cmrpipe.checks.fit import Image, Pixels, fit, shift_falls
+from cmrpipe.geometry import centroid
+from cmrpipe.model import ImageRecord, Points
+
+EXPLAINS = 0.9
+"""Fit from which on a cause explains ..."""
+GAINS = 0.2
+"""... if it is better than the contours as they stand by this much."""
+ALIKE = 0.05
+"""Fits that differ by less are alike."""
+NEAR = 0.35
+"""Distance from the expected centre, in cavity radii, up to which a contour lies where it should."""
+REACH_PX = 25
+"""Largest shift tried, pixels either way."""
+LOOKED_AT = 6
+"""Of a whole patient, so many contours are tried on other images."""
+
+Change = Callable[[Points, tuple[int, int]], Points]
+
+EXCHANGES: Mapping[str, Change] = {
+    "x and y exchanged": lambda p, _: p[:, ::-1],
+    "left and right exchanged": lambda p, shape: np.column_stack([shape[1] - 1 - p[:, 0], p[:, 1]]),
+    "up and down exchanged": lambda p, shape: np.column_stack([p[:, 0], shape[0] - 1 - p[:, 1]]),
+    "left and right, up and down exchanged": lambda p, shape: np.array([shape[1] - 1, shape[0] - 1]) - p,
+}
+"""What can be wrong with coordinates, by name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Suspect:
+    """A contour that is thought not to fit.
+
+    Attributes
+    ----------
+    image : (rows, columns) of its own record
+    points : (n, 2)
+    expected : centre (x, y) and radius of the cavity as the neighbours let expect them; None when they do not tell
+    """
+
+    record: ImageRecord
+    image: Image
+    points: Points
+    expected: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The likeliest cause.
+
+    Attributes
+    ----------
+    name : for the message; "" when nothing that was tried explains it
+    fit : median fit with it (with the best that was tried, when there is none)
+    tried : median fit with each cause that was tried, and what was chosen for those with a choice
+    """
+
+    name: str
+    fit: float
+    tried: dict[str, float | int | str] = field(default_factory=dict)
+
+
+def _near(suspect: Suspect, points: Points) -> bool:
+    if suspect.expected is None:
+        return True
+    x, y, radius = suspect.expected
+    at = centroid(points)
+    return bool(np.hypot(at[0] - x, at[1] - y) <= NEAR * max(radius, 1.0))
+
+
+def _median_fit(suspects: Sequence[Suspect], changed: Sequence[Points]) -> float:
+    return float(np.median([fit(s.image, p) for s, p in zip(suspects, changed, strict=True)]))
+
+
+def _exchanges(suspects: Sequence[Suspect]) -> dict[str, tuple[float, bool]]:
+    found = {}
+    for name, change in EXCHANGES.items():
+        changed = [change(s.points, (s.image.shape[0], s.image.shape[1])) for s in suspects]
+        near = all(_near(s, p) for s, p in zip(suspects, changed, strict=True))
+        found[name] = (_median_fit(suspects, changed), near)
+    return found
+
+
+def _shift(suspects: Sequence[Suspect]) -> tuple[int, int, float, bool]:
+    """The common shift (x, y) with the strongest edges, the median fit there, and whether it leads where expected."""
+    total = np.sum([shift_falls(s.image, s.points, REACH_PX) for s in suspects], axis=0)
+    row, column = np.unravel_index(int(total.argmax()), total.shape)
+    x, y = int(column) - REACH_PX, int(row) - REACH_PX
+    moved = [s.points + (x, y) for s in suspects]
+    return x, y, _median_fit(suspects, moved), all(_near(s, p) for s, p in zip(suspects, moved, strict=True))
+
+
+def _other_images(
+    suspects: Sequence[Suspect], images: Mapping[tuple[int, int], ImageRecord], pixels: Pixels
+) -> tuple[str, float] | None:
+    """The step to another frame or slice at which the contours fit best, as words, and the median fit there."""
+    if any(s.expected is not None for s in suspects):
+        return None  # its neighbours fit at their place, so it is not the numbering
+    chosen = suspects[:: -(-len(suspects) // LOOKED_AT)]
+    frames = sorted({frame for _, frame in images})
+    last = max(frames, default=0)
+    steps = [(0, d) for k in range(1, last // 2 + 1) for d in (k, -k)] + [(d, 0) for d in (1, -1, 2, -2)]
+    best: tuple[str, float] | None = None
+    for over, on in steps:
+        fits = []
+        for s in chosen:
+            index, frame = s.record.slice_index, s.record.frame
+            if index is None or frame is None:
+                continue
+            record = images.get((index + over, (frame + on - 1) % last + 1))
+            image = pixels(record) if record is not None else None
+            if image is not None:
+                fits.append(fit(image, s.points))
+        if 2 * len(fits) > len(chosen):
+            value = float(np.median(fits))
+            name = f"the image {abs(on)} frames {'later' if on > 0 else 'earlier'}"
+            if over:
+                name = f"the image {abs(over)} slices {'further' if over > 0 else 'before'}"
+            if best is None or value > best[1] + ALIKE:
+                best = (name, value)
+    return best
+
+
+def find_cause(
+    suspects: Sequence[Suspect], now: float, images: Mapping[tuple[int, int], ImageRecord], pixels: Pixels
+) -> Cause:
+    """The likeliest cause that these contours, one or all of a patient, do not fit.
+
+    Parameters
+    ----------
+    suspects : contours that share the cause
+    now : their median fit as they stand
+    images : the patient's images by slice and frame
+    pixels : reads an image
+    """
+    tried: dict[str, float | int | str] = {}
+    options: list[tuple[str, float]] = []
+    for name, (value, near) in _exchanges(suspects).items():
+        tried[f"fit with {name}"] = round(value, 3)
+        if near:
+            options.append((name, value))
+    other = _other_images(suspects, images, pixels)
+    if other is not None:
+        tried["best other image"], tried["fit there"] = other[0], round(other[1], 3)
+        options.append((f"drawn on {other[0]}", other[1]))
+    x, y, value, near = _shift(suspects)
+    tried.update({"shift_x_px": x, "shift_y_px": y, "fit with shift": round(value, 3)})
+    if near and max(abs(x), abs(y)) < REACH_PX:
+        options.append((f"shifted by {-x:+d}, {-y:+d} pixels (x, y)", value))
+    best = max((value for _, value in options), default=now)
+    if best < EXPLAINS or best < now + GAINS:
+        return Cause("", best, tried)
+    name, value = next((name, value) for name, value in options if value >= best - ALIKE)
+    return Cause(name, value, tried)

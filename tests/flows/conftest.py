@@ -1,0 +1,144 @@
+"""A workspace of its own for each test: what the repository commits, beside a small phantom."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cmrpipe.files import sha256_file
+from cmrpipe.phantom import write_phantom
+from cmrpipe.progress import silent
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMMITTED = (
+    "cmrpipe",
+    "flows",
+    "dvc.yaml",
+    "params.yaml",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    ".gitignore",
+)
+SMALL = {
+    "train": {"epochs": 2, "image_size": 32, "channels": [4, 8], "threads": 1},
+    "evaluate": {"threads": 1},
+    "overlay": {"scale": 1},
+}
+OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "report")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Environment of a user who has set nothing up, with the environment's commands on the path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DVC_", "CMRPIPE_"))}
+    bin_folder = str(Path(sys.executable).parent)
+    return {
+        **kept,
+        "HOME": str(home),
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "DVC_SITE_CACHE_DIR": str(home / "dvc-site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc-global"),
+        "PYTHONWARNINGS": "default",
+    }
+
+
+class Space:
+    """A workspace and the commands one runs in it."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root = root
+        self.home = home
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a Python module with arguments, in a session of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=self.root,
+            env=environment(self.home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def call(self, *command: str, code: int = 0) -> str:
+        """Run a Python module to its end; its output; fails when the exit code is another."""
+        process = self.start(*command)
+        out, _ = process.communicate(timeout=600)
+        assert process.returncode == code, f"{command} left with {process.returncode}:\n{out}"
+        return out
+
+    def run(self, *options: str) -> str:
+        """`cmrpipe run` without Prefect."""
+        return self.call("cmrpipe", "run", "--no-prefect", *options)
+
+    def hashes(self, *folders: str) -> dict[str, str]:
+        """SHA-256 of all files below folders of `data/`."""
+        return {
+            path.relative_to(self.root).as_posix(): sha256_file(path)
+            for folder in folders
+            for path in sorted((self.root / "data" / folder).rglob("*"))
+            if path.is_file()
+        }
+
+    def set_param(self, section: str, key: str, value: object) -> None:
+        """Change a parameter."""
+        path = self.root / "params.yaml"
+        values = yaml.safe_load(path.read_text())
+        values[section][key] = value
+        path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+    def copy(self, target: Path) -> Space:
+        """A copy of everything, DVC's cache included."""
+        shutil.copytree(self.root, target, symlinks=True)
+        return Space(target, self.home)
+
+
+def new_space(root: Path, home: Path) -> Space:
+    """A workspace as a clone has it, with small training."""
+    for name in COMMITTED:
+        source, target = REPOSITORY / name, root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target)
+    (root / "data").mkdir()
+    shutil.copy2(REPOSITORY / "data" / ".gitignore", root / "data" / ".gitignore")
+    home.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    space = Space(root, home)
+    for section, values in SMALL.items():
+        for key, value in values.items():
+            space.set_param(section, key, value)
+    return space
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Space:
+    """A workspace in which nothing has run."""
+    return new_space(tmp_path / "space", tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def four_patients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 phantom patients; read only."""
+    folder = tmp_path_factory.mktemp("source") / "four"
+    write_phantom(folder, 4, 5, slices=4, frames=10, rows=64, columns=72, listen=silent)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_phantom: Path) -> Iterator[tuple[Space, str]]:
+    """A workspace after `cmrpipe run` with Prefect on the small phantom, and what that printed. Copy it to change it."""
+    base = tmp_path_factory.mktemp("finished")
+    space = new_space(base / "space", base / "home")
+    printed = space.call("cmrpipe", "run", "--source", str(small_phantom))
+    yield space, printed
