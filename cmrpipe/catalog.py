@@ -83,7 +83,7 @@ def contours_file(original_id: str) -> str:
 
 def write_images(folder: Path, patient_id: str, records: Iterable[ImageRecord]) -> str:
     """Write one patient's image rows; returns the file's name relative to the catalog."""
-    rows = [asdict(record) for record in sorted(records, key=lambda r: r.path)]
+    rows = [{name: getattr(r, name) for name in IMAGE_SCHEMA.names} for r in sorted(records, key=lambda r: r.path)]
     _write(folder / images_file(patient_id), rows, IMAGE_SCHEMA)
     return images_file(patient_id)
 

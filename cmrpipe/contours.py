@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -44,7 +45,7 @@ def _parse(text: str) -> list[tuple[float, float]]:
             x, y = (float(part) for part in parts)
         except ValueError:
             raise ValueError(f"line {number} is not two numbers: {line.strip()[:40]!r}") from None
-        if not (np.isfinite(x) and np.isfinite(y)):
+        if not (math.isfinite(x) and math.isfinite(y)):
             raise ValueError(f"line {number} is not finite: {line.strip()[:40]!r}")
         points.append((x, y))
     return points

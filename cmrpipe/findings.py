@@ -1,4 +1,4 @@
-"""Findings and missing items on disk: CSV for people and spreadsheets, JSON for programs."""
+"""Findings, missing items and clinical values on disk: CSV for people and spreadsheets, JSON for programs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cmrpipe.files import write_json, write_text
 from cmrpipe.model import Finding
 
 FINDINGS_CSV, FINDINGS_JSON, MISSING_CSV = "findings.csv", "findings.json", "missing.csv"
+CLINICAL_CSV = "clinical.csv"
 FINDING_COLUMNS = ("severity", "code", "patient_id", "instance_number", "path", "message", "evidence")
 MISSING_COLUMNS = ("patient_id", "what", "slice_index", "frame", "instance_number", "why")
 
@@ -51,6 +52,11 @@ def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
 def write_missing(folder: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write missing.csv."""
     write_text(folder / MISSING_CSV, _csv(MISSING_COLUMNS, ([row[name] for name in MISSING_COLUMNS] for row in rows)))
+
+
+def write_clinical(folder: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write clinical.csv, a row a patient; values that cannot be had are empty, and `reason` says why."""
+    write_text(folder / CLINICAL_CSV, _csv(columns, ([row[name] for name in columns] for row in rows)))
 
 
 def read_findings(folder: Path) -> list[Finding]:

@@ -8,9 +8,9 @@ link.csv                 and, where several sources were landed, links/<source>.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cmrpipe.errors import LayoutError
 
@@ -29,8 +29,7 @@ def is_stray(name: str) -> bool:
     return lower.startswith(".") or lower in _STRAY_NAMES or lower.endswith(_STRAY_SUFFIXES)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file: its path relative to the layout's root (forward slashes), size in bytes and modification time (ns)."""
 
     path: str
@@ -47,26 +46,24 @@ class Listing:
     stray: tuple[str, ...]
 
 
-def _walk(root: Path, folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    with os.scandir(root / folder) as scan:
-        for item in scan:
-            path = f"{folder}/{item.name}"
-            if item.is_dir():
-                yield from _walk(root, path)
-            else:
-                yield path, item.stat()
-
-
 def list_files(root: Path, folder: str) -> Listing:
     """All files below `root/folder`."""
     entries: list[Entry] = []
     stray: list[str] = []
-    for path, stat in _walk(root, folder):
-        if is_stray(path.rpartition("/")[2]):
-            stray.append(path)
-        else:
-            entries.append(Entry(path, stat.st_size, stat.st_mtime_ns))
-    entries.sort(key=lambda e: e.path)
+    todo = [folder]
+    while todo:
+        parent = todo.pop()
+        with os.scandir(f"{root}/{parent}") as scan:
+            for item in scan:
+                path = f"{parent}/{item.name}"
+                if item.is_dir():
+                    todo.append(path)
+                elif is_stray(item.name):
+                    stray.append(path)
+                else:
+                    stat = item.stat()
+                    entries.append(Entry(path, stat.st_size, stat.st_mtime_ns))
+    entries.sort()
     return Listing(folder.partition("/")[2], tuple(entries), tuple(sorted(stray)))
 
 

@@ -135,7 +135,7 @@ class TrainParams(Section):
         description="feature channels of the UNet, finest level first",
     )
     batch_size: int = Field(4, ge=1, description="images a step")
-    epochs: int = Field(40, ge=1, description="at most")
+    epochs: int = Field(30, ge=1, description="at most")
     patience: int = Field(15, ge=1, description="epochs without a better validation Dice after which training stops")
     learning_rate: float = Field(3e-3, gt=0, description="highest rate; it rises to this and falls to almost 0")
     weight_decay: float = Field(1e-4, ge=0)

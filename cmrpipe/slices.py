@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,9 +29,12 @@ POSITION, NUMBER = "position", "number"
 
 def normal(record: ImageRecord) -> tuple[float, float, float] | None:
     """Unit vector of the slice normal (LPS): row direction × column direction; None without a usable orientation."""
-    if record.orientation is None:
-        return None
-    cross = np.cross(record.orientation[:3], record.orientation[3:])
+    return None if record.orientation is None else _normal(record.orientation)
+
+
+@lru_cache(maxsize=1024)  # all images of a stack share one
+def _normal(orientation: tuple[float, ...]) -> tuple[float, float, float] | None:
+    cross = np.cross(orientation[:3], orientation[3:])
     length = float(np.linalg.norm(cross))
     if not np.isfinite(length) or length < 0.5:  # not two directions at a right angle
         return None

@@ -44,7 +44,9 @@ def test_bad_files_say_line_and_cause(data: bytes, cause: str) -> None:
     assert record.contour is None
 
 
-@pytest.mark.parametrize("name", ["contour48.txt", "IM-0001-0048-xcontour-manual.txt", "IM-0001-0048-ocontour-manual.txt"])
+@pytest.mark.parametrize(
+    "name", ["contour48.txt", "IM-0001-0048-xcontour-manual.txt", "IM-0001-0048-ocontour-manual.txt"]
+)
 def test_unclear_name_is_told(name: str) -> None:
     """A name that does not say image and kind, or contradicts its folder, gives no contour."""
     record = read_contour(b"1 2\n3 2\n3 4\n", f"contourfiles/X-1/i-contours/{name}", 1.0)

@@ -68,7 +68,9 @@ def test_other_transfer_syntaxes_say_the_same(small_phantom: Path, tmp_path: Pat
     ds.file_meta.TransferSyntaxUID = syntax
     del ds._pixel_array
     target = tmp_path / path.name
-    pydicom.dcmwrite(target, ds, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian)
+    pydicom.dcmwrite(
+        target, ds, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
+    )
     ours, theirs = header(target), header(path)
     for name in ("rows", "columns", "position_mm", "trigger_time_ms", "sop_uid", "pixel_min", "pixel_max", "error"):
         assert getattr(ours, name) == getattr(theirs, name)

@@ -71,9 +71,7 @@ def test_altered_output_is_made_again(tmp_path: Path, harm: str) -> None:
 def test_failure_keeps_finished_units(tmp_path: Path) -> None:
     """When a unit fails, those that were finished are not done again."""
     with pytest.raises(RuntimeError, match="boom"):
-        refresh(
-            "test", tmp_path, [Unit("a", "a:1", "a:1"), Unit("z", "z", "boom")], write_text_unit, listen=silent
-        )
+        refresh("test", tmp_path, [Unit("a", "a:1", "a:1"), Unit("z", "z", "boom")], write_text_unit, listen=silent)
     assert set(read_manifest(tmp_path)) == {"a"}
     assert run(tmp_path, ["a:1", "z:1"]).done == ("z",)
 

@@ -1,4 +1,4 @@
-"""Why contours do not fit their images: causes that are known to happen are tried, and the one that explains most is named.
+"""Why contours do not fit their images: causes that are known to happen are tried, and the likeliest one is named.
 
 Tried are, in this order: x and y exchanged, left and right, up and down, or both exchanged; another frame's or another
 slice's image; a shift. A cause explains when the contours fit with it (and, for a single contour, when its centre comes
@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from cmrpipe.checks.fit import Image, Pixels, fit, shift_falls
+from cmrpipe.checks.fit import Image, Pixels, fit, shifted_fits
 from cmrpipe.geometry import centroid
 from cmrpipe.model import ImageRecord, Points
 
@@ -25,8 +26,8 @@ ALIKE = 0.05
 """Fits that differ by less are alike."""
 NEAR = 0.35
 """Distance from the expected centre, in cavity radii, up to which a contour lies where it should."""
-REACH_PX = 25
-"""Largest shift tried, pixels either way."""
+REACH_PX, COARSE_PX = 24, 3
+"""Largest shift tried, pixels either way, and the steps of a first look."""
 LOOKED_AT = 6
 """Of a whole patient, so many contours are tried on other images."""
 
@@ -95,13 +96,23 @@ def _exchanges(suspects: Sequence[Suspect]) -> dict[str, tuple[float, bool]]:
     return found
 
 
+def _square(reach: int, step: int) -> npt.NDArray[np.float64]:
+    """Shifts (x, y) on a square grid, (m, 2), the shortest first."""
+    along = np.arange(-reach, reach + 1, step, dtype=np.float64)
+    moves = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2)
+    return np.asarray(moves[np.argsort(np.hypot(moves[:, 0], moves[:, 1]), kind="stable")])
+
+
 def _shift(suspects: Sequence[Suspect]) -> tuple[int, int, float, bool]:
-    """The common shift (x, y) with the strongest edges, the median fit there, and whether it leads where expected."""
-    total = np.sum([shift_falls(s.image, s.points, REACH_PX) for s in suspects], axis=0)
-    row, column = np.unravel_index(int(total.argmax()), total.shape)
-    x, y = int(column) - REACH_PX, int(row) - REACH_PX
-    moved = [s.points + (x, y) for s in suspects]
-    return x, y, _median_fit(suspects, moved), all(_near(s, p) for s, p in zip(suspects, moved, strict=True))
+    """The common shift (x, y) with the best mean fit, the median fit there, and whether it leads where expected."""
+    at = np.zeros(2)
+    for reach, step in ((REACH_PX, COARSE_PX), (COARSE_PX, 1)):
+        moves = at + _square(reach, step)
+        total = np.sum([shifted_fits(s.image, s.points, moves) for s in suspects], axis=0)
+        at = moves[int(total.argmax())]
+    moved = [s.points + at for s in suspects]
+    near = all(_near(s, p) for s, p in zip(suspects, moved, strict=True))
+    return int(at[0]), int(at[1]), _median_fit(suspects, moved), near
 
 
 def _other_images(

@@ -48,7 +48,8 @@ def check_twice(labels: PatientLabels) -> Iterator[Finding]:
             for record in records[1:]:
                 yield finding(
                     Code.CONTOUR_DUPLICATE_NUMBER,
-                    f"Image {number} has two {kind.value} contours, {records[0].path} and {record.path}; neither is used.",
+                    f"Image {number} has two {kind.value} contours, "
+                    f"{records[0].path} and {record.path}; neither is used.",
                     patient_id=labels.patient_id,
                     number=number,
                     path=record.path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cmrpipe.codes import CODES, FindingCode, Severity
 from cmrpipe.model import Evidence, Finding
@@ -17,10 +17,11 @@ def finding(
     patient_id: str = "",
     number: int | None = None,
     path: str = "",
+    more: Mapping[str, float | int | str | bool | None] | None = None,
     **evidence: float | int | str | bool | None,
 ) -> Finding:
-    """A finding with its code's own severity."""
-    kept: Evidence = dict(evidence)
+    """A finding with its code's own severity; `more` is evidence whose names are not known beforehand."""
+    kept: Evidence = {**evidence, **(more or {})}
     return Finding(code, CODES[code].severity, patient_id, number, path, message, kept)
 
 

@@ -1,9 +1,9 @@
 """How well an endocardial contour fits an image: blood inside, darker wall along the whole outside.
 
-Two looks at the image, both as a share between -1 and 1 (the sum of differences over the sum of their magnitudes, 1 when
-the image falls outwards everywhere along the contour): the edge itself, from just inside to just outside, and the whole
-inside's mean against a band outside. Trabeculae and papillary muscles spoil the first, bright neighbours the second; a
-contour in the wrong place spoils both. Where a band has blood inside and muscle outside both are 1 whatever the image's
+Two looks at the image, both as a share between -1 and 1 (the sum of differences over the sum of their magnitudes: 1
+when the image falls outwards everywhere along the contour): the edge itself, from just inside to just outside, and the
+whole inside's mean against a band outside. Trabeculae and papillary muscles spoil the first, bright neighbours the
+second; a contour in the wrong place spoils both. With blood inside and muscle outside both are 1 whatever the image's
 contrast, so that no intensity enters a threshold.
 """
 
@@ -27,7 +27,7 @@ OUTLINE = 64
 BAND_PX = np.array([1.0, 2.0, 3.0])
 """Distances of the band outside."""
 INSIDE = np.array([0.15, 0.35, 0.55, 0.75, 0.9])
-"""Where the inside is looked at, as shares of the way from the centre to the contour; weighed by the area they stand for."""
+"""Where the inside is looked at, in shares of the way from centre to contour; weighed by the area they stand for."""
 EDGE_SHARE, EDGE_PX = 0.15, (1.0, 2.5)
 """Half width of the edge as a share of the contour's radius, and its limits in pixels."""
 
@@ -71,15 +71,27 @@ def sample(image: Image, places: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     return np.asarray(upper * (1 - fy) + lower * fy, dtype=np.float64)
 
 
-def _share(falls: npt.NDArray[np.float64]) -> float:
-    total = float(np.abs(falls).sum())
-    return float(falls.sum()) / total if total > 0 else 0.0
+def _share(falls: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sum over sum of magnitudes, along the last axis; 0 where nothing changes."""
+    total = np.abs(falls).sum(axis=-1)
+    return np.asarray(falls.sum(axis=-1) / np.where(total > 0, total, 1.0))
 
 
-def edge_places(line: Outline) -> tuple[Points, Points]:
-    """Places just inside and just outside of a contour, (64, 2) each."""
+def _places(line: Outline) -> npt.NDArray[np.float64]:
+    """Where the image is looked at, (10, 64, 2): just inside, just outside, five lines inside, three of the band."""
     step = float(np.clip(EDGE_SHARE * line.radius, *EDGE_PX)) * line.normals
-    return line.points - step, line.points + step
+    centre = line.points.mean(axis=0)
+    inside = centre + INSIDE[:, None, None] * (line.points - centre)
+    band = line.points + BAND_PX[:, None, None] * line.normals
+    return np.concatenate([[line.points - step, line.points + step], inside, band])
+
+
+def _fits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Fits from values at `_places`, (..., 10, 64) to (...)."""
+    last = 2 + len(INSIDE)
+    blood = np.average(values[..., 2:last, :].mean(axis=-1), axis=-1, weights=INSIDE)
+    edge = _share(values[..., 0, :] - values[..., 1, :])
+    return np.asarray((edge + _share(blood[..., None] - values[..., last:, :].mean(axis=-2))) / 2)
 
 
 def fit(image: Image, points: Points) -> float:
@@ -90,24 +102,9 @@ def fit(image: Image, points: Points) -> float:
     image : (rows, columns), any numeric type, at least 2 x 2
     points : (n, 2) in pixel-centre coordinates from 0
     """
-    line = outline(points)
-    centre = line.points.mean(axis=0)
-    inside = centre + INSIDE[:, None, None] * (line.points - centre)
-    band = line.points + BAND_PX[:, None, None] * line.normals
-    near, far, *rest = sample(image, np.concatenate([np.stack(edge_places(line)), inside, band]))
-    blood = float(np.average(np.mean(rest[: len(INSIDE)], axis=1), weights=INSIDE))
-    return (_share(near - far) + _share(blood - np.mean(rest[len(INSIDE) :], axis=0))) / 2
+    return float(_fits(sample(image, _places(outline(points)))))
 
 
-def shift_falls(image: Image, points: Points, reach: int) -> npt.NDArray[np.float64]:
-    """How much the image falls along a contour that is moved by whole pixels.
-
-    Returns
-    -------
-    (2 reach + 1, 2 reach + 1), shift along y then x from -reach, scaled to a largest magnitude of 1
-    """
-    near, far = edge_places(outline(points))
-    steps = np.arange(-reach, reach + 1, dtype=np.float64)
-    moves = np.stack(np.meshgrid(steps, steps), axis=-1)[:, :, None, :]
-    falls = (sample(image, near + moves) - sample(image, far + moves)).mean(axis=2)
-    return np.asarray(falls / max(float(np.abs(falls).max()), 1e-9))
+def shifted_fits(image: Image, points: Points, moves: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Fits of a contour that is moved, (m,); `moves` are (m, 2) shifts along x and y in pixels."""
+    return _fits(sample(image, _places(outline(points)) + moves[:, None, None, :]))

@@ -202,6 +202,7 @@ def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> I
         if (image.rows, image.columns) != size or (
             image.pixel_spacing_mm
             and spacing
+            and image.pixel_spacing_mm != spacing
             and not np.allclose(sorted(image.pixel_spacing_mm), sorted(spacing), rtol=SAME_SPACING)
             and not _oblong(image, limits.square)
         ):
@@ -213,7 +214,7 @@ def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> I
                 rows=image.rows,
                 columns=image.columns,
             )
-        if image.orientation and orientation:
+        if image.orientation and orientation and image.orientation != orientation:
             angle = _angle_deg(image.orientation, orientation)
             if angle > limits.angle_deg:
                 yield finding(

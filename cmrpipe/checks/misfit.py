@@ -87,14 +87,14 @@ def check_fits(
         cause = find_cause(suspects, now, images, pixels)
         yield finding(
             Code.CONTOUR_MISFIT,
-            f"{labels.patient_id}: its {len(fits)} endocardial contours do not fit its images (median fit {now:.2f} of 1). "
-            f"{_because(cause)}.",
+            f"{labels.patient_id}: its {len(fits)} endocardial contours do not fit its images "
+            f"(median fit {now:.2f} of 1). {_because(cause)}.",
             patient_id=labels.patient_id,
             path=f"contourfiles/{labels.original_ids[0]}",
             contours=len(fits),
             fit=round(now, 3),
             cause=cause.name,
-            **cause.tried,
+            more=cause.tried,
         )
         return
     for number, now in sorted(fits.items()):
@@ -118,5 +118,5 @@ def check_fits(
             fit=round(now, 3),
             cause=cause.name,
             off_px=None if jump is None else round(jump.off_px, 2),
-            **cause.tried,
+            more=cause.tried,
         )

@@ -15,6 +15,8 @@ from cmrpipe.phases import assign_phases
 
 COMMON_SHARE = 0.5
 """A frame is expected in every slice when more than this share of the slices has it."""
+CINE_SHARE = 0.5
+"""Where the common frames are fewer than this share of the cycle, frames were selected, and none is expected."""
 
 
 class Why(StrEnum):
@@ -55,11 +57,12 @@ def _grid(images: Sequence[ImageRecord]) -> dict[tuple[int, int], ImageRecord]:
 
 
 def expected_frames(images: Sequence[ImageRecord]) -> tuple[int, ...]:
-    """Frames that every slice should have: those that more than half of the slices have."""
+    """Frames that every slice should have: those that more than half of the slices have; none of selected frames."""
     grid = _grid(images)
     slices = {s for s, _ in grid}
     counts = Counter(frame for _, frame in grid)
-    return tuple(sorted(frame for frame, count in counts.items() if count > COMMON_SHARE * len(slices)))
+    common = sorted(frame for frame, count in counts.items() if count > COMMON_SHARE * len(slices))
+    return tuple(common) if common and len(common) > CINE_SHARE * max(counts) else ()
 
 
 def missing_images(labels: PatientLabels) -> list[Missing]:

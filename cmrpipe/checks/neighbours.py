@@ -18,7 +18,7 @@ from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import centroid, polygon_area
 from cmrpipe.linking import image_number
-from cmrpipe.model import Finding, Phase, Points, Sample
+from cmrpipe.model import Evidence, Finding, Phase, Points, Sample
 from cmrpipe.params import ValidateParams
 
 AROUND = (-2, -1, 1, 2)
@@ -99,7 +99,11 @@ def jumps(samples: Sequence[Sample]) -> dict[int, Jump]:
 
 
 def check_jumps(
-    samples: Sequence[Sample], found: Mapping[int, Jump], paths: Mapping[int, str], patient_id: str, limits: ValidateParams
+    samples: Sequence[Sample],
+    found: Mapping[int, Jump],
+    paths: Mapping[int, str],
+    patient_id: str,
+    limits: ValidateParams,
 ) -> Iterator[Finding]:
     """Findings for areas and centres that jump; `paths` are those of the endocardial contours by image number."""
     for sample in samples:
@@ -107,7 +111,7 @@ def check_jumps(
         if number is None or number not in found or number not in paths:
             continue
         jump, path, record = found[number], paths[number], sample.record
-        place = {"slice_index": record.slice_index, "frame": record.frame, "phase": sample.phase.value}
+        place: Evidence = {"slice_index": record.slice_index, "frame": record.frame, "phase": sample.phase.value}
         wider = abs(jump.factor - 1) * jump.radius_px
         if not 1 / limits.area_jump < jump.factor < limits.area_jump and wider > SMALLEST_PX:
             yield finding(
@@ -119,7 +123,7 @@ def check_jumps(
                 path=path,
                 factor=round(jump.factor, 3),
                 expected_radius_px=round(jump.radius_px, 2),
-                **place,
+                more=place,
             )
         if jump.off_share > limits.centre_jump and jump.off_px > SMALLEST_PX:
             yield finding(
@@ -133,5 +137,5 @@ def check_jumps(
                 share=round(jump.off_share, 3),
                 expected_x=round(jump.expected[0], 2),
                 expected_y=round(jump.expected[1], 2),
-                **place,
+                more=place,
             )

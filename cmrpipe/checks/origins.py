@@ -9,8 +9,8 @@ import numpy as np
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.model import Finding, Sample
 from cmrpipe.linking import image_number
+from cmrpipe.model import Finding, Sample
 from cmrpipe.origin import CONFIDENCE, Response, Shift, edge_response, patient_shift, set_shift
 from cmrpipe.params import ValidateParams
 
@@ -76,7 +76,7 @@ def check_origins(
             f"{whole.error_x:.2f} pixels in x and {whole.y:+.2f} ± {whole.error_y:.2f} in y: the declared origin "
             "(ingest.contour_origin) does not agree with the images.",
             path="contourfiles",
-            **_evidence(whole, contours),
+            more=_evidence(whole, contours),
         )
     for patient, origin in sorted(found.items()):
         shift = origin.shift
@@ -86,12 +86,12 @@ def check_origins(
         if _exceeds(x, y, shift, limits.origin_patient_px):
             yield finding(
                 Code.ORIGIN_DISAGREES,
-                f"{patient}: its contours fit its images best when moved by {shift.x:+.2f} ± {shift.error_x:.2f} pixels in "
-                f"x and {shift.y:+.2f} ± {shift.error_y:.2f} in y"
+                f"{patient}: its contours fit its images best when moved by {shift.x:+.2f} ± {shift.error_x:.2f} "
+                f"pixels in x and {shift.y:+.2f} ± {shift.error_y:.2f} in y"
                 + (", unlike the other patients'." if base != (0.0, 0.0) else ", unlike the declared origin."),
                 patient_id=patient,
                 path=folders[patient],
-                **_evidence(shift, origin.contours),
+                more=_evidence(shift, origin.contours),
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from cmrpipe.checks.finding import finding
+from cmrpipe.checks.fit import outline
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import PIXELS, polygon_area, wall_thickness
 from cmrpipe.linking import image_number
@@ -17,7 +18,7 @@ from cmrpipe.params import ValidateParams
 def check_walls(
     samples: Sequence[Sample], paths: Mapping[int, str], patient_id: str, limits: ValidateParams
 ) -> Iterator[Finding]:
-    """Mean wall thickness out of bounds: in mm, or in cavity radii where the spacing is unknown.
+    """Mean wall thickness (of 64 points a border) out of bounds: in mm, or in cavity radii without pixel spacing.
 
     The minimum stands in the evidence only, since drawn borders may touch. Where the epicardium lies within the
     endocardium there is no wall, and `endo-outside-epi` says so.
@@ -32,7 +33,8 @@ def check_walls(
             continue
         spacing = sample.record.pixel_spacing_mm
         known = spacing is not None and min(spacing) > 0
-        wall = wall_thickness(sample.endo.points, sample.epi.points, spacing if known and spacing else PIXELS)
+        lines = outline(sample.endo.points).points, outline(sample.epi.points).points
+        wall = wall_thickness(*lines, spacing if known and spacing else PIXELS)
         radius = float(np.sqrt(polygon_area(sample.endo.points) / np.pi))
         if wall.mean_mm <= 0 or radius == 0:
             continue

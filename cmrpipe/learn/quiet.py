@@ -1,13 +1,15 @@
-"""Settings of torch and Lightning that are global, set for a while and put back."""
+"""What torch and Lightning do to the whole process, done for a while and put back."""
 
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 _TALKERS = ("lightning.pytorch", "lightning.fabric")
 """Loggers that announce hardware, tips and other products at level INFO."""
@@ -47,3 +49,20 @@ def quiet() -> Iterator[None]:
         finally:
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a training that is told to stop end like any other program.
+
+    Lightning leaves with exit code 0 after SIGTERM, which a caller takes for success, and makes exit(1) of Ctrl+C,
+    which is ignored from then on.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SIGTERMException as stop:
+        raise SystemExit(128 + signal.SIGTERM) from stop
+    except SystemExit as stop:
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from stop

@@ -15,7 +15,7 @@ from cmrpipe.learn.augment import Augment, Strength
 from cmrpipe.learn.datasets import Batch, PlainSet, Shuffled, TrainingSet
 from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.network import Architecture, build
-from cmrpipe.learn.quiet import quiet, reproducible
+from cmrpipe.learn.quiet import interruptible, quiet, reproducible
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import Listener, Progress
 
@@ -67,7 +67,7 @@ class Recorder(Callback):
         self.network = network
         self.listen = listen
         self.history: list[Epoch] = []
-        self.best: Epoch | None = None
+        self.best = -1
         self.weights: dict[str, Tensor] = {}
         self._score = -math.inf
 
@@ -84,7 +84,7 @@ class Recorder(Callback):
         self.history.append(epoch)
         if figures["val_dice"] > self._score:
             self._score = figures["val_dice"]
-            self.best = epoch
+            self.best = len(self.history) - 1
             state = self.network.state_dict()
             self.weights = {name: value.detach().cpu().clone() for name, value in state.items()}
         note = f"val Dice {figures['val_dice']:.3f}"
@@ -110,7 +110,7 @@ def fit(train: Batch, val: Batch, params: TrainParams, *, listen: Listener) -> T
     params : the train section
     listen : told once an epoch
     """
-    with quiet(), reproducible(params.seed, params.threads):
+    with quiet(), interruptible(), reproducible(params.seed, params.threads):
         network = build(architecture(params))
         recorder = Recorder(network, listen)
         trainer = pl.Trainer(
@@ -133,6 +133,4 @@ def fit(train: Batch, val: Batch, params: TrainParams, *, listen: Listener) -> T
             DataLoader(TrainingSet(train, augment, params.seed), params.batch_size, sampler=order),
             DataLoader(PlainSet(val), params.batch_size),
         )
-    if trainer.interrupted or recorder.best is None:
-        raise KeyboardInterrupt  # Lightning swallows the first one; a half-trained model must not pass for a whole one
-    return Trained(recorder.weights, recorder.best, recorder.history)
+    return Trained(recorder.weights, recorder.history[recorder.best], recorder.history)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Container, Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,24 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.checks import copies
 from cmrpipe.checks import links as link_checks
 from cmrpipe.checks.finding import count_by_severity, finding, rank
+from cmrpipe.checks.fit import Image, Pixels
 from cmrpipe.checks.images import duplicate_pixels, pixel_twins
+from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
+from cmrpipe.clinical import ClinicalValues, clinical_values
 from cmrpipe.codes import FindingCode
 from cmrpipe.codeversion import code_version
 from cmrpipe.dicom import read_pixels
 from cmrpipe.errors import DicomError, LinkError
 from cmrpipe.files import write_json
 from cmrpipe.findings import (
+    CLINICAL_CSV,
     FINDINGS_CSV,
     FINDINGS_JSON,
     MISSING_CSV,
     from_dict,
     to_dict,
+    write_clinical,
     write_findings,
     write_missing,
 )
@@ -35,11 +41,17 @@ from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, link_tables
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
 from cmrpipe.links import LinkTable, read_link_table
 from cmrpipe.model import Finding, ImageRecord, Quarantine
+from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
-from cmrpipe.quarantine import RULE, left_out, merge, read_quarantine, write_quarantine
+from cmrpipe.quarantine import RULE, LeftOut, left_out, merge, read_quarantine, write_quarantine
 from cmrpipe.samples import patient_samples
+from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
+
+CLINICAL_COLUMNS = tuple(field.name for field in fields(ClinicalValues))
+DIGITS = 4
+"""Decimals of clinical values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class _Task:
     catalog: Path
     patient_id: str
     originals: tuple[str, ...]
+    params: ValidateParams
 
 
 def patient_report(patient_id: str) -> str:
@@ -55,29 +68,67 @@ def patient_report(patient_id: str) -> str:
     return f"patients/{patient_id}.json"
 
 
-def _equal_pixels(raw: Path, first: ImageRecord, later: ImageRecord) -> bool:
-    try:
-        return bool(np.array_equal(read_pixels(raw / first.path), read_pixels(raw / later.path)))
-    except DicomError:
-        return False  # unreadable files have their own finding
+def _reader(raw: Path) -> Pixels:
+    """Reads each image once; None for those that cannot be read, which have their own finding."""
+
+    @cache
+    def read(path: str) -> Image | None:
+        try:
+            return read_pixels(raw / path)
+        except DicomError:
+            return None
+
+    return lambda record: read(record.path)
+
+
+def _equal_pixels(pixels: Pixels, first: ImageRecord, later: ImageRecord) -> bool:
+    one, other = pixels(first), pixels(later)
+    return one is not None and other is not None and np.array_equal(one, other)
 
 
 def _validate(task: _Task, out: Path) -> Written:
     labels = link_patient(Catalog(task.catalog), task.patient_id, task.originals)
-    report = check_patient(labels, patient_samples(labels))
-    twins = [duplicate_pixels(a, b) for a, b in pixel_twins(labels.images) if _equal_pixels(task.raw, a, b)]
+    pixels = _reader(task.raw)
+    samples = [replace(sample, image=pixels(sample.record)) for sample in patient_samples(labels)]
+    report = check_patient(labels, samples, pixels, task.params)
+    twins = [duplicate_pixels(a, b) for a, b in pixel_twins(labels.images) if _equal_pixels(pixels, a, b)]
     name = patient_report(task.patient_id)
     value = {
         "findings": [to_dict(found) for found in (*report.findings, *twins)],
         "missing": [asdict(item) for item in report.missing],
-        "contents": _contents(labels),
+        "contents": [asdict(row) for row in report.contents],
+        "origin": None if report.origin is None else _origin_to_json(report.origin),
+        "clinical": _clinical(labels, frozenset()),
     }
     write_json(out / name, value)
     return Written([name], {"findings": len(report.findings) + len(twins), "missing": len(report.missing)})
 
 
-def _contents(labels: PatientLabels) -> list[tuple[str, str, str, int | None]]:
-    return [(c.content_sha256, c.path, labels.patient_id, c.number) for c in labels.contours if c.contour is not None]
+def _origin_to_json(origin: PatientOrigin) -> dict[str, Any]:
+    shift = origin.shift
+    return {
+        "response": origin.response.round(6).tolist(),
+        "contours": origin.contours,
+        "shift": None
+        if shift is None
+        else {name: value if np.isfinite(value) else None for name, value in asdict(shift).items()},
+    }
+
+
+def _origin_from_json(value: dict[str, Any]) -> PatientOrigin:
+    shift = value["shift"]
+    known = None
+    if shift is not None:
+        known = Shift(**{**shift, **{name: np.inf for name, number in shift.items() if number is None}})
+    return PatientOrigin(np.array(value["response"]), known, value["contours"])
+
+
+def _clinical(labels: PatientLabels, excluded: Container[str]) -> dict[str, Any]:
+    """Clinical values of a patient without what is in quarantine, as a row of the table."""
+    values = clinical_values(
+        labels.patient_id, patient_samples(labels, excluded), slice_gap_mm(labels.images), patient_samples(labels)
+    )
+    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in asdict(values).items()}
 
 
 def _tables(raw: Path) -> tuple[list[LinkTable], list[tuple[str, str]]]:
@@ -90,14 +141,20 @@ def _tables(raw: Path) -> tuple[list[LinkTable], list[tuple[str, str]]]:
     return tables, unreadable
 
 
-def _set_findings(raw: Path, catalog: Catalog, links: LinkMap, contents: list[Any]) -> Iterable[Finding]:
+def _set_findings(
+    raw: Path, catalog: Catalog, links: LinkMap, reports: dict[str, Any], params: ValidateParams
+) -> Iterable[Finding]:
     """Findings that concern more than one patient, or none."""
     tables, unreadable = _tables(raw)
     yield from link_checks.check_tables(tables, unreadable)
     yield from link_checks.check_rows([link for table in tables for link in table.links])
     yield from link_checks.check_ambiguous(links)
     yield from link_checks.check_resolution(links, catalog.patients(), catalog.original_ids())
-    yield from copies.check_copies(contents)
+    contents = (copies.Content(**row) for report in reports.values() for row in report["contents"])
+    yield from copies.check_copies(contents, params.copy_original)
+    origins = {patient: _origin_from_json(r["origin"]) for patient, r in reports.items() if r["origin"]}
+    folders = {patient: f"{CONTOURS}/{originals[0]}" for patient, originals in links.originals.items()}
+    yield from check_origins(origins, folders, params)
     for unit, entry in sorted(read_manifest(catalog.folder).items()):
         stray = entry["info"].get("stray", 0)
         if stray:
@@ -122,6 +179,19 @@ def quarantine_rows(findings: Iterable[Finding], codes: Iterable[FindingCode]) -
     return list(rows)
 
 
+def _clinical_rows(
+    catalog: Catalog, links: LinkMap, reports: dict[str, Any], quarantine: LeftOut
+) -> Iterable[dict[str, Any]]:
+    """The clinical table: as measured in each patient, and anew for patients with something in quarantine."""
+    touched = {"/".join(name.split("/")[:2]) for name in quarantine.rows}
+    for patient, report in reports.items():
+        places = {patient, f"{DICOMS}/{patient}", *(f"{CONTOURS}/{o}" for o in links.originals.get(patient, ()))}
+        if places & touched:
+            yield _clinical(link_patient(catalog, patient, links.originals.get(patient, ())), quarantine)
+        else:
+            yield report["clinical"]
+
+
 def validate(
     raw: Path,
     catalog: Path,
@@ -138,7 +208,7 @@ def validate(
     ----------
     raw : the raw folder; only read
     catalog : the ingest stage's output
-    out : findings.csv, findings.json, missing.csv, and a file a patient
+    out : findings.csv, findings.json, missing.csv, clinical.csv, and a file a patient
     quarantine : quarantine.csv; rows of rules are written anew, rows of people stay
     workers : processes
     """
@@ -151,26 +221,27 @@ def validate(
     for patient in book.patients():
         originals = links.originals.get(patient, ())
         sources = [shards[unit]["files"] for unit in (f"{DICOMS}/{patient}", *(f"{CONTOURS}/{o}" for o in originals))]
-        task = _Task(raw, catalog, patient, originals)
+        task = _Task(raw, catalog, patient, originals, params)
         units.append(Unit(patient, fingerprint(context, sources, originals), task))
-    beside = (FINDINGS_CSV, FINDINGS_JSON, MISSING_CSV)
+    beside = (FINDINGS_CSV, FINDINGS_JSON, MISSING_CSV, CLINICAL_CSV)
     result = refresh("validate", out, units, _validate, listen=listen, workers=workers, beside=beside)
 
-    reports = [json.loads((out / patient_report(unit.key)).read_bytes()) for unit in units]
-    contents = [tuple(row) for report in reports for row in report["contents"]]
-    found = [from_dict(value) for report in reports for value in report["findings"]]
-    found += _set_findings(raw, book, links, contents)
+    reports = {unit.key: json.loads((out / patient_report(unit.key)).read_bytes()) for unit in units}
+    found = [from_dict(value) for report in reports.values() for value in report["findings"]]
+    found = copies.fold([*found, *_set_findings(raw, book, links, reports, params)])
     found = sorted((replace(f, severity=params.severity.get(f.code, f.severity)) for f in found), key=rank)
-    missing = [row for report in reports for row in report["missing"]]
+    missing = [row for report in reports.values() for row in report["missing"]]
     write_findings(out, found)
     write_missing(out, missing)
     rows = merge(read_quarantine(quarantine), quarantine_rows(found, params.quarantine))
+    decided = left_out(rows)
+    write_clinical(out, CLINICAL_COLUMNS, _clinical_rows(book, links, reports, decided))
     write_quarantine(quarantine, rows)
     return Summary(
         "validate",
         done=len(result.done),
         unchanged=len(result.unchanged),
         gone=len(result.gone),
-        counts={"missing": len(missing), "quarantined": len(left_out(rows).rows)},
+        counts={"missing": len(missing), "quarantined": len(decided.rows)},
         findings=count_by_severity(found),
     )

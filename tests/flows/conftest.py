@@ -101,17 +101,17 @@ class Space:
         return Space(target, self.home)
 
 
-def new_space(root: Path, home: Path) -> Space:
-    """A workspace as a clone has it, with small training."""
+def new_space(root: Path, home: Path, code: Path = REPOSITORY) -> Space:
+    """A workspace as a clone of the checkout `code` has it, with small training."""
     for name in COMMITTED:
-        source, target = REPOSITORY / name, root / name
+        source, target = code / name, root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, target)
     (root / "data").mkdir()
-    shutil.copy2(REPOSITORY / "data" / ".gitignore", root / "data" / ".gitignore")
+    shutil.copy2(code / "data" / ".gitignore", root / "data" / ".gitignore")
     home.mkdir(parents=True, exist_ok=True)
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     space = Space(root, home)

@@ -119,29 +119,36 @@ def test_a_new_patient_is_the_only_one_processed(
     assert len([name for name in new_store if "/patients/" in name]) == 4
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_run_started_again_ends_with_the_same_bytes(
-    finished: tuple[Space, str], small_phantom: Path, tmp_path: Path, seed: int
-) -> None:
-    """SIGKILL at a random moment, then a second run: outputs equal those of a run that nobody disturbed."""
-    wanted = finished[0].hashes("raw", *OUTPUTS)
-    space = new_space(tmp_path / "space", tmp_path / "home")
-    process = space.start("flows.run", "--no-prefect", "--source", str(small_phantom))
-    until = ("land", "validate", "train")[seed]
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip().startswith(until):
-            break
-    time.sleep(random.Random(seed).uniform(0, 1.5))  # noqa: S311 a moment within the next steps
+def kill_during(space: Space, step: str, source: Path, delay_s: float) -> None:
+    """Start a run and kill its process, and nothing else, `delay_s` after a step's child was started."""
+    log = space.root / ".cmrpipe" / "logs" / f"{'add-raw' if step == 'land' else step}.log"
+    log.unlink(missing_ok=True)
+    process = space.start("flows.run", "--no-prefect", "--source", str(source))
+    deadline = time.monotonic() + 120
+    while not log.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    assert log.exists(), f"{step} never began"
+    time.sleep(delay_s)
     process.kill()
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     deadline = time.monotonic() + 20
     while orphans(space) and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(0.1)
     assert orphans(space) == []
+
+
+def test_run_killed_at_every_step_ends_with_the_same_bytes(
+    finished: tuple[Space, str], small_phantom: Path, tmp_path: Path
+) -> None:
+    """SIGKILL at a random moment of every step in turn, nothing left running; outputs equal an undisturbed run's."""
+    wanted = finished[0].hashes("raw", *OUTPUTS)
+    space = new_space(tmp_path / "space", tmp_path / "home", code=finished[0].root)
+    moments = random.Random(11)
+    for step in ("land", *STAGES):
+        kill_during(space, step, small_phantom, moments.uniform(0.0, 2.0))
     space.run("--source", str(small_phantom))
     assert space.hashes("raw", *OUTPUTS) == wanted
-    assert signal.SIGKILL == -process.returncode
 
 
 def test_unreadable_source_is_told_and_changes_nothing(finished: tuple[Space, str], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -144,6 +146,29 @@ def test_training_leaves_torch_as_it_was(store: Path, tmp_path: Path) -> None:
         torch.are_deterministic_algorithms_enabled(),
         torch.get_rng_state().tolist(),
     )
+
+
+def test_a_training_that_is_told_to_stop_does_not_pass_for_done(store: Path, tmp_path: Path) -> None:
+    """SIGTERM ends with its own exit code and Ctrl+C as such, nothing is written, and the next run makes the model."""
+
+    def terminate(progress: Progress) -> None:
+        if progress.done:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done:
+            signal.raise_signal(signal.SIGINT)
+
+    params = BRIEF.model_copy(update={"epochs": 3})
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(SystemExit) as stop:
+        train(store, tmp_path / "model", params, listen=terminate)
+    assert stop.value.code == 128 + signal.SIGTERM
+    with pytest.raises(KeyboardInterrupt):
+        train(store, tmp_path / "model", params, listen=interrupt)
+    assert snapshot(tmp_path / "model") == {}
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert train(store, tmp_path / "model", params, listen=silent).done == 1
 
 
 def test_too_few_patients_are_refused(tmp_path: Path) -> None:

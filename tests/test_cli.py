@@ -1,0 +1,173 @@
+"""The command line: exit codes, messages, logs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NAME, BIRTH_DATE = "Secret^Person", "19610412"
+
+
+def cmrpipe(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "cmrpipe", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def bench(raw: Path, tmp_path: Path) -> Path:
+    """A workspace with landed patients and default parameters."""
+    (tmp_path / "w" / "data").mkdir(parents=True)
+    raw.rename(tmp_path / "w" / "data" / "raw")
+    (tmp_path / "w" / "params.yaml").write_text("ingest: {contour_origin: 1.0}\n")
+    return tmp_path / "w"
+
+
+def test_clean_data_leave_with_0(bench: Path) -> None:
+    """Every stage up to the store leaves with 0 on a clean phantom, and says what it did in a line."""
+    for stage in ("ingest", "validate", "overlay", "store"):
+        done = cmrpipe(bench, stage)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"{stage}: patients: 3 done")
+        assert len(done.stdout.splitlines()) == 1
+
+
+def test_findings_leave_with_1_and_exit_zero_with_0(bench: Path) -> None:
+    """A contour without image: ingest is clean, validate leaves with 1 and names the file, --exit-zero leaves with 0."""
+    contour = sorted((bench / "data/raw").glob("contourfiles/*/i-contours/*.txt"))[0]
+    number = int(contour.name.split("-")[2])
+    patient = sorted((bench / "data/raw/dicoms").iterdir())
+    for folder in patient:
+        (folder / f"{number}.dcm").unlink(missing_ok=True)
+    assert cmrpipe(bench, "ingest").returncode == 0
+    done = cmrpipe(bench, "validate")
+    assert done.returncode == 1
+    assert "contour-without-image" in done.stderr
+    assert contour.name in done.stderr
+    assert cmrpipe(bench, "validate", "--exit-zero").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("harm", "code", "words"),
+    [
+        ("no raw folder", 2, ("data/raw", "is not a folder", "dicoms/")),
+        ("empty folder", 2, ("data/raw", "has no folder dicoms/", "Put each patient")),
+        ("unknown key", 2, ("params.yaml", "unknown key ingest.contour_orign", "Mend or remove")),
+        ("text image", 1, ("unreadable 1",)),
+        ("truncated image", 1, ("unreadable 1",)),
+        ("one point", 1, ("unreadable 1",)),
+        ("letters", 1, ("unreadable 1",)),
+    ],
+)
+def test_bad_input_of_ingest(bench: Path, harm: str, code: int, words: tuple[str, ...]) -> None:
+    """Each bad input has its exit code and a message; whatever can be read is read."""
+    raw = bench / "data" / "raw"
+    image = sorted(raw.glob("dicoms/*/7.dcm"))[0]
+    contour = sorted(raw.glob("contourfiles/*/i-contours/*.txt"))[0]
+    if harm == "no raw folder":
+        raw.rename(bench / "elsewhere")
+    elif harm == "empty folder":
+        raw.rename(bench / "elsewhere")
+        raw.mkdir()
+    elif harm == "unknown key":
+        (bench / "params.yaml").write_text("ingest: {contour_orign: 1.0}\n")
+    elif harm == "text image":
+        image.write_text("no image")
+    elif harm == "truncated image":
+        image.write_bytes(image.read_bytes()[:4000])
+    elif harm == "one point":
+        contour.write_text("12.0 13.0\n")
+    else:
+        contour.write_text("12.0 13.0\nabc 14\n13 15\n")
+    done = cmrpipe(bench, "ingest")
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert all(word in said for word in words), said
+    assert "Traceback" not in said
+    if code == 1:
+        checked = cmrpipe(bench, "validate")
+        assert checked.returncode == 1
+        bad = contour if harm in ("one point", "letters") else image
+        assert bad.relative_to(raw).as_posix() in checked.stderr
+        assert cmrpipe(bench, "store").returncode == 0
+
+
+def test_missing_link_table_is_one_clear_finding(bench: Path) -> None:
+    """Without link table nothing can be paired: the finding says what to add."""
+    (bench / "data/raw/link.csv").unlink()
+    cmrpipe(bench, "ingest")
+    done = cmrpipe(bench, "validate")
+    assert done.returncode == 1
+    assert "link-table-missing" in done.stderr
+    assert "patient_id,original_id" in done.stderr
+
+
+def test_a_stage_without_its_input_says_what_to_run(bench: Path) -> None:
+    """Validate before ingest: exit code 2, and the command to run first."""
+    done = cmrpipe(bench, "validate")
+    assert done.returncode == 2
+    assert "cmrpipe ingest" in done.stderr
+
+
+def test_validate_works_on_a_folder_by_itself(small_phantom: Path, tmp_path: Path) -> None:
+    """`cmrpipe validate FOLDER` needs no workspace; findings stand below ./validation."""
+    done = cmrpipe(tmp_path, "validate", str(small_phantom))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "validation/findings/findings.csv").is_file()
+
+
+def test_logs_are_json_lines_on_request_and_name_nobody(bench: Path) -> None:
+    """With --log-json standard error holds JSON lines beside progress; identifying tags appear nowhere."""
+    import pydicom
+
+    image = sorted((bench / "data/raw").glob("dicoms/*/7.dcm"))[0]
+    dataset = pydicom.dcmread(image)
+    dataset.PatientName, dataset.PatientBirthDate = NAME, BIRTH_DATE
+    dataset.save_as(image)
+    (bench / "data/raw/link.csv").write_text("nothing useful\n")
+    done = cmrpipe(bench, "ingest", "--log-json")
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert any(line["level"] == "error" and "link.csv" in line["reason"] for line in lines)
+    cmrpipe(bench, "validate", "--log-json")
+    written = b"".join(p.read_bytes() for p in (bench / "data").rglob("*") if p.is_file() and "raw" not in p.parts)
+    for secret in ("Secret", BIRTH_DATE):
+        assert secret not in done.stderr + done.stdout
+        assert secret.encode() not in written
+
+
+def test_stages_before_training_do_not_import_torch(bench: Path) -> None:
+    """ingest to store run in a process in which torch, prefect and dvc cannot be imported."""
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'lightning', 'monai', 'prefect', 'dvc'): sys.modules[name] = None\n"
+        "from cmrpipe.cli import app\n"
+        "app(sys.argv[1:])\n"
+    )
+    for stage in ("ingest", "validate", "overlay", "store", "report"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, stage], cwd=bench, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    train = subprocess.run(
+        [sys.executable, "-c", script, "train"], cwd=bench, capture_output=True, text=True, check=False
+    )
+    assert train.returncode == 2
+    assert "cmrpipe[train]" in train.stderr
+
+
+def test_findings_table_explains_every_code(tmp_path: Path) -> None:
+    """`cmrpipe findings` prints each code with its meaning."""
+    from cmrpipe.codes import CODES, FindingCode
+
+    assert set(CODES) == set(FindingCode)
+    printed = cmrpipe(tmp_path, "findings").stdout
+    assert all(code.value in printed and info.meaning in printed for code, info in CODES.items())
