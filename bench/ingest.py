@@ -47,7 +47,7 @@ def main() -> None:
 
         def stat() -> None:
             for path in files:
-                os.stat(path)
+                os.stat(path)  # noqa: PTH116 the cheapest way there is
 
         compare(
             f"{len(images)} images: header, hash and catalog of every file, against reading every file",

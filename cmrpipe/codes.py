@@ -76,7 +76,7 @@ class FindingCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
-    """What the table says of one code; `param` is the key in params.yaml that sets the threshold, "" when none does."""
+    """What the table says of one code; `param` names the keys in params.yaml that set its thresholds."""
 
     severity: Severity
     meaning: str
@@ -187,14 +187,16 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.SPACING_NOT_SQUARE: CodeInfo(
         _W,
         "pixels are not square",
-        "row and column spacing differ by more than 1 %",
+        "relative difference of row and column spacing; told once where all of a patient's images agree",
         "check that it is so in the source",
+        "validate.square",
     ),
     _C.ORIENTATION_CHANGES: CodeInfo(
         _E,
         "slices of one series are not parallel",
-        "angle between slice normals or row directions above 1 degree",
+        "angle between row or column directions of an image and of its series, degrees",
         "remove images of other planes (localizers, long axis)",
+        "validate.angle_deg",
     ),
     _C.SIZE_CHANGES: CodeInfo(
         _E, "images of one series differ in size or spacing", "rows, columns, PixelSpacing", "fetch them anew"
@@ -202,14 +204,16 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.SLICE_GAP_IRREGULAR: CodeInfo(
         _W,
         "slices are not evenly spaced",
-        "distance along the normal off the median by more than 10 %",
+        "relative deviation of a distance along the normal from the median distance",
         "look for a lost slice",
+        "validate.gap",
     ),
     _C.SLICE_GAP_HEADER: CodeInfo(
         _W,
         "the header's slice spacing is not the measured one",
-        "SpacingBetweenSlices against positions, more than 5 % apart",
+        "relative difference of SpacingBetweenSlices and the distance of positions",
         "nothing: volumes use the measured gap; check the export",
+        "validate.gap_header",
     ),
     _C.GRID_ASSUMED: CodeInfo(
         _I,
@@ -221,7 +225,7 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_MISSING: CodeInfo(
         _E,
         "an image of the slice x frame grid is not there",
-        "every slice has as many frames as the series",
+        "frames that most slices have, where the set holds whole cines (more than half of the frames)",
         "fetch it from its source",
     ),
     _C.CONTOUR_WITHOUT_IMAGE: CodeInfo(
@@ -257,7 +261,7 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.PHASES_UNCLEAR: CodeInfo(
         _W,
         "end-diastole and end-systole cannot be told",
-        "two contoured frames a slice are expected",
+        "two contoured frames a slice are expected, the epicardia at the one with the largest cavities",
         "look at the patient",
     ),
     _C.CONTOUR_UNREADABLE: CodeInfo(
@@ -276,37 +280,64 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.CONTOUR_OUT_OF_BOUNDS: CodeInfo(
         _E, "a contour leaves its image", "a point more than half a pixel outside", "check what image it was drawn on"
     ),
-    _C.CONTOUR_SELF_INTERSECTING: CodeInfo(_E, "a contour crosses itself", "edges that cross", "draw it anew"),
+    _C.CONTOUR_SELF_INTERSECTING: CodeInfo(
+        _E, "a contour crosses itself", "edges that cross, or no area", "draw it anew"
+    ),
     _C.CONTOUR_OPEN: CodeInfo(
-        _W, "a contour is not closed", "the gap from last to first point is far longer than the others", "draw it anew"
+        _W,
+        "a contour is not closed",
+        "the gap from last to first point in median steps, where it is also a tenth of the contour's length",
+        "draw it anew",
+        "validate.open_steps",
     ),
     _C.ENDO_OUTSIDE_EPI: CodeInfo(
-        _E, "an endocardial contour leaves the epicardial one", "share of its area outside", "check both contours"
+        _E,
+        "an endocardial contour leaves the epicardial one",
+        "distance of its outermost point from the epicardium, pixels",
+        "check both contours",
+        "validate.outside_px",
     ),
     _C.WALL_IMPLAUSIBLE: CodeInfo(
-        _W, "the wall is implausibly thin or thick", "mean wall thickness in mm", "check both contours"
+        _W,
+        "the wall is implausibly thin or thick",
+        "mean distance of the two borders, in mm; in cavity radii where the spacing is not known",
+        "check both contours",
+        "validate.wall_mm, validate.wall_share",
     ),
     _C.AREA_JUMP: CodeInfo(
-        _W, "a contour's area does not follow from its neighbours'", "slices before and after, same phase", "check it"
+        _W,
+        "a cavity is far wider or narrower than its neighbours let expect",
+        "radius over the expected one: from the slices before and after, and from the other phase; the nearer counts",
+        "look at it beside its neighbours",
+        "validate.area_jump",
     ),
     _C.CENTROID_JUMP: CodeInfo(
-        _W, "a contour's centre does not follow from its neighbours'", "slices before and after, same phase", "check it"
+        _W,
+        "a cavity lies beside where its neighbours let expect it",
+        "distance from the expected centre in radii: from the slices around, and from the other phase; the nearer counts",
+        "look at it beside its neighbours",
+        "validate.centre_jump",
     ),
     _C.CONTOUR_COPIED: CodeInfo(
         _E,
-        "the same contour stands under another patient, slice or frame",
-        "hash of the points",
-        "find out whose it is; draw the other anew",
+        "a contour is a copy of another patient's, slice's or frame's",
+        "hash of the points; the original is the one that lies well in its image, with the others clearly worse",
+        "draw it anew on its own image, or leave it out",
+        "validate.copy_original",
     ),
     _C.CONTOUR_MISFIT: CodeInfo(
-        _E, "a contour does not fit its image", "edges under the contour; other causes tested", "see the cause it names"
+        _E,
+        "a contour, or all of a patient, does not fit its image",
+        "fit: blood inside, darker wall along the outside; then exchanged axes, flips, shifts and other images are tried",
+        "see the cause it names; nothing is applied by itself",
+        "validate.fit, validate.fit_patient, validate.fit_suspect",
     ),
     _C.ORIGIN_DISAGREES: CodeInfo(
         _W,
         "contours fit the images best with another origin than declared",
-        "shift with the strongest edges, beyond its uncertainty",
-        "check how the contours were exported",
-        "ingest.contour_origin",
+        "shift with the strongest edges, pixels, beyond three standard errors; of the set, and of a patient against it",
+        "check how the contours were exported, then ingest.contour_origin",
+        "validate.origin_px, validate.origin_patient_px",
     ),
     _C.STRAY_FILES: CodeInfo(
         _I, "files of editors and file managers were passed over", ".DS_Store, ._*, *.swp, Thumbs.db, ...", "nothing"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from cmrpipe.files import sha256_bytes
+
+PACKAGE = Path(__file__).parent
 
 NOT_OUTPUT = frozenset({"cmrpipe", "cmrpipe.params", "cmrpipe.progress", "cmrpipe.codeversion"})
 """Modules that cannot change a stage's bytes other than through values that are fingerprinted by themselves."""
 
 
 def _source(module: str) -> Path | None:
-    spec = find_spec(module)
-    return Path(spec.origin) if spec is not None and spec.origin else None
+    """The module's file, found by its name: asking the import system would run the packages above it (torch, say)."""
+    place = PACKAGE.parent.joinpath(*module.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
 def _imports(source: Path) -> set[str]:
@@ -38,12 +40,9 @@ def sources(module: str) -> dict[str, Path]:
         name = todo.pop()
         if name in found or name in NOT_OUTPUT:
             continue
-        try:
-            path = _source(name)
-        except (ModuleNotFoundError, AttributeError):
-            continue  # a function or class, not a module
+        path = _source(name)
         if path is None:
-            continue
+            continue  # a function or class, not a module
         found[name] = path
         todo += _imports(path)
         if "." in name:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
 from cmrpipe.errors import BusyError
 
 LOCK = Path(".dvc") / "tmp" / "cmrpipe.lock"
+DVC_LOCKS = Path(".dvc") / "tmp" / "rwlock"
 _POLL_S = 0.5
+_RECHECKS = 4
+
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -52,4 +59,25 @@ def write_lock(
         stream.truncate(0)
         stream.write(f"process {os.getpid()}\n")
         stream.flush()
+        _mend_dvc_lock(workspace)
         yield
+
+
+def _mend_dvc_lock(workspace: Path) -> None:
+    """Remove DVC's table of path locks when a killed DVC left it half written.
+
+    DVC 3.67 then refuses every command ("JSON structure is corrupted") until the file is removed by hand. It writes the
+    table within milliseconds, so one that stays unreadable has no writer; live processes put their entries back.
+    """
+    path = workspace / DVC_LOCKS
+    for _ in range(_RECHECKS):
+        try:
+            json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return
+        except ValueError:
+            time.sleep(_POLL_S)
+        else:
+            return
+    path.unlink(missing_ok=True)
+    log.warning("DVC's lock table was left half written by a killed process and was removed", file=str(path))

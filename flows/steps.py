@@ -50,7 +50,7 @@ def land_step(workspace: Path, source: Path | None, tell: Tell) -> None:
         if chosen == home.root / PHANTOM:
             write_phantom(chosen, PHANTOM_PATIENTS, PHANTOM_SEED, listen=listen)
         landed = land(chosen, home.raw, listen=listen)
-    run_dvc(["add", "--quiet", "data/raw"], workspace, log_name="add-raw")
+    run_dvc(["add", "data/raw"], workspace, log_name="add-raw")
     counts = {} if landed is None else {name: landed.patients(getattr(landed, name)) for name in _LANDED}
     tell("land", {"event": "landed", "source": None if chosen is None else str(chosen), **counts})
 

@@ -42,7 +42,7 @@ def test_clean_data_leave_with_0(bench: Path) -> None:
 
 
 def test_findings_leave_with_1_and_exit_zero_with_0(bench: Path) -> None:
-    """A contour without image: ingest is clean, validate leaves with 1 and names the file, --exit-zero leaves with 0."""
+    """A contour without image: validate leaves with 1 and names the file; with --exit-zero it leaves with 0."""
     contour = sorted((bench / "data/raw").glob("contourfiles/*/i-contours/*.txt"))[0]
     number = int(contour.name.split("-")[2])
     patient = sorted((bench / "data/raw/dicoms").iterdir())
@@ -145,7 +145,7 @@ def test_logs_are_json_lines_on_request_and_name_nobody(bench: Path) -> None:
 
 
 def test_stages_before_training_do_not_import_torch(bench: Path) -> None:
-    """ingest to store run in a process in which torch, prefect and dvc cannot be imported."""
+    """Stages from ingest to store run in a process in which torch, prefect and dvc cannot be imported."""
     script = (
         "import sys\n"
         "for name in ('torch', 'lightning', 'monai', 'prefect', 'dvc'): sys.modules[name] = None\n"

@@ -18,7 +18,7 @@ def test_origin_is_taken_off_and_end_point_dropped() -> None:
     assert (record.number, record.kind, record.original_id, record.error) == (48, ContourKind.ENDO, "X-1", "")
 
 
-def test_content_hash_knows_a_copy(tmp_path: Path) -> None:
+def test_content_hash_knows_a_copy() -> None:
     """The same points under another name, with other line ends and spaces, have the same content hash."""
     one = read_contour(b"1 2\n3 2\n3 4\n", PATH, 1.0)
     two = read_contour(b"1.00  2.0\r\n3.0\t2\r\n3.00 4.00\r\n\r\n", PATH.replace("0048", "0068"), 1.0)

@@ -25,7 +25,7 @@ def test_stages_stand_in_order() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_depends_on_every_source_it_imports(stage: str) -> None:
-    """A stage's listed sources are exactly the modules (and templates) that it imports, so that no edit is overlooked."""
+    """A stage lists exactly the modules (and templates) that it imports, so that no edit is overlooked."""
     wanted = {path.relative_to(REPOSITORY).as_posix() for path in sources(f"cmrpipe.stages.{stage}").values()}
     if stage == "report":
         templates = (REPOSITORY / "cmrpipe" / "report" / "templates").iterdir()

@@ -13,9 +13,14 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     """A write that raises leaves the old bytes and no temporary file."""
     path = tmp_path / "a"
     write_bytes(path, b"old")
-    with pytest.raises(OSError, match="disk full"), atomic(path) as temporary:
-        temporary.write_bytes(b"half")
-        raise OSError("disk full")
+
+    def failing() -> None:
+        with atomic(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        failing()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
 

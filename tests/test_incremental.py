@@ -12,7 +12,7 @@ def write_text_unit(text: str, folder: Path) -> Written:
     """A unit's work: writes a file with `text`; "boom" fails."""
     if text == "boom":
         raise RuntimeError("boom")
-    name = f"units/{text.split(':')[0]}"
+    name = f"units/{text.split(':', maxsplit=1)[0]}"
     (folder / "units").mkdir(exist_ok=True)
     (folder / name).write_text(text)
     return Written([name], {"length": len(text)})

@@ -81,4 +81,4 @@ def test_real_links_resolve(final_data) -> None:  # type: ignore[no-untyped-def]
     found = map_links(table.links, patients, originals)
     assert {len(v) for v in found.originals.values()} == {1}
     assert len(found.originals) == 5
-    assert not (found.normalised or found.no_patient or found.no_contours)
+    assert (found.normalised, found.no_patient, found.no_contours) == ((), (), ())

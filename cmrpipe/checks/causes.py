@@ -66,12 +66,14 @@ class Cause:
     Attributes
     ----------
     name : for the message; "" when nothing that was tried explains it
-    fit : median fit with it (with the best that was tried, when there is none)
+    fit : median fit with it, or with the nearest
+    nearest : what fits best of all that was tried
     tried : median fit with each cause that was tried, and what was chosen for those with a choice
     """
 
     name: str
     fit: float
+    nearest: str
     tried: dict[str, float | int | str] = field(default_factory=dict)
 
 
@@ -173,7 +175,6 @@ def find_cause(
     if near and max(abs(x), abs(y)) < REACH_PX:
         options.append((f"shifted by {-x:+d}, {-y:+d} pixels (x, y)", value))
     best = max((value for _, value in options), default=now)
-    if best < EXPLAINS or best < now + GAINS:
-        return Cause("", best, tried)
-    name, value = next((name, value) for name, value in options if value >= best - ALIKE)
-    return Cause(name, value, tried)
+    name, value = next(((name, value) for name, value in options if value >= best - ALIKE), ("", now))
+    explains = best >= EXPLAINS and best >= now + GAINS
+    return Cause(name if explains else "", value, name, tried)

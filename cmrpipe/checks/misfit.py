@@ -53,7 +53,9 @@ def _suspect(sample: Sample, expected: tuple[float, float, float] | None) -> Sus
 
 def _because(cause: Cause) -> str:
     if not cause.name:
-        return "None of the causes that were tried explains it"
+        return "None of the causes that were tried explains it" + (
+            f"; nearest comes: {cause.nearest} ({cause.fit:.2f})" if cause.nearest else ""
+        )
     if cause.name.startswith("shifted"):
         return f"The likeliest cause: {cause.name}; moved back, the fit would be {cause.fit:.2f}"
     return f"The likeliest cause: {cause.name}; the fit would be {cause.fit:.2f}"

@@ -16,8 +16,10 @@ from cmrpipe.params import ValidateParams
 
 FITS = 0.5
 """Contours that fit worse say nothing about the origin."""
-FEWEST = 5
-"""Contours below which nothing is said about one patient."""
+FEWEST, FEWEST_PATIENTS = 5, 4
+"""Contours below which nothing is said about one patient, and patients below which their scatter is not known."""
+RAYLEIGH_MEDIAN = 1.1774
+"""Median length of a vector whose two parts have a standard deviation of 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +46,9 @@ def measure_origin(samples: Sequence[Sample], fits: Mapping[int, float]) -> Pati
     return PatientOrigin(np.mean(responses, axis=0), patient_shift(responses), len(responses))
 
 
-def _exceeds(x: float, y: float, shift: Shift, tolerance_px: float) -> bool:
-    """Whether a shift is longer than the tolerance, and than chance explains along its own direction."""
-    length = float(np.hypot(x, y))
-    if length <= tolerance_px:
-        return False
-    error = float(np.hypot(x * shift.error_x, y * shift.error_y)) / length
-    return bool(length > CONFIDENCE * error)
+def _along(x: float, y: float, shift: Shift) -> float:
+    """Standard error of a shift along a direction."""
+    return float(np.hypot(x * shift.error_x, y * shift.error_y) / np.hypot(x, y))
 
 
 def check_origins(
@@ -58,7 +56,9 @@ def check_origins(
 ) -> Iterator[Finding]:
     """Findings where contours fit their images better elsewhere.
 
-    A patient is held against the set when the set itself disagrees, so that one wrong declaration is told once.
+    A patient is held against the set when the set itself disagrees, so that one wrong declaration is told once. Where
+    papillary muscles lie moves all contours of a patient together, which the error over its contours does not know; so
+    the scatter of the patients adds to it.
 
     Parameters
     ----------
@@ -67,32 +67,38 @@ def check_origins(
     """
     whole = set_shift({patient: [origin.response] for patient, origin in found.items()}) if len(found) > 1 else None
     base = (0.0, 0.0)
-    if whole is not None and _exceeds(whole.x, whole.y, whole, limits.origin_px):
-        base = (whole.x, whole.y)
-        contours = sum(origin.contours for origin in found.values())
-        yield finding(
-            Code.ORIGIN_DISAGREES,
-            f"The contours of {len(found)} patients fit their images best when moved by {whole.x:+.2f} ± "
-            f"{whole.error_x:.2f} pixels in x and {whole.y:+.2f} ± {whole.error_y:.2f} in y: the declared origin "
-            "(ingest.contour_origin) does not agree with the images.",
-            path="contourfiles",
-            more=_evidence(whole, contours),
-        )
-    for patient, origin in sorted(found.items()):
-        shift = origin.shift
-        if shift is None or origin.contours < FEWEST:
-            continue
-        x, y = shift.x - base[0], shift.y - base[1]
-        if _exceeds(x, y, shift, limits.origin_patient_px):
+    if whole is not None:
+        length = float(np.hypot(whole.x, whole.y))
+        if length > limits.origin_px and length > CONFIDENCE * _along(whole.x, whole.y, whole):
+            base = (whole.x, whole.y)
             yield finding(
                 Code.ORIGIN_DISAGREES,
-                f"{patient}: its contours fit its images best when moved by {shift.x:+.2f} ± {shift.error_x:.2f} "
-                f"pixels in x and {shift.y:+.2f} ± {shift.error_y:.2f} in y"
-                + (", unlike the other patients'." if base != (0.0, 0.0) else ", unlike the declared origin."),
+                f"The contours of {len(found)} patients fit their images best when moved by {_words(whole)}: the declared "
+                "origin (ingest.contour_origin) does not agree with the images.",
+                path="contourfiles",
+                more=_evidence(whole, sum(origin.contours for origin in found.values())),
+            )
+    shifts = {p: o.shift for p, o in sorted(found.items()) if o.shift is not None and o.contours >= FEWEST}
+    away = {patient: (shift.x - base[0], shift.y - base[1]) for patient, shift in shifts.items()}
+    scatter = 0.0
+    if len(away) >= FEWEST_PATIENTS:
+        scatter = float(np.median([np.hypot(*xy) for xy in away.values()])) / RAYLEIGH_MEDIAN
+    for patient, (x, y) in away.items():
+        shift, length = shifts[patient], float(np.hypot(x, y))
+        if length > limits.origin_patient_px and length > CONFIDENCE * np.hypot(scatter, _along(x, y, shift)):
+            unlike = "the declared origin" if base == (0.0, 0.0) else "those of the other patients"
+            yield finding(
+                Code.ORIGIN_DISAGREES,
+                f"{patient}: its contours fit its images best when moved by {_words(shift)}, unlike {unlike}.",
                 patient_id=patient,
                 path=folders[patient],
-                more=_evidence(shift, origin.contours),
+                scatter_px=round(scatter, 3),
+                more=_evidence(shift, found[patient].contours),
             )
+
+
+def _words(shift: Shift) -> str:
+    return f"{shift.x:+.2f} ± {shift.error_x:.2f} pixels in x and {shift.y:+.2f} ± {shift.error_y:.2f} pixels in y"
 
 
 def _evidence(shift: Shift, contours: int) -> dict[str, float | int]:

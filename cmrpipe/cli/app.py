@@ -242,7 +242,7 @@ def phantom(
 
     if list_faults:
         for name, fault in FAULTS.items():
-            typer.echo(f"{name:32} {fault.code.value:28} {fault.description}")
+            typer.echo(f"{name:32} {fault.code.value:28} {fault.about}")
         raise typer.Exit
     names = tuple(name.strip() for name in faults.split(",") if name.strip())
     with console.guarded("phantom"), console.progress() as listen:

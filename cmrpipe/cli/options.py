@@ -11,6 +11,8 @@ import typer
 from cmrpipe import logs
 
 ParamsFile = Annotated[Path, typer.Option("--params", help="Parameters of all stages.", show_default=True)]
+
+
 def _cores() -> int:
     """As many processes as this process may use cores."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -136,9 +135,9 @@ def four_patients(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, small_phantom: Path) -> Iterator[tuple[Space, str]]:
-    """A workspace after `cmrpipe run` with Prefect on the small phantom, and what that printed. Copy it to change it."""
+def finished(tmp_path_factory: pytest.TempPathFactory, small_phantom: Path) -> tuple[Space, str]:
+    """A workspace after `cmrpipe run` with Prefect on the small phantom, and what that printed; to be copied."""
     base = tmp_path_factory.mktemp("finished")
     space = new_space(base / "space", base / "home")
     printed = space.call("cmrpipe", "run", "--source", str(small_phantom))
-    yield space, printed
+    return space, printed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import signal
@@ -46,7 +45,7 @@ def orphans(space: Space) -> list[str]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if os.readlink(entry / "cwd").startswith(str(space.root)):
+                if (entry / "cwd").readlink().is_relative_to(space.root):
                     found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:
                 continue
@@ -127,7 +126,8 @@ def kill_during(space: Space, step: str, source: Path, delay_s: float) -> None:
     deadline = time.monotonic() + 120
     while not log.exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
-    assert log.exists(), f"{step} never began"
+    if not log.exists():
+        pytest.fail(f"{step} never began:\n{process.communicate()[0]}")
     time.sleep(delay_s)
     process.kill()
     process.communicate()

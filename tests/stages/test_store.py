@@ -89,7 +89,8 @@ def test_quarantine_leaves_out_exactly_what_it_lists(raw: Path, tmp_path: Path) 
     first, second, third = catalog.patients()
     samples = patient_samples(link_patient(catalog, first, links.originals[first]))
     paired = next(s for s in samples if s.epi is not None)
-    epi = next(c.path for c in catalog.contours(links.originals[first][0]) if c.kind == "epi" and c.number == paired.record.file_number)
+    contours = catalog.contours(links.originals[first][0])
+    epi = next(c.path for c in contours if c.kind == "epi" and c.number == paired.record.file_number)
     single = next(s for s in samples if s.epi is None)
     rows = (
         Quarantine("contour", epi, "contour-copied", "rule"),

@@ -1,0 +1,59 @@
+"""One writer at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.errors import BusyError
+from flows.lock import write_lock
+
+HOLDER = "import sys, time; from pathlib import Path; from flows.lock import write_lock\n"
+HOLDER += "with write_lock(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(float(sys.argv[2]))\n"
+
+
+def hold(workspace: Path, seconds: float) -> subprocess.Popen[str]:
+    """Another process that holds the lock; returns once it does."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(workspace), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_second_writer_waits_and_says_for_whom(tmp_path: Path) -> None:
+    """The second writer gets the lock when the first is done, and has named it meanwhile."""
+    told: list[str] = []
+    with hold(tmp_path, 1.5) as first, write_lock(tmp_path, waiting=told.append):
+        assert first.poll() is not None or first.wait(5) == 0
+    assert told == [f"process {first.pid}"]
+
+
+def test_timeout_names_the_holder(tmp_path: Path) -> None:
+    """A writer that waits in vain says who holds the lock."""
+    with hold(tmp_path, 60) as first:
+        with pytest.raises(BusyError, match=f"process {first.pid}"), write_lock(tmp_path, timeout_s=0.1):
+            pass
+        first.kill()
+
+
+def test_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
+    """SIGKILL frees the lock."""
+    with hold(tmp_path, 60) as first:
+        first.kill()
+    with write_lock(tmp_path, timeout_s=5.0):
+        pass
+
+
+@pytest.mark.parametrize(("text", "stays"), [("", False), ('{"a": {"re', False), ("{}", True)])
+def test_half_written_lock_table_of_dvc_is_removed(tmp_path: Path, text: str, stays: bool) -> None:
+    """What a killed DVC left half written goes, a whole table stays."""
+    table = tmp_path / ".dvc" / "tmp" / "rwlock"
+    table.parent.mkdir(parents=True)
+    table.write_text(text)
+    with write_lock(tmp_path):
+        assert table.exists() is stays

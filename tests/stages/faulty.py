@@ -1,0 +1,49 @@
+"""Phantoms with faults, validated."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cmrpipe.findings import read_findings
+from cmrpipe.model import Finding
+from cmrpipe.params import IngestParams, ValidateParams
+from cmrpipe.phantom import Truth
+from cmrpipe.phantom.faults import allot, plant
+from cmrpipe.phantom.generate import PLANTING, stream
+from cmrpipe.phantom.scene import Grid
+from cmrpipe.progress import silent
+from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.summary import Summary
+from cmrpipe.stages.validate import validate
+
+
+def check(source: Path, base: Path, workers: int = 1, params: ValidateParams | None = None) -> Summary:
+    """Ingest and validate `source` below `base`."""
+    ingest(source, base / "catalog", base / "state", IngestParams(), listen=silent, workers=workers)
+    return validate(
+        source,
+        base / "catalog",
+        base / "findings",
+        base / "quarantine.csv",
+        params or ValidateParams(),
+        listen=silent,
+        workers=workers,
+    )
+
+
+def found(base: Path) -> list[Finding]:
+    """The findings below `base`."""
+    return read_findings(base / "findings")
+
+
+def plant_in_copy(clean: Path, truth: Truth, base: Path, names: Sequence[str], seed: int) -> Truth:
+    """Copy `clean` (its `set` and what was made of it, so that only what changes is done again), and plant faults."""
+    shutil.copytree(clean, base)
+    size = truth.arguments
+    grid = Grid(size.slices, size.frames, size.rows, size.columns)
+    places = allot(names, len(truth.patients), grid, stream(seed, 0, PLANTING))
+    planted = plant(base / "set", truth, grid, places, lambda key: stream(seed, 0, PLANTING, key))
+    return replace(truth, faults=planted)
