@@ -3,8 +3,9 @@
     python bench/faults.py --mixtures 200
 
 A pool of clean phantom patients is written once. Each mixture draws patients from it and 1 to 12 kinds of faults,
-plants them so that none hides another, and validates the set as a user would. Recall: planted faults that a finding reports
-with its code, at its patient, at its file. Precision: findings of severity error or warning that a fault accounts for.
+plants them so that none hides another, and validates the set as a user would. Recall: planted faults that a finding
+reports with its code, at its patient, at its file. Precision: findings of severity error or warning that a fault
+accounts for.
 """
 
 from __future__ import annotations

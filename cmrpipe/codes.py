@@ -307,14 +307,14 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.AREA_JUMP: CodeInfo(
         _W,
         "a cavity is far wider or narrower than its neighbours let expect",
-        "radius over the expected one: from the slices before and after, and from the other phase; the nearer counts",
+        "radius over the expected one: by the slices around, and by the other phase; the nearer counts",
         "look at it beside its neighbours",
         "validate.area_jump",
     ),
     _C.CENTROID_JUMP: CodeInfo(
         _W,
         "a cavity lies beside where its neighbours let expect it",
-        "distance from the expected centre in radii: from the slices around, and from the other phase; the nearer counts",
+        "distance from the expected centre, in radii: by the slices around, and by the other phase; the nearer counts",
         "look at it beside its neighbours",
         "validate.centre_jump",
     ),
@@ -328,7 +328,7 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.CONTOUR_MISFIT: CodeInfo(
         _E,
         "a contour, or all of a patient, does not fit its image",
-        "fit: blood inside, darker wall along the outside; then exchanged axes, flips, shifts and other images are tried",
+        "fit: blood inside, darker wall along the outside; exchanged axes, flips, shifts and other images are tried",
         "see the cause it names; nothing is applied by itself",
         "validate.fit, validate.fit_patient, validate.fit_suspect",
     ),

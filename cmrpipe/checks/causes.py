@@ -21,7 +21,7 @@ from cmrpipe.model import ImageRecord, Points
 EXPLAINS = 0.9
 """Fit from which on a cause explains ..."""
 GAINS = 0.2
-"""... if it is better than the contours as they stand by this much."""
+"""... if it is better than the contours as they stand by this much; a contour that lies beside its place need not."""
 ALIKE = 0.05
 """Fits that differ by less are alike."""
 NEAR = 0.35
@@ -176,5 +176,6 @@ def find_cause(
         options.append((f"shifted by {-x:+d}, {-y:+d} pixels (x, y)", value))
     best = max((value for _, value in options), default=now)
     name, value = next(((name, value) for name, value in options if value >= best - ALIKE), ("", now))
-    explains = best >= EXPLAINS and best >= now + GAINS
+    beside = all(s.expected is not None and not _near(s, s.points) for s in suspects)
+    explains = best >= EXPLAINS and (beside or best >= now + GAINS)
     return Cause(name if explains else "", value, name, tried)

@@ -89,6 +89,7 @@ def check_shape(
             **where,  # type: ignore[arg-type]
             crossings=crossings,
         )
+        return  # its ends may lie anywhere
     step, usual, length = _gap(points)
     if usual > 0 and step > limits.open_steps * usual and step > OPEN_SHARE * length:
         yield finding(

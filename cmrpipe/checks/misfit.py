@@ -18,7 +18,7 @@ from cmrpipe.params import ValidateParams
 FEWEST = 3
 """Contours below which nothing is said about a patient as a whole."""
 DISPLACED = 0.7
-"""A centre displaced by this share of the limit makes a contour that fits poorly a suspect."""
+"""A centre displaced by this share of the limit makes a contour that fits poorly a suspect; beyond the limit, any."""
 SMALLEST_IMAGE = 8
 """Rows and columns below which no fit is measured."""
 
@@ -101,8 +101,8 @@ def check_fits(
         return
     for number, now in sorted(fits.items()):
         jump = jumps.get(number)
-        displaced = jump is not None and jump.off_share > DISPLACED * limits.centre_jump
-        if number not in paths or not (now < limits.fit or (now < limits.fit_suspect and displaced)):
+        off = 0.0 if jump is None else jump.off_share / limits.centre_jump
+        if number not in paths or not (now < limits.fit or (now < limits.fit_suspect and off > DISPLACED) or off > 1):
             continue
         expected = None if jump is None else (*jump.expected, jump.radius_px)
         suspect = _suspect(drawn[number], expected)

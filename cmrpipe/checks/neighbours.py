@@ -23,8 +23,8 @@ from cmrpipe.params import ValidateParams
 
 AROUND = (-2, -1, 1, 2)
 """Slices that tell what lies between the phases; two of them are needed."""
-SMALLEST_PX = 2.0
-"""A difference of radius or place up to this is none: a cavity that empties is a few pixels wide."""
+SMALLEST_PX = 1.0, 2.0
+"""A difference of radius, and of place, up to this is none: a cavity that empties is a few pixels wide."""
 OTHER = {Phase.ED: Phase.ES, Phase.ES: Phase.ED}
 
 
@@ -113,7 +113,7 @@ def check_jumps(
         jump, path, record = found[number], paths[number], sample.record
         place: Evidence = {"slice_index": record.slice_index, "frame": record.frame, "phase": sample.phase.value}
         wider = abs(jump.factor - 1) * jump.radius_px
-        if not 1 / limits.area_jump < jump.factor < limits.area_jump and wider > SMALLEST_PX:
+        if not 1 / limits.area_jump < jump.factor < limits.area_jump and wider > SMALLEST_PX[0]:
             yield finding(
                 Code.AREA_JUMP,
                 f"{path}: the cavity is {jump.factor:.2f} times as wide as the neighbouring slices and the other phase "
@@ -125,7 +125,7 @@ def check_jumps(
                 expected_radius_px=round(jump.radius_px, 2),
                 more=place,
             )
-        if jump.off_share > limits.centre_jump and jump.off_px > SMALLEST_PX:
+        if jump.off_share > limits.centre_jump and jump.off_px > SMALLEST_PX[1]:
             yield finding(
                 Code.CENTROID_JUMP,
                 f"{path}: the cavity's centre lies {jump.off_px:.1f} pixels ({jump.off_share:.0%} of its radius) from "

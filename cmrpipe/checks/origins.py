@@ -73,8 +73,8 @@ def check_origins(
             base = (whole.x, whole.y)
             yield finding(
                 Code.ORIGIN_DISAGREES,
-                f"The contours of {len(found)} patients fit their images best when moved by {_words(whole)}: the declared "
-                "origin (ingest.contour_origin) does not agree with the images.",
+                f"The contours of {len(found)} patients fit their images best when moved by {_words(whole)}: the "
+                "declared origin (ingest.contour_origin) does not agree with the images.",
                 path="contourfiles",
                 more=_evidence(whole, sum(origin.contours for origin in found.values())),
             )

@@ -1,0 +1,286 @@
+"""The validate stage: on real data, on clean phantoms, and on every fault that the phantom can plant."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from faulty import check, found, plant_in_copy
+
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.codes import Severity
+from cmrpipe.findings import CLINICAL_CSV, FINDINGS_CSV, MISSING_CSV
+from cmrpipe.model import Finding, Quarantine
+from cmrpipe.params import ValidateParams
+from cmrpipe.phantom import FAULTS, Truth, write_phantom
+from cmrpipe.phantom.faults import ALL, needed
+from cmrpipe.phantom.judge import judge
+from cmrpipe.phantom.scene import Grid
+from cmrpipe.quarantine import left_out, read_quarantine, write_quarantine
+
+SEED = 21
+SIZE = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
+    """Four clean patients in `set`, validated beside it; read only."""
+    base = tmp_path_factory.mktemp("clean") / "base"
+    truth = write_phantom(base / "set", 4, SEED, **SIZE)
+    check(base / "set", base)
+    return base, truth
+
+
+@pytest.fixture(scope="module")
+def real(final_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The 5 real patients, validated."""
+    base = tmp_path_factory.mktemp("real")
+    check(final_data, base, workers=2)
+    return base
+
+
+def grave(findings: list[Finding]) -> list[Finding]:
+    """Findings of severity error or warning."""
+    return [finding for finding in findings if finding.severity is not Severity.INFO]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_real_data_give_exactly_the_nine_copies(real: Path) -> None:
+    """The 9 epicardia of SCD0000501 are copies of SCD0000101's, told once each, and nothing else is left out."""
+    copied = [finding for finding in found(real) if finding.severity is Severity.ERROR]
+    assert {finding.code for finding in copied} == {Code.CONTOUR_COPIED}
+    names = {f"contourfiles/SC-HF-I-6/o-contours/IM-0001-{n:04}-ocontour-manual.txt" for n in range(59, 220, 20)}
+    assert {finding.path for finding in copied} == names
+    assert set(left_out(read_quarantine(real / "quarantine.csv")).rows) == names
+    for finding in copied:
+        assert finding.patient_id == "SCD0000501"
+        assert finding.evidence["other_patient"] == "SCD0000101"
+        assert finding.evidence["original"] == finding.path.replace("SC-HF-I-6", "SC-HF-I-1")
+        assert "9 contours of SCD0000501 are copies of SCD0000101's" in finding.message
+        outside = finding.evidence["endo-outside-epi: outside_px"]
+        assert isinstance(outside, float)
+        assert 9 < outside < 16
+
+
+def test_real_data_have_two_true_warnings(real: Path) -> None:
+    """Beside the copies only two end-diastolic slices without epicardium are told; no false alarm."""
+    warnings = [finding for finding in found(real) if finding.severity is Severity.WARNING]
+    assert [(w.code, w.patient_id, w.evidence["slice_index"]) for w in warnings] == [
+        (Code.ENDO_WITHOUT_EPI, "SCD0000501", 0),
+        (Code.ENDO_WITHOUT_EPI, "SCD0000501", 1),
+    ]
+
+
+def test_clinical_values_of_real_data(real: Path) -> None:
+    """Five heart failure patients; the mass of the one without usable epicardia has a reason instead of a value."""
+    rows = {row["patient_id"]: row for row in table(real / "findings" / CLINICAL_CSV)}
+    assert len(rows) == 5
+    assert all(20 < float(row["ef_pct"]) < 35 and 150 < float(row["edv_ml"]) < 260 for row in rows.values())
+    assert all(100 < float(row["mass_g"]) < 160 for name, row in rows.items() if name != "SCD0000501")
+    assert rows["SCD0000501"]["mass_g"] == ""
+    assert "no mass" in rows["SCD0000501"]["reason"]
+    assert "quarantine" in rows["SCD0000501"]["reason"]
+
+
+def test_derived_patients_have_one_misplaced_among_them(shared_data: Path, tmp_path: Path) -> None:
+    """Of 25 patients, SCD0004001's contours lie beside its cavities; that is the only error."""
+    check(shared_data / "more_patients", tmp_path, workers=2)
+    findings = found(tmp_path)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    assert [(e.code, e.patient_id) for e in errors] == [(Code.CONTOUR_MISFIT, "SCD0004001")]
+    warnings = Counter((f.code, f.patient_id) for f in findings if f.severity is Severity.WARNING)
+    assert warnings == {
+        (Code.ORIGIN_DISAGREES, ""): 1,  # the whole export lies a pixel off along x, see docs/contour-origin.md
+        (Code.AREA_JUMP, "SCD0002301"): 1,  # a cavity 0.7 times as wide as its neighbours'
+        (Code.AREA_JUMP, "SCD0003501"): 1,  # a contour of a pixel's width in a cavity that empties
+    }
+
+
+def test_clean_phantom_has_no_warning(clean: tuple[Path, Truth]) -> None:
+    """No error, no warning, nothing in quarantine; the infos say what is not drawn by protocol."""
+    base, _ = clean
+    assert grave(found(base)) == []
+    assert {finding.code for finding in found(base)} == {Code.CONTOUR_NOT_DRAWN}
+    assert read_quarantine(base / "quarantine.csv") == []
+
+
+@pytest.mark.parametrize("frames", [5, 6, 7])
+def test_short_cycles_are_clean_too(tmp_path: Path, frames: int) -> None:
+    """With few frames a cycle, end-diastole and end-systole are told apart all the same."""
+    truth = write_phantom(tmp_path / "set", 1, SEED, slices=5, frames=frames, rows=48, columns=48)
+    check(tmp_path / "set", tmp_path)
+    assert grave(found(tmp_path)) == []
+    (row,) = table(tmp_path / "findings" / CLINICAL_CSV)
+    assert float(row["ef_pct"]) == pytest.approx(truth.patients[0].ef_pct, rel=0.01)
+
+
+def test_clinical_values_are_the_phantoms(clean: tuple[Path, Truth]) -> None:
+    """Volumes, ejection fraction, output and mass within 0.1 % of the polygons' truth, without a reason."""
+    base, truth = clean
+    rows = {row["patient_id"]: row for row in table(base / "findings" / CLINICAL_CSV)}
+    for patient in truth.patients:
+        row = rows[patient.patient_id]
+        for name in ("edv_ml", "esv_ml", "sv_ml", "ef_pct", "co_l_min", "mass_g"):
+            assert float(row[name]) == pytest.approx(getattr(patient, name), rel=1e-3)
+        assert row["reason"] == ""
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_told_and_nothing_else(clean: tuple[Path, Truth], tmp_path: Path, name: str) -> None:
+    """Each kind of fault is told with its code at its patient and file; no error or warning has another cause."""
+    truth = plant_in_copy(*clean, tmp_path / "base", [name], SEED)
+    check(tmp_path / "base" / "set", tmp_path / "base")
+    outcome = judge(found(tmp_path / "base"), truth)
+    assert outcome.missed == ()
+    assert outcome.false == ()
+
+
+@pytest.mark.slow
+def test_all_faults_together_are_told(tmp_path: Path) -> None:
+    """No fault hides another, and nothing is told that was not planted."""
+    patients = needed([ALL], Grid(**SIZE))
+    truth = write_phantom(tmp_path / "set", patients, SEED, **SIZE, faults=[ALL])
+    check(tmp_path / "set", tmp_path, workers=2)
+    outcome = judge(found(tmp_path), truth)
+    assert outcome.missed == ()
+    assert outcome.false == ()
+    assert len(outcome.told) == len(FAULTS) >= 30
+
+
+CAUSES = {
+    "contour-axes-exchanged": "x and y exchanged",
+    "contour-flipped": "left and right exchanged",
+    "patient-flipped": "left and right exchanged",
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_cause_of_a_misfit_is_named(clean: tuple[Path, Truth], tmp_path: Path, name: str) -> None:
+    """Contours whose coordinates were exchanged are told so, with the fit that they would have; nothing is applied."""
+    truth = plant_in_copy(*clean, tmp_path / "base", [name], SEED)
+    check(tmp_path / "base" / "set", tmp_path / "base")
+    causes = {f.evidence["cause"] for f in found(tmp_path / "base") if f.code is Code.CONTOUR_MISFIT}
+    assert causes == {CAUSES[name]}
+    told = next(f for f in found(tmp_path / "base") if f.code is Code.CONTOUR_MISFIT)
+    assert CAUSES[name] in told.message
+    assert told.path in {truth.faults[0].path, f"contourfiles/{truth.patient(told.patient_id).original_id}"}
+
+
+def test_missing_data_are_told_both_ways(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """A lost image of a contour, a lost contour between drawn ones, and what the protocol leaves out stay apart."""
+    base = tmp_path / "base"
+    shutil.copytree(clean[0], base)
+    patient = clean[1].patients[0]
+    drawn = sorted(c.path for c in patient.contours if c.kind.value == "endo" and c.phase.value == "ES")
+    image = next(c for c in patient.contours if c.phase.value == "ED" and c.position == patient.lv_positions[2])
+    (base / "set" / drawn[1]).unlink()
+    (base / "set" / "dicoms" / patient.patient_id / f"{image.number}.dcm").unlink()
+    check(base / "set", base)
+    rows = [row for row in table(base / "findings" / MISSING_CSV) if row["patient_id"] == patient.patient_id]
+    told = {(row["what"], row["why"], row["instance_number"]) for row in rows}
+    lost = next(c for c in patient.contours if c.path == drawn[1])
+    assert ("endo", "hole", str(lost.number)) in told
+    assert ("image", "hole", str(image.number)) in told
+    assert ("epi", "protocol") in {(what, why) for what, why, _ in told}  # none is drawn at end-systole
+    codes = {(f.code, f.instance_number) for f in grave(found(base))}
+    assert {(Code.CONTOUR_MISSING, lost.number), (Code.CONTOUR_WITHOUT_IMAGE, image.number)} <= codes
+
+
+def test_without_link_table_all_is_told(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """No link.csv: the table, every patient and every contour folder are told, and nothing crashes."""
+    shutil.copytree(clean[0] / "set", tmp_path / "set")
+    (tmp_path / "set" / "link.csv").unlink()
+    check(tmp_path / "set", tmp_path)
+    codes = Counter(finding.code for finding in found(tmp_path))
+    assert codes == {Code.LINK_TABLE_MISSING: 1, Code.PATIENT_WITHOUT_LINK: 4, Code.CONTOURS_WITHOUT_LINK: 4}
+    assert {row["reason"] for row in table(tmp_path / "findings" / CLINICAL_CSV)} == {"no contours"}
+
+
+@pytest.mark.parametrize("name", ["01/02/2012", "2012-02-01", "1.00E+05"])
+def test_ids_made_dates_are_told_as_such(clean: tuple[Path, Truth], tmp_path: Path, name: str) -> None:
+    """What a spreadsheet makes of an id is told as that, slashes or not, at the patient it stands beside."""
+    shutil.copytree(clean[0] / "set", tmp_path / "set")
+    patient = clean[1].patients[1]
+    links = (tmp_path / "set" / "link.csv").read_text().replace(patient.original_id, name)
+    (tmp_path / "set" / "link.csv").write_text(links)
+    check(tmp_path / "set", tmp_path)
+    told = [finding for finding in found(tmp_path) if finding.code is Code.LINK_ID_MANGLED]
+    assert [(f.patient_id, f.path) for f in told] == [(patient.patient_id, "link.csv")]
+    assert not any(finding.code is Code.LINK_ROW_INVALID for finding in found(tmp_path))
+
+
+def test_people_overrule_rules(real: Path, final_data: Path, tmp_path: Path) -> None:
+    """A person's rows survive a new validation; a person's `keep` beats the rule, and the values follow."""
+    base = tmp_path / "base"
+    shutil.copytree(real, base)
+    path = base / "quarantine.csv"
+    rows = read_quarantine(path)
+    endo = "contourfiles/SC-HF-I-2/i-contours/IM-0001-0060-icontour-manual.txt"
+    people = [
+        *(replace(row, why="looks right", by="ann", when="2026-01-31", keep=True) for row in rows),
+        Quarantine("contour", endo, "base leaves the plane", "ben", "2026-02-01"),
+        Quarantine("patient", "SCD0000401", "consent withdrawn", "ben", "2026-02-01"),
+    ]
+    write_quarantine(path, [*rows, *people])
+    check(final_data, base)
+    kept = read_quarantine(path)
+    assert set(people) <= set(kept)
+    assert set(rows) <= set(kept)
+    assert set(left_out(kept).rows) == {endo, "SCD0000401"}
+    values = {row["patient_id"]: row for row in table(base / "findings" / CLINICAL_CSV)}
+    assert values["SCD0000501"]["mass_g"] != ""
+    assert "quarantine" in values["SCD0000201"]["reason"]
+    assert values["SCD0000401"]["edv_ml"] == ""
+    assert "quarantine" in values["SCD0000401"]["reason"]
+
+
+def test_only_changed_patients_are_checked_again(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """A second run does nothing; after a change in one patient the outputs are those of a fresh run."""
+    base = tmp_path / "base"
+    shutil.copytree(clean[0], base)
+    assert check(base / "set", base).done == 0
+    shutil.rmtree(base)
+    truth = plant_in_copy(*clean, base, ["contour-moved"], SEED)
+    assert check(base / "set", base).done == 1
+    check(base / "set", tmp_path / "fresh", workers=2)
+    assert snapshot(base / "findings") == snapshot(tmp_path / "fresh" / "findings")
+    assert any(f.code is truth.faults[0].code for f in found(base))
+
+
+def test_parameters_decide(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Thresholds, severities and what is left out follow params.yaml."""
+    base = tmp_path / "base"
+    truth = plant_in_copy(*clean, base, ["contour-too-wide"], SEED)
+    path = truth.faults[0].path
+    params = ValidateParams(
+        severity={Code.AREA_JUMP: Severity.ERROR}, quarantine=(Code.AREA_JUMP,), fit=-1, fit_suspect=-1
+    )
+    check(base / "set", base, params=params)
+    (told,) = (finding for finding in found(base) if finding.code is Code.AREA_JUMP)
+    assert (told.severity, told.path) == (Severity.ERROR, path)
+    assert set(left_out(read_quarantine(base / "quarantine.csv")).rows) == {path}
+    check(base / "set", base, params=ValidateParams(area_jump=5.0, fit=-1, fit_suspect=-1))
+    assert not any(finding.code is Code.AREA_JUMP for finding in found(base))
+    assert left_out(read_quarantine(base / "quarantine.csv")).rows == {}
+
+
+def test_csv_and_json_agree(real: Path) -> None:
+    """findings.csv has the rows of findings.json, worst first."""
+    rows = table(real / "findings" / FINDINGS_CSV)
+    findings = found(real)
+    assert [(r["severity"], r["code"], r["path"]) for r in rows] == [(f.severity, f.code, f.path) for f in findings]
+    assert [f.severity for f in findings] == sorted((f.severity for f in findings), key=list(Severity).index)
