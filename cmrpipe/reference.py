@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from cmrpipe.codes import CODES, CodeInfo, FindingCode
+from cmrpipe.codes import FindingCode
+from cmrpipe.codetable import CODES, CodeInfo
 from cmrpipe.params import Params
 
 _HEAD = """# Findings
 
-Written by `python -m cmrpipe.reference > docs/findings.md` from `cmrpipe/codes.py`; `cmrpipe findings` prints the same.
+Written by `python -m cmrpipe.reference > docs/findings.md` from `cmrpipe/codetable.py`; `cmrpipe findings` prints the
+same.
 
 An error spoils labels or loses data, a warning may, an info does not. Thresholds stand with their parameter and its
 default; `validate.severity` changes a severity, and codes marked with * are in `validate.quarantine`: what they are

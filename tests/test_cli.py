@@ -166,7 +166,8 @@ def test_stages_before_training_do_not_import_torch(bench: Path) -> None:
 
 def test_findings_table_explains_every_code(tmp_path: Path) -> None:
     """`cmrpipe findings` prints each code with its meaning."""
-    from cmrpipe.codes import CODES, FindingCode
+    from cmrpipe.codes import FindingCode
+    from cmrpipe.codetable import CODES
 
     assert set(CODES) == set(FindingCode)
     printed = cmrpipe(tmp_path, "findings").stdout

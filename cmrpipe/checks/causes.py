@@ -121,11 +121,10 @@ def _other_images(
     suspects: Sequence[Suspect], images: Mapping[tuple[int, int], ImageRecord], pixels: Pixels
 ) -> tuple[str, float] | None:
     """The step to another frame or slice at which the contours fit best, as words, and the median fit there."""
-    if any(s.expected is not None for s in suspects):
+    if not images or any(s.expected is not None for s in suspects):
         return None  # its neighbours fit at their place, so it is not the numbering
     chosen = suspects[:: -(-len(suspects) // LOOKED_AT)]
-    frames = sorted({frame for _, frame in images})
-    last = max(frames, default=0)
+    last = max(frame for _, frame in images)
     steps = [(0, d) for k in range(1, last // 2 + 1) for d in (k, -k)] + [(d, 0) for d in (1, -1, 2, -2)]
     best: tuple[str, float] | None = None
     for over, on in steps:

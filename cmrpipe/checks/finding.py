@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from cmrpipe.codes import CODES, FindingCode, Severity
+from cmrpipe.codes import FindingCode, Severity
+from cmrpipe.codetable import CODES
 from cmrpipe.model import Evidence, Finding
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}

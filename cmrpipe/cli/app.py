@@ -255,7 +255,7 @@ def phantom(
 @app.command("findings")
 def findings_command() -> None:
     """Print the table of finding codes: meaning, severity, how it is measured, what to do."""
-    from cmrpipe.codes import CODES
+    from cmrpipe.codetable import CODES
 
     for code, info in CODES.items():
         param = f" (parameter {info.param})" if info.param else ""

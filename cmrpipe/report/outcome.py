@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmrpipe.codes import CODES, FindingCode, Severity
+from cmrpipe.codes import FindingCode, Severity
+from cmrpipe.codetable import CODES
 from cmrpipe.report.artefacts import Places
 from cmrpipe.report.collect import collect
 from cmrpipe.report.facts import Facts, LeftOut

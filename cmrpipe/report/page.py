@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from cmrpipe import __version__
 from cmrpipe.checks.missing import Missing, Why
-from cmrpipe.codes import CODES, Severity
+from cmrpipe.codes import Severity
+from cmrpipe.codetable import CODES
 from cmrpipe.model import Finding
 from cmrpipe.params import ReportParams
 from cmrpipe.report.facts import Facts, PatientFacts
@@ -22,6 +23,7 @@ from cmrpipe.report.figures import coverage_map, line_chart, strip_plot
 from cmrpipe.report.measures import MEASURES, Measure
 from cmrpipe.report.outcome import Outcome
 from cmrpipe.report.pictures import Album, Picture, gallery
+from cmrpipe.report.volumes import volumes
 
 _GRAVEST_FIRST = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -185,7 +187,7 @@ def run_page(
         fine=fine,
         pages=pages,
         plots=[plot for plot in (_plot(facts, measure, pages) for measure in MEASURES) if plot],
-        clinical=[patient for patient in facts.patients if patient.clinical],
+        clinical=volumes(facts.patients),
         js=asset("script.js"),
         dialog=True,
         settings=params.model_dump(mode="json"),

@@ -11,6 +11,7 @@ from cmrpipe.report.figures import coverage_map
 from cmrpipe.report.measures import MEASURES
 from cmrpipe.report.page import asset, render
 from cmrpipe.report.pictures import Album, Picture, describe, is_wrong
+from cmrpipe.report.volumes import HEADINGS, shown
 
 _SCREEN = 100.0
 
@@ -80,7 +81,7 @@ def patient_page(facts: Facts, patient: PatientFacts, album: Album, front: str) 
         for drawn, picture in pictures
         if picture.source
     ]
-    shown = {item["number"] for item in strips}
+    drawn_numbers = {item["number"] for item in strips}
     severities = Counter(found.severity for found in patient.findings)
     return render(
         "patient.html.j2",
@@ -89,10 +90,12 @@ def patient_page(facts: Facts, patient: PatientFacts, album: Album, front: str) 
         left_out=[item for item in facts.left_out if item.patient_id == patient.patient_id],
         severities=dict(sorted(severities.items())),
         codes=sorted({found.code.value for found in patient.findings}),
-        map=coverage_map(patient.coverage, lambda number: f"#i{number}" if number in shown else ""),
+        map=coverage_map(patient.coverage, lambda number: f"#i{number}" if number in drawn_numbers else ""),
         measures=[(m, patient.measures[m.name]) for m in MEASURES if m.name in patient.measures],
         cine=_cine(patient, album),
         strips=strips,
+        volume_headings=HEADINGS,
+        shown=shown,
         front=front,
         js=asset("script.js") + asset("cine.js"),
         dialog=bool(strips),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cmrpipe.findings import read_findings, write_findings
 from cmrpipe.params import ReportParams
 from cmrpipe.progress import silent
 from cmrpipe.report.artefacts import Artefacts
@@ -143,7 +145,9 @@ def test_text_from_the_data_cannot_become_markup(
 def test_limits_hold_and_are_said(faulty_run: Artefacts, tmp_path: Path) -> None:
     """With small limits the page shows the gravest and says where the rest is."""
     params = ReportParams(pictures=1, comparisons=0, rows=10, maps=1)
-    make(faulty_run, tmp_path, params)
+    shutil.copytree(faulty_run.findings, tmp_path / "findings")
+    write_findings(tmp_path / "findings", 12 * read_findings(faulty_run.findings))
+    make(replace(faulty_run, findings=tmp_path / "findings"), tmp_path, params)
     page = (tmp_path / "report.html").read_text()
     assert page.count('<svg class="map"') == 1
     assert page.count('class="open"') == 2

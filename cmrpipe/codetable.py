@@ -1,0 +1,278 @@
+"""The one table of finding codes: what each means, how bad it is, how it is measured, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cmrpipe.codes import FindingCode, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class CodeInfo:
+    """What the table says of one code; `param` names the keys in params.yaml that set its thresholds."""
+
+    severity: Severity
+    meaning: str
+    measured: str
+    action: str
+    param: str = ""
+
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+_C = FindingCode
+
+CODES: dict[FindingCode, CodeInfo] = {
+    _C.LINK_TABLE_MISSING: CodeInfo(
+        _E, "there is no link table", "no link.csv and no links/*.csv", "add link.csv with patient_id,original_id"
+    ),
+    _C.LINK_TABLE_UNREADABLE: CodeInfo(
+        _E, "a link table cannot be read", "not text, empty, or without the two columns", "save it as UTF-8 CSV"
+    ),
+    _C.LINK_ROW_INVALID: CodeInfo(
+        _E, "a row of a link table names no pair", "an id is missing or holds a path separator", "mend the row"
+    ),
+    _C.LINK_DUPLICATE: CodeInfo(
+        _W, "a link stands in the tables more than once", "equal rows", "remove the repeated row"
+    ),
+    _C.LINK_AMBIGUOUS: CodeInfo(
+        _E,
+        "one contour folder is linked to several patients, or one patient to several contour folders",
+        "rows with equal original_id and different patient_id, or the reverse",
+        "find out which is right and remove the other row",
+    ),
+    _C.LINK_NORMALISED: CodeInfo(
+        _W,
+        "an id fits a folder only after normalisation",
+        "case, separators and leading zeros differ",
+        "write the id as the folder is named",
+    ),
+    _C.LINK_TABLE_FORMAT: CodeInfo(
+        _I,
+        "a link table departs from plain UTF-8 with commas and was read all the same",
+        "byte order mark, CRLF line ends, semicolons, tabs, another encoding",
+        "nothing, or save it as plain CSV",
+    ),
+    _C.LINK_ID_MANGLED: CodeInfo(
+        _E,
+        "an id looks as if a spreadsheet had changed it",
+        "a date, a number in scientific notation or with decimals, where no folder has that name",
+        "restore the id from its source; format the column as text",
+    ),
+    _C.PATIENT_WITHOUT_LINK: CodeInfo(
+        _E, "a patient has images and no row in a link table", "no row resolves to its folder", "add the row"
+    ),
+    _C.LINK_WITHOUT_PATIENT: CodeInfo(
+        _E,
+        "a link names a patient that has no images",
+        "no folder dicoms/<patient_id>",
+        "fetch the images, or mend the id",
+    ),
+    _C.LINK_WITHOUT_CONTOURS: CodeInfo(
+        _E,
+        "a link names contours that are not there",
+        "no folder contourfiles/<original_id>",
+        "fetch the contours, or mend the id",
+    ),
+    _C.CONTOURS_WITHOUT_LINK: CodeInfo(
+        _E, "a contour folder is linked to no patient", "no row resolves to it", "add the row, or remove the folder"
+    ),
+    _C.IMAGE_UNREADABLE: CodeInfo(
+        _E, "a file below dicoms/ is no usable image", "not DICOM, or no single grey image in it", "fetch it anew"
+    ),
+    _C.IMAGE_TRUNCATED: CodeInfo(
+        _E, "an image ends before its last pixel", "pixel bytes against rows, columns and bits", "fetch it anew"
+    ),
+    _C.IMAGE_NOT_MR: CodeInfo(_E, "an image is not MR", "Modality (0008,0060)", "remove it from the folder"),
+    _C.IMAGE_NUMBER_MISMATCH: CodeInfo(
+        _E,
+        "an image's file name and its InstanceNumber differ: contours go by the file name",
+        "number in the name against (0020,0013)",
+        "find out which one the contours mean and rename the file",
+    ),
+    _C.IMAGE_DUPLICATE_INSTANCE: CodeInfo(
+        _E,
+        "two images of a patient are one instance",
+        "equal SOPInstanceUID, or equal series and InstanceNumber",
+        "remove the copy",
+    ),
+    _C.IMAGE_DUPLICATE_PIXELS: CodeInfo(
+        _E, "two images hold the same pixels", "hash of the pixel bytes", "fetch the right image from its source"
+    ),
+    _C.IMAGE_PATIENT_MISMATCH: CodeInfo(
+        _E,
+        "an image's header names another patient than its folder",
+        "PatientID (0010,0020) against the folder, after normalisation",
+        "move it to its patient, or correct the header at the source",
+    ),
+    _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
+    _C.SERIES_MIXED: CodeInfo(
+        _E,
+        "a patient's folder holds images of several series",
+        "SeriesInstanceUID; the series with most images is taken for the short-axis cine",
+        "keep one series a folder",
+    ),
+    _C.SPACING_MISSING: CodeInfo(
+        _I,
+        "no pixel spacing: areas and volumes in mm cannot be had",
+        "PixelSpacing (0028,0030) absent or not positive",
+        "fetch the original images if volumes are wanted",
+    ),
+    _C.SPACING_NOT_SQUARE: CodeInfo(
+        _W,
+        "pixels are not square",
+        "relative difference of row and column spacing; told once where all of a patient's images agree",
+        "check that it is so in the source",
+        "validate.square",
+    ),
+    _C.ORIENTATION_CHANGES: CodeInfo(
+        _E,
+        "slices of one series are not parallel",
+        "angle between row or column directions of an image and of its series, degrees",
+        "remove images of other planes (localizers, long axis)",
+        "validate.angle_deg",
+    ),
+    _C.SIZE_CHANGES: CodeInfo(
+        _E, "images of one series differ in size or spacing", "rows, columns, PixelSpacing", "fetch them anew"
+    ),
+    _C.SLICE_GAP_IRREGULAR: CodeInfo(
+        _W,
+        "slices are not evenly spaced",
+        "relative deviation of a distance along the normal from the median distance",
+        "look for a lost slice",
+        "validate.gap",
+    ),
+    _C.SLICE_GAP_HEADER: CodeInfo(
+        _W,
+        "the header's slice spacing is not the measured one",
+        "relative difference of SpacingBetweenSlices and the distance of positions",
+        "nothing: volumes use the measured gap; check the export",
+        "validate.gap_header",
+    ),
+    _C.GRID_ASSUMED: CodeInfo(
+        _I,
+        "slice and frame were taken from the file number",
+        "no position or trigger time in the header; frames a slice assumed",
+        "check ingest.frames_per_slice",
+        "ingest.frames_per_slice",
+    ),
+    _C.IMAGE_MISSING: CodeInfo(
+        _E,
+        "an image of the slice x frame grid is not there",
+        "frames that most slices have, where the set holds whole cines (more than half of the frames)",
+        "fetch it from its source",
+    ),
+    _C.CONTOUR_WITHOUT_IMAGE: CodeInfo(
+        _E,
+        "a contour has no image",
+        "no readable image with the contour's number",
+        "fetch the image, or remove the contour",
+    ),
+    _C.CONTOURS_MISSING: CodeInfo(
+        _E,
+        "a patient has images and not one contour",
+        "no readable contour in its linked folders",
+        "draw them, or leave it out",
+    ),
+    _C.CONTOUR_MISSING: CodeInfo(
+        _W,
+        "an endocardial contour is missing between drawn neighbours",
+        "drawn in the slices before and after at that phase, not in this one",
+        "draw it, or find the lost file",
+    ),
+    _C.CONTOUR_NOT_DRAWN: CodeInfo(
+        _I, "slices beyond the drawn ones have no contour, as by protocol", "no drawn slice on the far side", "nothing"
+    ),
+    _C.ENDO_WITHOUT_EPI: CodeInfo(
+        _W,
+        "an end-diastolic image has an endocardial and no epicardial contour",
+        "the patient's other end-diastolic images have both",
+        "draw it, or find the lost file",
+    ),
+    _C.EPI_WITHOUT_ENDO: CodeInfo(
+        _W, "an image has an epicardial and no endocardial contour", "pairs by number", "draw it, or find the lost file"
+    ),
+    _C.PHASES_UNCLEAR: CodeInfo(
+        _W,
+        "end-diastole and end-systole cannot be told",
+        "two contoured frames a slice are expected, the epicardia at the one with the largest cavities",
+        "look at the patient",
+    ),
+    _C.CONTOUR_UNREADABLE: CodeInfo(
+        _E, "a contour file cannot be read", "each line must be two finite numbers", "export it anew"
+    ),
+    _C.CONTOUR_TOO_FEW_POINTS: CodeInfo(_E, "a contour has too few points", "fewer than 3", "export it anew"),
+    _C.CONTOUR_NAME_UNCLEAR: CodeInfo(
+        _E,
+        "a contour's file name does not say image and kind",
+        "IM-0001-<nnnn>-{i,o}contour-manual.txt, in the folder of its kind",
+        "rename it",
+    ),
+    _C.CONTOUR_DUPLICATE_NUMBER: CodeInfo(
+        _E, "an image has two contours of one kind", "equal number and kind; neither is used", "remove one"
+    ),
+    _C.CONTOUR_OUT_OF_BOUNDS: CodeInfo(
+        _E, "a contour leaves its image", "a point more than half a pixel outside", "check what image it was drawn on"
+    ),
+    _C.CONTOUR_SELF_INTERSECTING: CodeInfo(
+        _E, "a contour crosses itself", "edges that cross, or no area", "draw it anew"
+    ),
+    _C.CONTOUR_OPEN: CodeInfo(
+        _W,
+        "a contour is not closed",
+        "the gap from last to first point in median steps, where it is also a tenth of the contour's length",
+        "draw it anew",
+        "validate.open_steps",
+    ),
+    _C.ENDO_OUTSIDE_EPI: CodeInfo(
+        _E,
+        "an endocardial contour leaves the epicardial one",
+        "distance of its outermost point from the epicardium, pixels",
+        "check both contours",
+        "validate.outside_px",
+    ),
+    _C.WALL_IMPLAUSIBLE: CodeInfo(
+        _W,
+        "the wall is implausibly thin or thick",
+        "mean distance of the two borders, in mm; in cavity radii where the spacing is not known",
+        "check both contours",
+        "validate.wall_mm, validate.wall_share",
+    ),
+    _C.AREA_JUMP: CodeInfo(
+        _W,
+        "a cavity is far wider or narrower than its neighbours let expect",
+        "radius over the expected one: by the slices around, and by the other phase; the nearer counts",
+        "look at it beside its neighbours",
+        "validate.area_jump",
+    ),
+    _C.CENTROID_JUMP: CodeInfo(
+        _W,
+        "a cavity lies beside where its neighbours let expect it",
+        "distance from the expected centre, in radii: by the slices around, and by the other phase; the nearer counts",
+        "look at it beside its neighbours",
+        "validate.centre_jump",
+    ),
+    _C.CONTOUR_COPIED: CodeInfo(
+        _E,
+        "a contour is a copy of another patient's, slice's or frame's",
+        "hash of the points; the original is the one that lies well in its image, with the others clearly worse",
+        "draw it anew on its own image, or leave it out",
+        "validate.copy_original",
+    ),
+    _C.CONTOUR_MISFIT: CodeInfo(
+        _E,
+        "a contour, or all of a patient, does not fit its image",
+        "fit: blood inside, darker wall along the outside; exchanged axes, flips, shifts and other images are tried",
+        "see the cause it names; nothing is applied by itself",
+        "validate.fit, validate.fit_patient, validate.fit_suspect",
+    ),
+    _C.ORIGIN_DISAGREES: CodeInfo(
+        _W,
+        "contours fit the images best with another origin than declared",
+        "shift with the strongest edges, pixels, beyond three standard errors; of the set, and of a patient against it",
+        "check how the contours were exported, then ingest.contour_origin",
+        "validate.origin_px, validate.origin_patient_px",
+    ),
+    _C.STRAY_FILES: CodeInfo(
+        _I, "files of editors and file managers were passed over", ".DS_Store, ._*, *.swp, Thumbs.db, ...", "nothing"
+    ),
+}

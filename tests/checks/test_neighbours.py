@@ -1,0 +1,86 @@
+"""Jumps against neighbours, and walls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from drawn import circle, sample, stack
+
+from cmrpipe.checks.neighbours import check_jumps, jumps
+from cmrpipe.checks.walls import check_walls
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.model import Contour, ContourKind, Phase, Sample
+from cmrpipe.params import ValidateParams
+
+LIMITS = ValidateParams()
+
+
+def changed(samples: list[Sample], number: int, x: float = 0.0, y: float = 0.0, factor: float = 1.0) -> list[Sample]:
+    """One contour moved and scaled about its centre."""
+    out = []
+    for s in samples:
+        if s.record.file_number == number and s.endo is not None:
+            centre = s.endo.points.mean(axis=0)
+            points = centre + (x, y) + factor * (s.endo.points - centre)
+            out.append(replace(s, endo=Contour(ContourKind.ENDO, points)))
+        else:
+            out.append(s)
+    return out
+
+
+def codes(samples: list[Sample]) -> list[tuple[Code, int | None]]:
+    """Codes and numbers of the findings."""
+    paths = {s.record.file_number: f"c/{s.record.file_number}.txt" for s in samples if s.record.file_number}
+    return [(f.code, f.instance_number) for f in check_jumps(samples, jumps(samples), paths, "P", LIMITS)]
+
+
+def test_a_smooth_ventricle_does_not_jump() -> None:
+    """Factors near 1 and centres near their expectation; base and apex have no two neighbours."""
+    found = jumps(stack())
+    assert set(found) == {10 * i + n for i in range(1, 6) for n in (1, 5)}
+    assert all(j.factor == pytest.approx(1, abs=0.03) and j.off_px < 0.1 for j in found.values())
+    assert codes(stack()) == []
+
+
+@pytest.mark.parametrize("number", [21, 25, 31, 45])
+@pytest.mark.parametrize("factor", [0.65, 1.5])
+def test_one_wrong_size_is_told_alone(number: int, factor: float) -> None:
+    """A cavity far wider or narrower than expected is told, its neighbours and other phase are not."""
+    assert codes(changed(stack(), number, factor=factor)) == [(Code.AREA_JUMP, number)]
+
+
+@pytest.mark.parametrize("number", [21, 25, 31, 45])
+def test_one_wrong_place_is_told_alone(number: int) -> None:
+    """A cavity beside its place is told, with where it should be."""
+    samples = changed(stack(), number, x=14, y=-6)
+    assert codes(samples) == [(Code.CENTROID_JUMP, number)]
+    right, jump = jumps(stack())[number], jumps(samples)[number]
+    assert jump.expected == pytest.approx(right.expected, abs=0.01)
+    assert jump.off_px == pytest.approx((14**2 + 6**2) ** 0.5, abs=0.2)
+
+
+def test_both_phases_wrong_alike_are_not_told() -> None:
+    """A slice that differs in both phases is anatomy or motion between breath-holds, no wrong contour."""
+    assert codes(changed(changed(stack(), 31, x=14), 35, x=14)) == []
+
+
+@pytest.mark.parametrize(
+    ("radius", "spacing", "told"),
+    [
+        (26.0, (1.0, 1.0), False),
+        (21.5, (1.0, 1.0), True),
+        (45.0, (1.0, 1.0), True),
+        (45.0, (0.6, 0.6), False),
+        (26.0, None, False),
+        (20.9, None, True),
+        (19.0, (1.0, 1.0), False),  # no wall at all: another finding
+    ],
+)
+def test_walls(radius: float, spacing: tuple[float, float] | None, told: bool) -> None:
+    """A mean wall below 3 or above 20 mm is told; without spacing, below 0.08 cavity radii."""
+    drawn = sample(2, Phase.ED, circle(50, 45, 20), epi=circle(50, 45, radius), spacing=spacing)
+    findings = list(check_walls([drawn], {21: "c/21.txt"}, "P", LIMITS))
+    assert [(f.code, f.path) for f in findings] == ([(Code.WALL_IMPLAUSIBLE, "c/21.txt")] if told else [])
+    if told and spacing is not None:
+        assert findings[0].evidence["mean"] == pytest.approx((radius - 20) * spacing[0], rel=0.02)
