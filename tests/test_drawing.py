@@ -57,13 +57,13 @@ def test_an_outline_lies_where_it_was_put(x: float, y: float, radius: float, wid
 
 @given(st.floats(-2, 2), st.floats(-2, 2))
 def test_outlines_are_right_below_the_pixel(dx: float, dy: float) -> None:
-    """The centre of gravity of a drawn circle follows its true centre to a tenth of a pixel."""
+    """The centre of gravity of a drawn circle follows its true centre to a quarter of a screen pixel."""
     canvas = Canvas(np.zeros((120, 120), np.uint8))
     canvas.outline(circle(60 + dx, 60 + dy, 30), Ink.ENDO, 2.0)
     weight = RGB[canvas.pixels].sum(axis=2)
     rows, columns = np.mgrid[:120, :120]
-    assert (columns * weight).sum() / weight.sum() == pytest.approx(60 + dx, abs=0.15)
-    assert (rows * weight).sum() / weight.sum() == pytest.approx(60 + dy, abs=0.15)
+    assert (columns * weight).sum() / weight.sum() == pytest.approx(60 + dx, abs=0.25)
+    assert (rows * weight).sum() / weight.sum() == pytest.approx(60 + dy, abs=0.25)
 
 
 def test_a_dashed_outline_has_gaps_of_its_length() -> None:

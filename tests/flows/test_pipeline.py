@@ -119,10 +119,11 @@ def test_a_new_patient_is_the_only_one_processed(
 
 
 def kill_during(space: Space, step: str, source: Path, delay_s: float) -> None:
-    """Start a run and kill its process, and nothing else, `delay_s` after a step's child was started."""
+    """Start a run (validate: under Prefect), kill its process, and no other, `delay_s` after a step's child began."""
     log = space.root / ".cmrpipe" / "logs" / f"{'add-raw' if step == 'land' else step}.log"
     log.unlink(missing_ok=True)
-    process = space.start("flows.run", "--no-prefect", "--source", str(source))
+    supervision = "--prefect" if step == "validate" else "--no-prefect"
+    process = space.start("flows.run", supervision, "--source", str(source))
     deadline = time.monotonic() + 120
     while not log.exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
