@@ -25,14 +25,8 @@ from cmrpipe.raster import area_coverage
 REACH = 4
 """Largest shift looked at, in whole pixels either way, along x and y."""
 
-SET_TOLERANCE_PX = 0.5
-"""A set's shift up to this is no disagreement: contours are drawn on a half-pixel grid."""
-
-PATIENT_TOLERANCE_PX = 1.0
-"""The same for one patient, whose anatomy and breath-hold move it: among 5 real patients by up to 0.8 pixels."""
-
 CONFIDENCE = 3.0
-"""A shift below this many standard errors is no disagreement either."""
+"""A shift below this many standard errors is no disagreement."""
 
 Response: TypeAlias = npt.NDArray[np.float64]
 """(2 REACH + 1, 2 REACH + 1) float64, shift along y then x from -REACH; at most 1; higher fits better."""
@@ -63,11 +57,6 @@ class Shift:
     error_y: float
     contours: int
     patients: int = 1
-
-    def exceeds(self, tolerance_px: float) -> bool:
-        """Whether contours and images are apart by more than a tolerance and more than chance explains."""
-        pairs = ((self.x, self.error_x), (self.y, self.error_y))
-        return any(abs(value) > max(tolerance_px, CONFIDENCE * error) for value, error in pairs)
 
 
 def edge_response(image: npt.NDArray[np.generic], points: Points) -> Response | None:
