@@ -22,6 +22,8 @@ from cmrpipe.links import read_link_table
 from cmrpipe.model import ContourKind
 from cmrpipe.origin import Response, Shift, edge_response, patient_shift, set_shift
 
+DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
+
 
 def row(name: str, shift: Shift | None) -> list[str]:
     """A line of the table."""
@@ -38,7 +40,7 @@ def row(name: str, shift: Shift | None) -> list[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="folder with dicoms/, contourfiles/ and link.csv")
+    parser.add_argument("source", type=Path, nargs="?", default=DATA, help="folder in the layout")
     source = parser.parse_args().source
     responses: dict[str, list[Response]] = defaultdict(list)
     seconds = []

@@ -28,6 +28,8 @@ ORIGIN = 1.0
 CV_SHIFT = 4
 """Fractional bits of OpenCV's fixed-point coordinates."""
 
+DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
+
 
 def pillow(points: Points, outline: int) -> np.ndarray:
     """Pillow's polygon with or without its outline."""
@@ -61,7 +63,7 @@ def draw_all(way: Callable[[Points], np.ndarray], contours: list[Points]) -> Non
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="folder with contourfiles/")
+    parser.add_argument("source", type=Path, nargs="?", default=DATA, help="folder with contourfiles/")
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     contours = []
