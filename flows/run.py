@@ -107,7 +107,7 @@ def run(
     Ends with 0 when the pipeline came to its end, whatever it found; `cmrpipe validate` is what gates.
     """
     root = workspace.resolve()
-    with console.guarded("run"):
+    with console.guarded("run"), console.needs("flows"):
         if not (root / "dvc.yaml").is_file():
             raise CmrpipeError(root, "is no workspace (it has no dvc.yaml)", "Run this in your checkout")
         (_with_prefect if prefect else _without_prefect)(source.resolve() if source else None, root)

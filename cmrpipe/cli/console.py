@@ -61,6 +61,7 @@ def progress() -> Iterator[Listener]:
             TextColumn("{task.fields[unit]}"),
             console=err,
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # what goes to a file stays there
         ) as bars:
             yield bar_listener(bars)
 
