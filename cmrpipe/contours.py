@@ -16,12 +16,6 @@ _NAME = re.compile(r"IM-\d+-(?P<number>\d+)-(?P<kind>[io])contour-\w+\.txt", re.
 MIN_POINTS = 3
 
 
-def contour_name(number: int, kind: ContourKind, author: str = "manual") -> str:
-    """File name of a contour: `IM-0001-0048-icontour-manual.txt`."""
-    letter = "i" if kind is ContourKind.ENDO else "o"
-    return f"IM-0001-{number:04d}-{letter}contour-{author}.txt"
-
-
 def _name(path: str) -> tuple[int | None, ContourKind | None, str]:
     """Image number and kind from the path, and what is unclear about it."""
     folder, _, name = path.rpartition("/")

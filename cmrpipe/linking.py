@@ -93,10 +93,6 @@ class PatientLabels:
     contours: tuple[ContourRecord, ...]
     original_ids: tuple[str, ...]
 
-    def image_of(self, number: int | None) -> ImageRecord | None:
-        """The readable image that carries `number`, None when there is none."""
-        return None if number is None else self.by_number().get(number)
-
     def by_number(self) -> dict[int, ImageRecord]:
         """Readable images by number; of two with one number, the first by path."""
         found: dict[int, ImageRecord] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,4 +115,3 @@ def run(
 
 if __name__ == "__main__":
     app(prog_name="cmrpipe run")
-    sys.exit(0)

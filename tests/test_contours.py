@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmrpipe.contours import contour_name, read_contour
+from cmrpipe.contours import read_contour
 from cmrpipe.model import ContourKind
 
 PATH = "contourfiles/X-1/i-contours/IM-0001-0048-icontour-manual.txt"
@@ -52,14 +52,6 @@ def test_unclear_name_is_told(name: str) -> None:
     record = read_contour(b"1 2\n3 2\n3 4\n", f"contourfiles/X-1/i-contours/{name}", 1.0)
     assert record.error
     assert record.contour is None
-
-
-@pytest.mark.parametrize("kind", list(ContourKind))
-def test_names_are_read_as_they_are_written(kind: ContourKind) -> None:
-    """`contour_name` and the reader agree."""
-    folder = "i-contours" if kind is ContourKind.ENDO else "o-contours"
-    record = read_contour(b"1 2\n3 2\n3 4\n", f"contourfiles/X/{folder}/{contour_name(7, kind)}", 1.0)
-    assert (record.number, record.kind) == (7, kind)
 
 
 def test_all_real_contours_are_read(final_data: Path) -> None:

@@ -186,7 +186,7 @@ def fold(findings: Sequence[Finding]) -> list[Finding]:
         numbers = {f"{found.code}: {name}": value for name, value in found.evidence.items() if _number(value)}
         message = main.message
         if found.code is Code.ENDO_OUTSIDE_EPI:
-            message += f" The endocardial contour of its image leaves it by {found.evidence['outside_px']} pixels."
+            message += f" The endocardial contour of its image leaves it by {found.evidence['outside_px']:.1f} pixels."
         result[at] = replace(main, message=message, evidence={**main.evidence, **numbers})
         result[i] = None
     return [found for found in result if found is not None]
