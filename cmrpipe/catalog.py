@@ -3,8 +3,9 @@
     images/<patient_id>.parquet       rows of `ImageRecord`, sorted by path
     contours/<original_id>.parquet    rows of `ContourRecord`, sorted by path; x and y as list columns
     links.parquet                     rows of `Link`, in file order
-    manifest.json                     see `cmrpipe.incremental`
+    manifest.json, manifest/          see `cmrpipe.manifest`
 
+Every table is held against the manifest when it is read: an altered or missing one is an error, never fewer patients.
 `pandas.read_parquet("data/catalog/images")` gives all images as one table. This module alone writes and reads it.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -20,9 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cmrpipe.errors import InputError
-from cmrpipe.files import atomic
+from cmrpipe.files import atomic, sha256_bytes
+from cmrpipe.manifest import located, read_manifest
 from cmrpipe.model import ContourKind, ContourRecord, ImageRecord, Link
 
+LINKS_FILE = "links.parquet"
 _FLOATS = pa.list_(pa.float64())
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "tuple": _FLOATS}
 
@@ -63,11 +66,17 @@ def _write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> Non
         pq.write_table(table, temporary, compression="zstd", use_dictionary=True, write_statistics=True)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+_MEND = "Run `cmrpipe ingest` again, or `cmrpipe rebuild`"
+
+
+def _rows(path: Path, sha256: str) -> list[dict[str, Any]]:
     try:
-        rows: list[dict[str, Any]] = pq.ParquetFile(path).read().to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(path, f"is not a readable catalog file ({error})", "Run `cmrpipe ingest` again") from error
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", _MEND) from error
+    if sha256_bytes(data) != sha256:
+        raise InputError(path, "is altered: its SHA-256 is not the catalog's", _MEND)
+    rows: list[dict[str, Any]] = pq.ParquetFile(pa.BufferReader(data)).read().to_pylist()
     return rows
 
 
@@ -107,8 +116,8 @@ def write_contours(folder: Path, original_id: str, records: Iterable[ContourReco
 
 def write_links(folder: Path, links: Sequence[Link]) -> str:
     """Write the link rows; returns the file's name relative to the catalog."""
-    _write(folder / "links.parquet", [asdict(link) for link in links], LINK_SCHEMA)
-    return "links.parquet"
+    _write(folder / LINKS_FILE, [asdict(link) for link in links], LINK_SCHEMA)
+    return LINKS_FILE
 
 
 def _image(row: dict[str, Any]) -> ImageRecord:
@@ -132,30 +141,40 @@ class Catalog:
 
     Raises
     ------
-    InputError : the folder is no catalog
+    InputError : the folder is no catalog; when it is read: a table that is missing or altered
+    ManifestError : the catalog's manifest is altered
     """
 
     def __init__(self, folder: Path) -> None:
-        if not (folder / "links.parquet").is_file():
+        self._files = {name: sha for entry in read_manifest(folder).values() for name, sha in entry["files"].items()}
+        if LINKS_FILE not in self._files:
             raise InputError(folder, "holds no catalog", "Run `cmrpipe ingest` first")
         self.folder = folder
 
+    def _read(self, name: str) -> list[dict[str, Any]]:
+        if name not in self._files:
+            raise InputError(self.folder, f"has no {name}", _MEND)
+        return _rows(located(self.folder, name), self._files[name])
+
+    def _stems(self, parent: str) -> list[str]:
+        return sorted(PurePosixPath(name).stem for name in self._files if name.startswith(f"{parent}/"))
+
     def patients(self) -> list[str]:
         """Ids of all patients that have images, sorted."""
-        return sorted(path.stem for path in (self.folder / "images").glob("*.parquet"))
+        return self._stems("images")
 
     def original_ids(self) -> list[str]:
         """Names of all contour folders, sorted."""
-        return sorted(path.stem for path in (self.folder / "contours").glob("*.parquet"))
+        return self._stems("contours")
 
     def images(self, patient_id: str) -> list[ImageRecord]:
         """Image rows of a patient, sorted by path."""
-        return [_image(row) for row in _read(self.folder / images_file(patient_id))]
+        return [_image(row) for row in self._read(images_file(patient_id))]
 
     def contours(self, original_id: str) -> list[ContourRecord]:
         """Contour rows of a contour folder, sorted by path."""
-        return [_contour(row) for row in _read(self.folder / contours_file(original_id))]
+        return [_contour(row) for row in self._read(contours_file(original_id))]
 
     def links(self) -> list[Link]:
         """All link rows, in file order."""
-        return [Link(**row) for row in _read(self.folder / "links.parquet")]
+        return [Link(**row) for row in self._read(LINKS_FILE)]

@@ -74,3 +74,11 @@ class LandingError(CmrpipeError, RuntimeError):
 
 class BusyError(CmrpipeError, TimeoutError):
     """Somebody else holds the write lock."""
+
+
+class ManifestError(InputError):
+    """A stage's manifest that is not what the stage wrote."""
+
+
+class ExecutorError(CmrpipeError, ValueError):
+    """A place to work in that does not exist."""

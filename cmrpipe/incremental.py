@@ -1,31 +1,36 @@
 """Per-patient incremental work: unchanged units are kept after their bytes were checked, changed ones are redone.
 
-A stage's output folder holds files that belong to units (patients) and a `manifest.json` that says, for every unit,
-what it was made from (`fingerprint`), which files it wrote with their SHA-256, and what it reported (`info`). The
-manifest is written last and atomically, so that a killed run leaves either the old or the new account of the folder;
-a file without an entry is simply made again. A kept file is hashed first: a rotten one is made again, and said so.
+A stage's output folder holds files that belong to units (patients) and a manifest (see `cmrpipe.manifest`) that says,
+for every unit, what it was made from (`fingerprint`), which files it wrote with their SHA-256, and what it reported
+(`info`). New files wait beside the folder until all units are done and then enter it in one commit (see
+`cmrpipe.commit`): a run that fails or is killed leaves the old output whole, and the next one takes over the units that
+were finished. A kept file that was touched since it was last hashed is hashed again: an altered one is made again, and
+said so. One run at a time works on a folder.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import structlog
 
+from cmrpipe.commit import commit, roll_forward
+from cmrpipe.executors import Workers, pool
 from cmrpipe.files import canonical_json, remove_leftovers, sha256_bytes, sha256_file, write_json
+from cmrpipe.locking import alone
+from cmrpipe.manifest import MANIFEST, SCHEMA, pending, read_manifest, salvage, waiting_files
 from cmrpipe.progress import Listener, Progress
+from cmrpipe.seenfiles import SeenFiles
 
 log = structlog.get_logger(__name__)
 
-MANIFEST = "manifest.json"
-SCHEMA = 1
+__all__ = ["MANIFEST", "Refresh", "Unit", "Written", "fingerprint", "read_manifest", "refresh", "salvage"]
 
 Inputs = TypeVar("Inputs")
 Info: TypeAlias = dict[str, Any]
@@ -76,42 +81,26 @@ def fingerprint(*parts: Any) -> str:
     return sha256_bytes(canonical_json(parts))
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Entries of a stage's manifest by unit key; empty when there is none or it is not ours to trust."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        return {}
-    units = manifest.get("units")
-    return units if isinstance(units, dict) else {}
-
-
-@contextmanager
-def pool(workers: int, units: int) -> Iterator[Executor | None]:
-    """A process pool, or None when one process does as well."""
-    count = min(workers, units)
-    if count <= 1:
-        yield None
-        return
-    with ProcessPoolExecutor(max_workers=count) as executor:
-        yield executor
-
-
-def _intact(folder: Path, files: dict[str, str]) -> bool:
-    """Whether every file of a unit is there with the bytes that were recorded."""
-    try:
-        return all(sha256_file(folder / name) == digest for name, digest in files.items())
-    except OSError:
-        return False
-
-
 def _run(work: Work[Inputs], inputs: Inputs, mark: str, folder: Path) -> dict[str, Any]:
     """Do one unit and describe what it wrote (runs in a worker process)."""
     written = work(inputs, folder)
     files = {name: sha256_file(folder / name) for name in sorted(written.files)}
     return {"files": files, "info": written.info, "fingerprint": written.fingerprint or mark}
+
+
+def _note_file(folder: Path, key: str) -> Path:
+    return pending(folder) / "units" / f"{sha256_bytes(key.encode())}.json"
+
+
+def _adopt(folder: Path, unit: Unit[Any]) -> dict[str, Any] | None:
+    """What a run that did not end has finished of a unit, when it is what is wanted now and whole."""
+    try:
+        entry: dict[str, Any] = json.loads(_note_file(folder, unit.key).read_bytes())
+        waiting = waiting_files(folder)
+        whole = all(sha256_file(waiting / name) == digest for name, digest in entry["files"].items())
+    except (OSError, ValueError):
+        return None
+    return entry if whole and entry["fingerprint"] == unit.fingerprint else None
 
 
 def refresh(
@@ -121,7 +110,7 @@ def refresh(
     work: Work[Inputs],
     *,
     listen: Listener,
-    workers: int = 1,
+    workers: Workers = 1,
     extra: dict[str, Any] | None = None,
     beside: Sequence[str] = (),
 ) -> Refresh:
@@ -132,86 +121,127 @@ def refresh(
     stage : name, for progress and the manifest
     folder : the stage's output folder
     units : all that should be in it; what is there and not in `units` is removed and reported as gone
-    work : writes the files of one unit atomically below `folder` (module-level function: it runs in processes)
+    work : writes the files of one unit atomically below the folder that it is given, which is not `folder` but where
+        files wait for the commit (module-level function: it runs in processes)
     listen : told once per unit
-    workers : processes
+    workers : processes, or an executor (see `cmrpipe.executors`)
     extra : further top-level keys of the manifest
     beside : files in the folder that belong to no unit and that the caller keeps itself
 
     Raises
     ------
-    whatever `work` raises; units finished until then are in the manifest
+    BusyError : another run works on the folder and does not end
+    whatever `work` raises; the folder is as it was, and units finished until then wait for the next run
     """
+    with alone(folder.parent / f".{folder.name}.lock"):
+        return _refresh(stage, folder, units, work, listen, workers, extra, beside)
+
+
+def _refresh(
+    stage: str,
+    folder: Path,
+    units: Sequence[Unit[Inputs]],
+    work: Work[Inputs],
+    listen: Listener,
+    workers: Workers,
+    extra: dict[str, Any] | None,
+    beside: Sequence[str],
+) -> Refresh:
     folder.mkdir(parents=True, exist_ok=True)
+    roll_forward(folder, beside)
+    remove_leftovers(pending(folder))
     remove_leftovers(folder)
-    old = read_manifest(folder)
-    entries: dict[str, Any] = {}
-    todo: list[Unit[Inputs]] = []
-    repaired: list[str] = []
-    for unit in units:
-        entry = old.get(unit.key)
-        if entry is None or entry["fingerprint"] != unit.fingerprint:
-            todo.append(unit)
-        elif not _intact(folder, entry["files"]):
-            log.warning("output altered since it was written, made again", stage=stage, patient=unit.key)
-            repaired.append(unit.key)
-            todo.append(unit)
-        else:
-            entries[unit.key] = entry
-    unchanged = tuple(entries)
-    gone = tuple(sorted(set(old) - {unit.key for unit in units}))
-    done = 0
-    total = len(todo)
-
-    def finish(unit: Unit[Inputs], result: dict[str, Any]) -> None:
-        nonlocal done
-        entries[unit.key] = result
-        done += 1
-        listen(Progress(stage, unit.key, done, total))
-
-    try:
-        with pool(workers, total) as executor:
-            if executor is None:
-                for unit in todo:
-                    finish(unit, _run(work, unit.inputs, unit.fingerprint, folder))
-            else:
-                futures = {executor.submit(_run, work, unit.inputs, unit.fingerprint, folder): unit for unit in todo}
-                try:
-                    for future in as_completed(futures):
-                        finish(futures[future], future.result())
-                except BaseException:
-                    executor.shutdown(wait=False, cancel_futures=True)
-                    raise
-    finally:
-        kept = {**{key: old[key] for key in gone}, **entries}
-        if kept != old and done < total:
-            _write(stage, folder, kept, extra)
-    _remove_unlisted(folder, entries, beside)
-    _write(stage, folder, entries, extra)
+    memory = SeenFiles(folder, folder.parent / f".{folder.name}-seen.sqlite")
+    old = salvage(folder)
+    plan = _plan(stage, folder, units, old, memory)
+    _clear_waiting(folder, plan.adopted)
+    made = _make(stage, folder, plan.todo, work, listen, workers)
+    fresh = plan.adopted | made
+    entries = plan.kept | fresh
+    new = {name: digest for entry in fresh.values() for name, digest in entry["files"].items()}
+    gone = tuple(sorted(set(old) - set(entries)))
+    commit(folder, {"schema": SCHEMA, "stage": stage, **(extra or {})}, entries, beside)
+    memory.remember(new)
+    memory.forget({name for key in gone for name in old[key]["files"]} - set(new))
     return Refresh(
-        tuple(unit.key for unit in todo), unchanged, gone, tuple(repaired), {k: e["info"] for k, e in entries.items()}
+        tuple(unit.key for unit in units if unit.key in fresh),
+        tuple(unit.key for unit in units if unit.key in plan.kept),
+        gone,
+        tuple(plan.repaired),
+        {unit.key: entries[unit.key]["info"] for unit in units},
     )
 
 
-def _remove_unlisted(folder: Path, entries: dict[str, Any], beside: Sequence[str]) -> None:
-    """Remove files below `folder` that belong to no unit (those of units that are gone), and empty folders."""
-    listed = {name for entry in entries.values() for name in entry["files"]} | {MANIFEST, *beside}
-    for root, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            path = Path(root, name)
-            if path.relative_to(folder).as_posix() not in listed:
-                path.unlink()
-        if Path(root) != folder and not os.listdir(root):
-            Path(root).rmdir()
+@dataclass(slots=True)
+class _Plan(Generic[Inputs]):
+    """Units that stay, that an earlier run has finished, that are to be made; of the last, those found altered."""
+
+    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
+    adopted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    todo: list[Unit[Inputs]] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
 
 
-def _write(stage: str, folder: Path, entries: dict[str, Any], extra: dict[str, Any] | None) -> None:
-    """Write the manifest when it differs from what is there (an untouched file keeps its modification time)."""
-    manifest = {"schema": SCHEMA, "stage": stage, **(extra or {}), "units": entries}
-    path = folder / MANIFEST
-    try:
-        if json.loads(path.read_bytes()) == manifest:
-            return
-    except (FileNotFoundError, ValueError):
-        pass
-    write_json(path, manifest)
+def _plan(
+    stage: str, folder: Path, units: Sequence[Unit[Inputs]], old: dict[str, Any], memory: SeenFiles
+) -> _Plan[Inputs]:
+    plan: _Plan[Inputs] = _Plan()
+    for unit in units:
+        entry = old.get(unit.key)
+        if entry is not None and entry["fingerprint"] == unit.fingerprint:
+            if memory.intact(entry["files"]):
+                plan.kept[unit.key] = entry
+                continue
+            log.warning("output altered since it was written, made again", stage=stage, patient=unit.key)
+            plan.repaired.append(unit.key)
+        finished = _adopt(folder, unit)
+        if finished is None:
+            plan.todo.append(unit)
+        else:
+            plan.adopted[unit.key] = finished
+    return plan
+
+
+def _make(
+    stage: str, folder: Path, todo: Sequence[Unit[Inputs]], work: Work[Inputs], listen: Listener, workers: Workers
+) -> dict[str, dict[str, Any]]:
+    """Do the work; each finished unit is noted at once, for the case that this run does not end."""
+    waiting = waiting_files(folder)
+    made: dict[str, dict[str, Any]] = {}
+
+    def finish(unit: Unit[Inputs], result: dict[str, Any]) -> None:
+        write_json(_note_file(folder, unit.key), result)
+        made[unit.key] = result
+        listen(Progress(stage, unit.key, len(made), len(todo)))
+
+    if todo:
+        waiting.mkdir(parents=True, exist_ok=True)
+    with pool(workers, len(todo)) as executor:
+        if executor is None:
+            for unit in todo:
+                finish(unit, _run(work, unit.inputs, unit.fingerprint, waiting))
+            return made
+        futures = {executor.submit(_run, work, unit.inputs, unit.fingerprint, waiting): unit for unit in todo}
+        try:
+            for future in as_completed(futures):
+                finish(futures[future], future.result())
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+    return made
+
+
+def _clear_waiting(folder: Path, keep: dict[str, Any]) -> None:
+    """Remove what waits beside the folder, save for the units that were taken over."""
+    if not keep:
+        shutil.rmtree(pending(folder), ignore_errors=True)
+        return
+    waiting = waiting_files(folder)
+    listed = {name for entry in keep.values() for name in entry["files"]}
+    for path in [p for p in waiting.rglob("*") if p.is_file()]:
+        if path.relative_to(waiting).as_posix() not in listed:
+            path.unlink()
+    notes = {_note_file(folder, key) for key in keep}
+    for path in (pending(folder) / "units").iterdir():
+        if path not in notes:
+            path.unlink()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from cmrpipe.errors import BusyError
+from cmrpipe.locking import TIMEOUT_S, alone
 
 LOCK = Path(".dvc") / "tmp" / "cmrpipe.lock"
 DVC_LOCKS = Path(".dvc") / "tmp" / "rwlock"
@@ -24,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def write_lock(
-    workspace: Path, *, timeout_s: float = 3600.0, waiting: Callable[[str], None] | None = None
+    workspace: Path, *, timeout_s: float = TIMEOUT_S, waiting: Callable[[str], None] | None = None
 ) -> Iterator[None]:
     """Hold the workspace's write lock; the system releases it when the process ends, however it ends.
 
@@ -38,27 +36,7 @@ def write_lock(
     ------
     BusyError : another writer held the lock all the time
     """
-    path = workspace / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + timeout_s
-    with path.open("a+", encoding="utf-8") as stream:
-        told = False
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                stream.seek(0)
-                holder = stream.read().strip() or "another process"
-                if time.monotonic() >= deadline:
-                    raise BusyError(path, f"is held by {holder}", "Wait for it to end, or stop it") from None
-                if waiting and not told:
-                    waiting(holder)
-                    told = True
-                time.sleep(_POLL_S)
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()}\n")
-        stream.flush()
+    with alone(workspace / LOCK, timeout_s=timeout_s, waiting=waiting):
         _mend_dvc_lock(workspace)
         yield
 

@@ -1,10 +1,30 @@
 """Per-patient incremental work."""
 
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cmrpipe.incremental import Refresh, Unit, Written, read_manifest, refresh
+from cmrpipe import seenfiles
+from cmrpipe.errors import ManifestError
+from cmrpipe.files import sha256_bytes
+from cmrpipe.incremental import Refresh, Unit, Written, refresh
+from cmrpipe.manifest import (
+    commit_file,
+    located,
+    pending,
+    read_manifest,
+    read_root,
+    shard_file,
+    shard_of,
+    waiting_files,
+)
 from cmrpipe.progress import Progress, silent
 
 
@@ -50,7 +70,7 @@ def test_gone_unit_is_removed_and_reported(tmp_path: Path) -> None:
     """The files of a unit that is no longer wanted go, and its name is told."""
     run(tmp_path, ["a:1", "b:1"])
     assert run(tmp_path, ["a:1"]).gone == ("b",)
-    assert set(snapshot(tmp_path)) == {"manifest.json", "units/a"}
+    assert set(snapshot(tmp_path)) == {"manifest.json", shard_file(shard_of("a")), "units/a"}
 
 
 @pytest.mark.parametrize("harm", ["flip", "delete", "truncate"])
@@ -68,12 +88,159 @@ def test_altered_output_is_made_again(tmp_path: Path, harm: str) -> None:
     assert snapshot(tmp_path) == whole
 
 
-def test_failure_keeps_finished_units(tmp_path: Path) -> None:
-    """When a unit fails, those that were finished are not done again."""
+def test_failure_leaves_the_old_output_and_keeps_finished_units(tmp_path: Path) -> None:
+    """When a unit fails the folder is as it was; the next run takes over what was finished."""
+    folder = tmp_path / "out"
+    run(folder, ["a:0"])
+    before = snapshot(folder)
+    units = [Unit("a", "a:1", "a:1"), Unit("b", "b:1", "b:1"), Unit("z", "z", "boom")]
     with pytest.raises(RuntimeError, match="boom"):
-        refresh("test", tmp_path, [Unit("a", "a:1", "a:1"), Unit("z", "z", "boom")], write_text_unit, listen=silent)
-    assert set(read_manifest(tmp_path)) == {"a"}
-    assert run(tmp_path, ["a:1", "z:1"]).done == ("z",)
+        refresh("test", folder, units, write_text_unit, listen=silent)
+    assert snapshot(folder) == before
+    told: list[Progress] = []
+    texts = ["a:1", "b:1", "z:1"]
+    result = refresh("test", folder, [Unit(t[0], t, t) for t in texts], write_text_unit, listen=told.append)
+    assert [p.unit for p in told] == ["z"]
+    assert result.done == ("a", "b", "z")
+    run(tmp_path / "fresh", texts)
+    assert snapshot(folder) == snapshot(tmp_path / "fresh")
+    assert not pending(folder).exists()
+
+
+@pytest.mark.parametrize("harm", ["other version", "altered"])
+def test_finished_unit_is_taken_over_only_when_it_is_what_is_wanted(tmp_path: Path, harm: str) -> None:
+    """What waits of a run that failed is made again when its inputs changed since, or its bytes."""
+    folder = tmp_path / "out"
+    with pytest.raises(RuntimeError, match="boom"):
+        refresh("test", folder, [Unit("a", "a:1", "a:1"), Unit("z", "z", "boom")], write_text_unit, listen=silent)
+    if harm == "altered":
+        (waiting_files(folder) / "units" / "a").write_text("a:9")
+    wanted = "a:2" if harm == "other version" else "a:1"
+    told: list[Progress] = []
+    refresh("test", folder, [Unit("a", wanted, wanted)], write_text_unit, listen=told.append)
+    assert [p.unit for p in told] == ["a"]
+    assert (folder / "units" / "a").read_text() == wanted
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """What a reader sees: the text of every unit, through the manifest, each held against its hash."""
+    seen = {}
+    for key, entry in read_manifest(folder).items():
+        for name, digest in entry["files"].items():
+            data = located(folder, name).read_bytes()
+            assert sha256_bytes(data) == digest
+            seen[key] = data.decode()
+    return seen
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing that handles exceptions handles it, and what follows does not run."""
+
+
+def test_a_commit_cut_at_any_step_shows_the_old_or_the_new_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a commit is cut, readers see one of the two states whole, and the next run ends as if nothing was."""
+    old, new = ["a:1", "b:1", "c:1", "d:1"], ["a:2", "b:1", "c:2", "e:1"]
+    states = [{text[0]: text for text in texts} for texts in (old, new)]
+    run(tmp_path / "fresh", new)
+    cuts = 0
+    for step in range(100):
+        folder = tmp_path / f"cut{step}"
+        run(folder, old)
+        left = step
+
+        def cut(function: Any) -> Any:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                nonlocal left
+                if left == 0:
+                    raise Killed
+                left -= 1
+                return function(*args, **kwargs)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", cut(Path.replace))
+            patch.setattr(Path, "unlink", cut(Path.unlink))
+            patch.setattr(shutil, "rmtree", cut(shutil.rmtree))
+            try:
+                run(folder, new)
+            except Killed:
+                cuts += 1
+            else:
+                break
+        assert contents(folder) in states
+        run(folder, new)
+        assert snapshot(folder) == snapshot(tmp_path / "fresh")
+    assert cuts > 10
+
+
+def test_commit_of_another_state_is_not_carried_on(tmp_path: Path) -> None:
+    """When the folder was put back to another version meanwhile, the commit that was cut is dropped."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1"])
+    first = snapshot(folder)
+    run(folder, ["a:2"])
+    commit_file(folder).parent.mkdir()
+    commit_file(folder).write_text(json.dumps({"from": "0" * 64, "beside": [], "root": {"shards": {}}}))
+    for name, data in first.items():
+        (folder / name).write_bytes(data)
+    assert contents(folder) == {"a": "a:1"}
+    assert run(folder, ["a:1"]).unchanged == ("a",)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", shard_file(shard_of("a"))])
+def test_any_flipped_bit_of_the_manifest_is_found(tmp_path: Path, name: str) -> None:
+    """A manifest with one bit flipped is refused by readers or reads the same; a writer makes anew what it lost."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1", "b:1"])
+    whole, seen = (folder / name).read_bytes(), (read_root(folder), read_manifest(folder))
+    for bit in range(0, 8 * len(whole), 5):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        (folder / name).write_bytes(data)
+        with suppress(ManifestError):
+            assert (read_root(folder), read_manifest(folder)) == seen
+    run(folder, ["a:1", "b:1"])
+    assert (folder / name).read_bytes() == whole
+
+
+def test_a_file_changed_with_size_and_time_kept_is_found(tmp_path: Path) -> None:
+    """Setting the modification time back does not hide a change."""
+    run(tmp_path / "out", ["a:1"])
+    path = tmp_path / "out" / "units" / "a"
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    path.write_text("a:9")
+    os.utime(path, ns=times)
+    assert run(tmp_path / "out", ["a:1"]).repaired == ("a",)
+
+
+def test_kept_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not touched since it was written is not hashed at every run; lost or broken memory costs one hashing."""
+    read: list[Path] = []
+    hashing = seenfiles.sha256_file
+    monkeypatch.setattr(seenfiles, "sha256_file", lambda path: (read.append(path), hashing(path))[1])
+    folder = tmp_path / "out"
+    run(folder, ["a:1", "b:1"])
+    run(folder, ["a:1", "b:1"])
+    assert read == []
+    (tmp_path / ".out-seen.sqlite").write_bytes(b"not a database, by far not")
+    run(folder, ["a:1", "b:1"])
+    assert len(read) == 2
+    run(folder, ["a:1", "b:1"])
+    assert len(read) == 2
+
+
+def test_one_patient_more_rewrites_one_piece_of_the_manifest(tmp_path: Path) -> None:
+    """Of 200 units' manifest, only the piece that the new one is in is written, and the root."""
+    texts = [f"u{i}:1" for i in range(200)]
+    run(tmp_path / "out", texts)
+    before = snapshot(tmp_path / "out")
+    run(tmp_path / "out", [*texts, "new:1"])
+    after = snapshot(tmp_path / "out")
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {"units/new", shard_file(shard_of("new")), "manifest.json"}
 
 
 def test_processes_give_the_same_bytes(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def _model(artefacts: Places) -> ModelFacts | None:
 
 def _samples(store: Path) -> dict[str, int] | None:
     """Samples by patient; None without a store."""
-    units = read_json(store / "manifest.json").get("units")
-    if not isinstance(units, dict):
+    units = read_manifest(store)
+    if not units:
         return None
     return {key: int(entry["info"]["samples"]) for key, entry in units.items() if "samples" in entry["info"]}
 

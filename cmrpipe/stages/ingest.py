@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from cmrpipe.catalog import Catalog, images_file, write_contours, write_images, write_links
+from cmrpipe.catalog import Catalog, write_contours, write_images, write_links
 from cmrpipe.codeversion import code_version
 from cmrpipe.contours import read_contour
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import InputError, LinkError
-from cmrpipe.files import sha256_file
+from cmrpipe.executors import Workers
 from cmrpipe.incremental import Refresh, Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import (
     CONTOURS,
@@ -42,15 +42,15 @@ LINKS = "links"
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What a worker needs for one folder; `shard_sha256` is that of the old table, whose rows may be taken over."""
+    """What a worker needs for one folder; rows of the old catalog, if there is one, may be taken over."""
 
     raw: Path
+    catalog: Path
     state: Path
     unit: str
     listing: Listing
     params: IngestParams
     context: str
-    shard_sha256: str
 
 
 def _bytes(path: Path) -> bytes:
@@ -66,16 +66,18 @@ def _written(task: _Task, name: str, hashes: dict[str, str], unreadable: int) ->
     return Written([name], info, fingerprint(task.context, sorted(hashes.items()), task.listing.stray))
 
 
-def _intact(shard: Path, sha256: str) -> bool:
-    return shard.is_file() and sha256_file(shard) == sha256
+def _old_rows(task: _Task) -> dict[str, ImageRecord]:
+    """The patient's rows by path as they stand in the catalog; none where it is not whole."""
+    try:
+        return {record.path: record for record in Catalog(task.catalog).images(task.listing.name)}
+    except InputError:
+        return {}
 
 
 def _ingest_images(task: _Task, out: Path) -> Written:
     patient_id = task.listing.name
-    old: dict[str, ImageRecord] = {}
-    known = known_files(task.state, task.unit, task.listing, task.context) if task.shard_sha256 else {}
-    if known and _intact(out / images_file(patient_id), task.shard_sha256):
-        old = {record.path: record for record in Catalog(out).images(patient_id)}
+    known = known_files(task.state, task.unit, task.listing, task.context)
+    old = _old_rows(task) if known else {}
     records: list[ImageRecord] = []
     for entry in task.listing.entries:
         row = old.get(entry.path)
@@ -113,7 +115,9 @@ def read_links(raw: Path) -> list[Link]:
     return links
 
 
-def ingest(raw: Path, out: Path, state: Path, params: IngestParams, *, listen: Listener, workers: int = 1) -> Summary:
+def ingest(
+    raw: Path, out: Path, state: Path, params: IngestParams, *, listen: Listener, workers: Workers = 1
+) -> Summary:
     """Bring the catalog up to date with `raw`: only folders whose files changed are read, and in them changed files.
 
     Parameters
@@ -134,15 +138,14 @@ def ingest(raw: Path, out: Path, state: Path, params: IngestParams, *, listen: L
     units: list[Unit[Any]] = [
         Unit(LINKS, fingerprint(context, [[x.patient_id, x.original_id, x.path, x.line] for x in links]), links)
     ]
-    seen, old = Seen(state), read_manifest(out)
+    seen = Seen(state)
     marks: dict[str, str] = {}
     for parent, names in ((DICOMS, patient_folders(raw)), (CONTOURS, contour_folders(raw))):
         for name in names:
             unit = f"{parent}/{name}"
             listing = list_files(raw, unit)
             marks[unit] = signature(listing, context)
-            shard = next(iter(old[unit]["files"].values()), "") if unit in old else ""
-            task = _Task(raw, state, unit, listing, params, context, shard)
+            task = _Task(raw, out, state, unit, listing, params, context)
             units.append(Unit(unit, seen.content(unit, marks[unit]), task))
     result = refresh("ingest", out, units, _ingest, listen=_by_name(listen), workers=workers)
     fingerprints = read_manifest(out)

@@ -21,6 +21,7 @@ from cmrpipe.codeversion import code_version
 from cmrpipe.dicom import read_pixels
 from cmrpipe.drawing import Crop, robust_window
 from cmrpipe.errors import DicomError, InputError
+from cmrpipe.executors import Workers
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import PatientLabels, catalog_links, image_number, link_patient
@@ -235,7 +236,7 @@ def overlay(
     params: OverlayParams,
     *,
     listen: Listener,
-    workers: int = 1,
+    workers: Workers = 1,
 ) -> Summary:
     """Bring the pictures up to date.
 

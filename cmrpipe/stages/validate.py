@@ -24,6 +24,7 @@ from cmrpipe.codes import FindingCode
 from cmrpipe.codeversion import code_version
 from cmrpipe.dicom import read_pixels
 from cmrpipe.errors import DicomError, LinkError
+from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
 from cmrpipe.findings import (
     CLINICAL_CSV,
@@ -200,7 +201,7 @@ def validate(
     params: ValidateParams,
     *,
     listen: Listener,
-    workers: int = 1,
+    workers: Workers = 1,
 ) -> Summary:
     """Check all patients and the set as a whole.
 

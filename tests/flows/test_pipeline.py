@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cmrpipe.manifest import read_manifest
 from cmrpipe.report.outcome import outcome
 from cmrpipe.stages import STAGES
 from cmrpipe.workspace import Workspace
@@ -59,7 +60,7 @@ def test_printed_table_agrees_with_the_files(finished: tuple[Space, str]) -> Non
     assert short.table() in printed
     metrics = json.loads((space.root / "data/evaluation/metrics.json").read_text())
     findings = json.loads((space.root / "data/findings/findings.json").read_text())
-    store = json.loads((space.root / "data/store/manifest.json").read_text())["units"]
+    store = read_manifest(space.root / "data/store")
     assert short.dice_cavity == metrics["test_dice_cavity"]
     assert sum(short.findings.values()) == len(findings)
     assert short.samples == sum(unit["info"].get("samples", 0) for unit in store.values())

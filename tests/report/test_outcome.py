@@ -12,6 +12,7 @@ import pytest
 from cmrpipe.catalog import Catalog
 from cmrpipe.codes import Severity
 from cmrpipe.errors import InputError
+from cmrpipe.manifest import read_manifest
 from cmrpipe.report.artefacts import Artefacts
 from cmrpipe.report.outcome import count, outcome
 from cmrpipe.workspace import Workspace
@@ -28,7 +29,7 @@ def test_figures_are_those_of_the_files(clean_run: Artefacts) -> None:
     assert short.contours == len(contours) == short.endo + short.epi
     assert short.endo == sum(contour.kind == "endo" for contour in contours)
     assert dict(short.findings) == {s: sum(f["severity"] == s for f in findings) for s in Severity}
-    units = json.loads((clean_run.store / "manifest.json").read_bytes())["units"]
+    units = read_manifest(clean_run.store)
     assert short.samples == sum(entry["info"].get("samples", 0) for entry in units.values())
     assert (short.dice_cavity, short.dice_myocardium, short.test_patients) == (0.875, 0.75, 1)
 

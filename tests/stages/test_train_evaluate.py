@@ -29,7 +29,11 @@ JUDGE = EvaluateParams(threads=1)
 
 def snapshot(folder: Path) -> dict[str, bytes]:
     """All files below a folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and not p.name.startswith(".")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +198,7 @@ def test_a_split_that_was_tampered_with_is_refused(store: Path, model: Path, tmp
     folder = tmp_path / "model"
     folder.mkdir()
     for name, data in snapshot(model).items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
     split = json.loads((folder / "splits.json").read_text())
     split["test"].append(split["train"].pop())

@@ -1,0 +1,90 @@
+"""Where per-patient work runs: in this process, in several, or on a Dask cluster.
+
+A specification is a number of processes, or a text:
+
+    processes:4                          four processes on this machine
+    dask-local:2                         a Dask cluster of two worker processes, started for the run
+    dask:tcp://scheduler.example:8786    an existing Dask cluster; its workers see the same paths
+
+Whichever it is, each patient is one task and writes the same bytes. A Dask worker that dies costs its patients a retry.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from cmrpipe.errors import ExecutorError
+
+Workers: TypeAlias = int | str
+_WATCH_S = 0.5
+_RETRIES = 3
+"""Dask gives a task up when it was on so many workers that died: one that kills its worker must not go on for ever."""
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this worker when the process that started it is gone, however that ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _number(spec: str, text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise ExecutorError(spec, "names no number of workers", "Write processes:4 or dask-local:4, say")
+    return int(text)
+
+
+@contextmanager
+def _dask(spec: str, address: str | None, workers: int) -> Iterator[Executor]:
+    try:
+        from distributed import Client, LocalCluster  # noqa: PLC0415 an extra, and slow to import
+    except ModuleNotFoundError as error:
+        raise ExecutorError(spec, "needs the package distributed", "Install cmrpipe[dask]") from error
+    if address is not None:
+        try:
+            client = Client(address, timeout="20s")  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise ExecutorError(spec, f"no Dask scheduler answers ({error})", "Start one, or name another") from error
+        with client:
+            yield client.get_executor(retries=_RETRIES, pure=False)  # type: ignore[no-untyped-call]
+        return
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
+    ):
+        yield client.get_executor(retries=_RETRIES, pure=False)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def pool(workers: Workers, units: int) -> Iterator[Executor | None]:
+    """An executor for `units` pieces of work, or None when this process does as well.
+
+    Raises
+    ------
+    ExecutorError : the specification is not understood, Dask is not installed, or its scheduler does not answer
+    """
+    kind, _, rest = workers.partition(":") if isinstance(workers, str) else ("processes", "", str(workers))
+    if kind == "dask" and rest:
+        address, count = rest, 0
+    elif kind in {"processes", "dask-local"}:
+        address, count = None, _number(str(workers), rest)
+    else:
+        raise ExecutorError(str(workers), "is no executor", "Use processes:N, dask-local:N or dask:ADDRESS")
+    if units == 0 or (kind == "processes" and min(count, units) == 1):
+        yield None
+    elif kind == "processes":
+        with ProcessPoolExecutor(min(count, units), initializer=_end_with_parent, initargs=(os.getpid(),)) as executor:
+            yield executor
+    else:
+        with _dask(str(workers), address, count) as executor:
+            yield executor

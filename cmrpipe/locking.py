@@ -1,0 +1,60 @@
+"""One writer at a time: a lock file that the system releases when its holder ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from cmrpipe.errors import BusyError
+
+_POLL_S = 0.2
+TIMEOUT_S = 3600.0
+
+log = structlog.get_logger(__name__)
+
+
+def _tell(path: Path) -> Callable[[str], None]:
+    return lambda holder: log.warning("waiting for another writer", lock=str(path), holder=holder)
+
+
+@contextmanager
+def alone(path: Path, *, timeout_s: float = TIMEOUT_S, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lock file `path` (made when it is not there; it stays).
+
+    Parameters
+    ----------
+    timeout_s : how long to wait for another writer
+    waiting : told once, with the holder, when there is something to wait for; by default a warning is logged
+
+    Raises
+    ------
+    BusyError : another writer held the lock all the time
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tell = waiting or _tell(path)
+    deadline = time.monotonic() + timeout_s
+    with path.open("a+", encoding="utf-8") as stream:
+        told = False
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                stream.seek(0)
+                holder = stream.read().strip() or "another process"
+                if time.monotonic() >= deadline:
+                    raise BusyError(path, f"is held by {holder}", "Wait for it to end, or stop it") from None
+                if not told:
+                    tell(holder)
+                    told = True
+                time.sleep(_POLL_S)
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()}\n")
+        stream.flush()
+        yield
