@@ -76,7 +76,8 @@ def _rows(path: Path, sha256: str) -> list[dict[str, Any]]:
         raise InputError(path, f"cannot be read ({error.strerror})", _MEND) from error
     if sha256_bytes(data) != sha256:
         raise InputError(path, "is altered: its SHA-256 is not the catalog's", _MEND)
-    rows: list[dict[str, Any]] = pq.ParquetFile(pa.BufferReader(data)).read().to_pylist()
+    table = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)  # small; no thread pool
+    rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 
