@@ -9,6 +9,7 @@ CmrpipeError                  root: everything the user can mend
 ├── ParamsError (ValueError)  params.yaml or a command-line value
 ├── StoreError (OSError)      a store that is missing, altered or of another schema
 ├── LandingError (RuntimeError)  a landing that was cut short, or would mix what must not be mixed
+├── SourceError (OSError)    a source of patients that cannot be reached or refuses us
 └── BusyError (TimeoutError)  somebody else holds the write lock
 
 Every message carries three things: the file (or value), the cause, and the mend.
@@ -82,3 +83,11 @@ class ManifestError(InputError):
 
 class ExecutorError(CmrpipeError, ValueError):
     """A place to work in that does not exist."""
+
+
+class SourceError(CmrpipeError, OSError):
+    """A source of patients that cannot be reached, refuses us, or sends what it should not."""
+
+
+class DiskError(CmrpipeError, OSError):
+    """A disk that is full, or that does not let us write."""

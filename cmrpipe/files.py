@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cmrpipe.errors import DiskError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _BLOCK = 1 << 20
 
 
@@ -76,6 +81,25 @@ def write_json(path: Path, value: Any) -> None:
     """Write readable JSON with sorted keys, atomically. NaN is refused."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
     write_text(path, text + "\n")
+
+
+@contextmanager
+def disk_trouble(folder: Path) -> Iterator[None]:
+    """Turn a full or closed disk below `folder`, whoever meets it, into an error that says so.
+
+    Raises
+    ------
+    DiskError : no space is left, or writing is not allowed
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # HDF5 tells of a disk that fills up while it closes by a RuntimeError
+        code = getattr(error, "errno", None)
+        if code in _FULL or "No space left on device" in str(error):
+            raise DiskError(folder, "the disk is full", "Free some space and run again; nothing is lost") from error
+        if code in _CLOSED and not isinstance(error, DiskError):
+            raise DiskError(folder, f"cannot be written ({error})", "Check its permissions") from error
+        raise
 
 
 def remove_leftovers(folder: Path) -> None:

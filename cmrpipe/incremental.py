@@ -22,7 +22,7 @@ import structlog
 
 from cmrpipe.commit import commit, roll_forward
 from cmrpipe.executors import Workers, pool
-from cmrpipe.files import canonical_json, remove_leftovers, sha256_bytes, sha256_file, write_json
+from cmrpipe.files import canonical_json, disk_trouble, remove_leftovers, sha256_bytes, sha256_file, write_json
 from cmrpipe.locking import alone
 from cmrpipe.manifest import MANIFEST, SCHEMA, pending, read_manifest, salvage, waiting_files
 from cmrpipe.progress import Listener, Progress
@@ -131,9 +131,10 @@ def refresh(
     Raises
     ------
     BusyError : another run works on the folder and does not end
+    DiskError : the disk is full or closed; the folder is as it was
     whatever `work` raises; the folder is as it was, and units finished until then wait for the next run
     """
-    with alone(folder.parent / f".{folder.name}.lock"):
+    with disk_trouble(folder), alone(folder.parent / f".{folder.name}.lock"):
         return _refresh(stage, folder, units, work, listen, workers, extra, beside)
 
 
