@@ -1,6 +1,7 @@
 # make run [RAW=folder]   the whole pipeline, on a folder or on the built-in phantom
 # make test               the test suite
 # make check              lint, types, import layers
+# make drill              harm done on purpose, and what was noticed and mended of it
 # make bench              timings side by side, as ratios
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run test check bench clean
+.PHONY: run test check drill bench clean
 
 run: $(VENV)/.run
 	@$(BIN)/cmrpipe run $(if $(RAW),--source "$(RAW)") $(ARGS)
@@ -21,6 +22,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+drill: $(VENV)/.dev
+	@$(BIN)/python -m drill $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench

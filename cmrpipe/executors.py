@@ -59,10 +59,10 @@ def _dask(spec: str, address: str | None, workers: int) -> Iterator[Executor]:
             yield client.get_executor(retries=_RETRIES, pure=False)  # type: ignore[no-untyped-call]
         return
     with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,  # type: ignore[no-untyped-call]
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
-        yield client.get_executor(retries=_RETRIES, pure=False)  # type: ignore[no-untyped-call]
+        yield client.get_executor(retries=_RETRIES, pure=False)
 
 
 @contextmanager

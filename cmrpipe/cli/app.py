@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from cmrpipe import __version__
-from cmrpipe.cli import console
-from cmrpipe.cli.options import CORES, PARAMS, ExitZero, LogJson, LogLevel, ParamsFile, Workers
+from cmrpipe.cli import console, integrity
+from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import check_landed, land
 from cmrpipe.params import load_params
@@ -85,6 +85,7 @@ def ingest(
     state: State = HERE.state,
     params: ParamsFile = PARAMS,
     workers: Workers = CORES,
+    executor: Executor = "",
     exit_zero: ExitZero = False,
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
     log_json: LogJson = False,  # noqa: ARG001 the callback acts
@@ -94,7 +95,7 @@ def ingest(
 
     with console.guarded("ingest"), console.progress() as listen:
         check_landed(raw)
-        summary = stage(raw, out, state, load_params(params).ingest, listen=listen, workers=workers)
+        summary = stage(raw, out, state, load_params(params).ingest, listen=listen, workers=executor or workers)
     console.finish(summary, exit_zero=exit_zero)
 
 
@@ -109,6 +110,7 @@ def validate(
     quarantine: QuarantineFile = HERE.quarantine,
     params: ParamsFile = PARAMS,
     workers: Workers = CORES,
+    executor: Executor = "",
     exit_zero: ExitZero = False,
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
     log_json: LogJson = False,  # noqa: ARG001 the callback acts
@@ -122,11 +124,11 @@ def validate(
             settings = load_params(params if params.exists() or params != PARAMS else None)
             base = out if out != HERE.findings else Path("validation")
             raw, catalog, out, quarantine = folder, base / "catalog", base / "findings", base / "quarantine.csv"
-            read(raw, catalog, base / "state", settings.ingest, listen=listen, workers=workers)
+            read(raw, catalog, base / "state", settings.ingest, listen=listen, workers=executor or workers)
         else:
             settings = load_params(params)
             check_landed(raw)
-        summary = stage(raw, catalog, out, quarantine, settings.validate_, listen=listen, workers=workers)
+        summary = stage(raw, catalog, out, quarantine, settings.validate_, listen=listen, workers=executor or workers)
     if not exit_zero or folder is not None:
         console.tell_errors(out)
     console.finish(summary, exit_zero=exit_zero)
@@ -141,6 +143,7 @@ def overlay(
     out: Out = HERE.overlays,
     params: ParamsFile = PARAMS,
     workers: Workers = CORES,
+    executor: Executor = "",
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
     log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
@@ -149,7 +152,7 @@ def overlay(
 
     with console.guarded("overlay"), console.progress() as listen:
         settings = load_params(params).overlay
-        summary = stage(raw, catalog, findings, quarantine, out, settings, listen=listen, workers=workers)
+        summary = stage(raw, catalog, findings, quarantine, out, settings, listen=listen, workers=executor or workers)
     console.finish(summary)
 
 
@@ -161,6 +164,7 @@ def store(
     out: Out = HERE.store,
     params: ParamsFile = PARAMS,
     workers: Workers = CORES,
+    executor: Executor = "",
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
     log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
@@ -169,7 +173,9 @@ def store(
 
     with console.guarded("store"), console.progress() as listen:
         check_landed(raw)
-        summary = stage(raw, catalog, quarantine, out, load_params(params).store, listen=listen, workers=workers)
+        summary = stage(
+            raw, catalog, quarantine, out, load_params(params).store, listen=listen, workers=executor or workers
+        )
     console.finish(summary)
 
 
@@ -287,3 +293,6 @@ def run_command(context: typer.Context) -> None:
             )
     code = subprocess.run([sys.executable, "-m", "flows.run", *context.args], check=False, env=os.environ).returncode
     raise typer.Exit(code)
+
+
+integrity.add(app)

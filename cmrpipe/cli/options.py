@@ -20,6 +20,15 @@ def _cores() -> int:
 
 CORES = _cores()
 Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes; changes no output.")]
+Executor = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        envvar="CMRPIPE_EXECUTOR",
+        help="Where patients are worked on: processes:N, dask-local:N or dask:ADDRESS; changes no output. "
+        "Overrides --workers.",
+    ),
+]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings (2 stays 2).")]
 
 

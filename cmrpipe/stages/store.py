@@ -13,6 +13,7 @@ from cmrpipe import __version__
 from cmrpipe.catalog import Catalog
 from cmrpipe.codeversion import code_version
 from cmrpipe.errors import StoreError
+from cmrpipe.executors import Workers
 from cmrpipe.geometry import label_image
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS
@@ -116,7 +117,7 @@ def store(
     params: StoreParams,
     *,
     listen: Listener,
-    workers: int = 1,
+    workers: Workers = 1,
 ) -> Summary:
     """Bring the store up to date with the catalog and the quarantine.
 

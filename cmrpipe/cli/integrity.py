@@ -1,0 +1,75 @@
+"""`cmrpipe verify` and `cmrpipe rebuild`: through DVC's records in a workspace, else the store by itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe.cli import console
+from cmrpipe.cli.options import CORES, LogJson, LogLevel, Workers
+from cmrpipe.errors import CmrpipeError
+from cmrpipe.workspace import Workspace
+
+# Heavy modules are imported by the command that needs them.
+# ruff: noqa: PLC0415
+
+_STORE = Workspace(Path()).store
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _in_workspace() -> bool:
+    return Path(".dvc").is_dir() and Path("flows").is_dir()
+
+
+def _pass_on(command: str, arguments: list[str]) -> None:
+    code = subprocess.run(
+        [sys.executable, "-m", "flows.integrity", command, *arguments], check=False, env=os.environ
+    ).returncode
+    raise typer.Exit(code)
+
+
+def verify_store_command(
+    patients: Annotated[list[str] | None, typer.Argument(metavar="[PATIENT ...]")] = None,
+    store: Annotated[Path, typer.Option("--store", help="The store's folder.")] = _STORE,
+    datasets: Annotated[bool, typer.Option("--datasets", help="Read every array too, against its own hash.")] = False,
+    workers: Workers = CORES,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Hold a store against its own manifest. Exit codes: 0 whole, 1 something is bad, 2 could not run."""
+    from cmrpipe.store.verify import verify_store
+
+    with console.guarded("verify"), console.progress() as listen:
+        found = verify_store(store, patients=patients or (), datasets=datasets, workers=workers, listen=listen)
+    for verdict in found.bad:
+        typer.echo(f"{verdict.path}: {verdict.state.value}: {verdict.detail}; comes back by {verdict.remedy}")
+    typer.echo(f"verify: {found.files:,} files, {found.bytes / 1e6:,.1f} MB hashed, {len(found.bad)} bad")
+    raise typer.Exit(console.EXIT_FINDINGS if found.bad else console.EXIT_CLEAN)
+
+
+def add(app: typer.Typer) -> None:
+    """Register the commands."""
+
+    @app.command("verify", context_settings=_PASSED_ON, add_help_option=False)
+    def verify_command(context: typer.Context) -> None:
+        """Hash what is really there: raw data, store, outputs, DVC's cache, a remote (`cmrpipe verify --help`)."""
+        if _in_workspace() and "--store" not in context.args:
+            _pass_on("verify", context.args)
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        alone.command()(verify_store_command)
+        alone(context.args, prog_name="cmrpipe verify")
+
+    @app.command("rebuild", context_settings=_PASSED_ON, add_help_option=False)
+    def rebuild_command(context: typer.Context) -> None:
+        """Bring back what is bad from cache, remote or raw, proven by hash (`cmrpipe rebuild --help`)."""
+        with console.guarded("rebuild"):
+            if not _in_workspace():
+                raise CmrpipeError(
+                    Path.cwd(), "is no cmrpipe workspace (it has no .dvc and flows/)", "Change to your checkout first"
+                )
+        _pass_on("rebuild", context.args)

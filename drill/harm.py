@@ -1,0 +1,96 @@
+"""Harm to a file that size and modification time do not give away, and harm that they do."""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+
+from cmrpipe.store.schema import LABEL
+
+
+def _rewrite(path: Path, data: bytes) -> None:
+    """Put bytes into a file in its place; inode, mode and modification time stay."""
+    found = path.stat()
+    path.chmod(found.st_mode | stat.S_IWUSR)
+    with path.open("r+b") as stream:
+        stream.write(data)
+        stream.truncate(len(data))
+    path.chmod(stat.S_IMODE(found.st_mode))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _flip(path: Path, low: int, high: int, rng: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    at = rng.randrange(low, max(low + 1, min(high, len(data))))
+    data[at] ^= 1 << rng.randrange(8)
+    _rewrite(path, bytes(data))
+
+
+def flip_bit(path: Path, _: Path, rng: random.Random) -> None:
+    """One bit anywhere."""
+    _flip(path, 0, path.stat().st_size, rng)
+
+
+def flip_head(path: Path, _: Path, rng: random.Random) -> None:
+    """One bit in the first 512 bytes: signatures, superblocks, DICOM preambles."""
+    _flip(path, 0, 512, rng)
+
+
+def flip_attribute(path: Path, _: Path, rng: random.Random) -> None:
+    """One bit of an attribute (HDF5) or of the metadata (JSON of a Zarr array)."""
+    data = path.read_bytes()
+    names = (b"patient_id", b"pixel_spacing_mm", b"schema_version", b"shape", b"attributes")
+    start = next((data.find(name) for name in names if name in data), 0)
+    _flip(path, start, start + 48, rng)
+
+
+def invert_mask(path: Path, _: Path, rng: random.Random) -> None:
+    """0x0000 becomes 0xFFFF or the reverse in a mask chunk: what fletcher32 cannot see."""
+    data = bytearray(path.read_bytes())
+    if path.suffix == ".h5":
+        with h5py.File(path, "r", locking=False) as file:
+            chunks = file[LABEL].id
+            info = chunks.get_chunk_info(rng.randrange(chunks.get_num_chunks()))
+        low, high = info.byte_offset, info.byte_offset + info.size - 4
+    else:
+        low, high = 0, len(data)
+    places = [at for at in range(low, high - 1, 2) if data[at] == data[at + 1] and data[at] in (0, 255)]
+    if not places:
+        _flip(path, low, high, rng)
+        return
+    at = rng.choice(places)
+    data[at : at + 2] = b"\xff\xff" if data[at] == 0 else b"\0\0"
+    _rewrite(path, bytes(data))
+
+
+def truncate(path: Path, _: Path, rng: random.Random) -> None:
+    """The end is cut off."""
+    _rewrite(path, path.read_bytes()[: rng.randrange(path.stat().st_size)])
+
+
+def delete(path: Path, _: Path, __: random.Random) -> None:
+    """The file is gone."""
+    path.unlink()
+
+
+def swap(path: Path, other: Path, _: random.Random) -> None:
+    """The file holds another one's bytes, and the other its."""
+    mine, theirs = path.read_bytes(), other.read_bytes()
+    _rewrite(path, theirs)
+    _rewrite(other, mine)
+
+
+Harm = Callable[[Path, Path, random.Random], None]
+EVERYWHERE: dict[str, Harm] = {
+    "bit flipped": flip_bit,
+    "bit flipped in the head": flip_head,
+    "truncated": truncate,
+    "deleted": delete,
+    "swapped": swap,
+}
+IN_STORE: dict[str, Harm] = {**EVERYWHERE, "bit of an attribute": flip_attribute, "0x0000 and 0xFFFF": invert_mask}

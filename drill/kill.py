@@ -1,0 +1,172 @@
+"""SIGKILL at random moments of a stage: whatever is then read is one of the two states, whole; and work goes on.
+
+The stage goes back and forth between two states of its inputs, so that every run that is killed has work to do.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cmrpipe.catalog import Catalog
+from cmrpipe.files import sha256_bytes, sha256_file
+from cmrpipe.phantom import write_phantom
+from cmrpipe.progress import silent
+from cmrpipe.store import open_store
+
+PATIENTS = 6
+_LATE = 1.1
+"""Moments are drawn up to this share of an undisturbed run's time: some kills come too late, and are counted so."""
+
+
+def files(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of an output folder."""
+    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def store_content(folder: Path) -> str:
+    """Hash of everything that a reader gets out of a store."""
+    lines = []
+    with open_store(folder) as store:
+        for patient in store.patients:
+            data = store.load(patient)
+            for name, array in data.arrays().items():
+                lines.append(f"{patient} {name} {sha256_bytes(np.ascontiguousarray(array).tobytes())}")
+    return sha256_bytes("\n".join(lines).encode())
+
+
+def catalog_content(folder: Path) -> str:
+    """Hash of everything that a reader gets out of a catalog."""
+    catalog = Catalog(folder)
+    lines = [repr(record) for patient in catalog.patients() for record in catalog.images(patient)]
+    for original in catalog.original_ids():
+        lines += [f"{c.path} {c.sha256} {c.error}" for c in catalog.contours(original)]
+    return sha256_bytes("\n".join([*lines, *map(repr, catalog.links())]).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A stage under the drill: commands that bring `folder` to state 0 or 1, and what a reader gets out of it."""
+
+    name: str
+    folder: Path
+    commands: tuple[Sequence[str], Sequence[str]]
+    content: Callable[[Path], str]
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        [sys.executable, "-m", "cmrpipe", *command], stdout=quiet, stderr=quiet, start_new_session=True
+    )
+
+
+def _run(command: Sequence[str]) -> float:
+    start = time.monotonic()
+    code = _start(command).wait()
+    if code:
+        raise RuntimeError(f"cmrpipe {' '.join(command)} left with {code}")
+    return time.monotonic() - start
+
+
+def _ingest(raw: Path, work: Path) -> tuple[str, ...]:
+    """The command without its output; each set has a memory of its own."""
+    state = str(work / f"state-{raw.name}")
+    return ("ingest", "--raw", str(raw), "--state", state, "--params", str(work / "ingest.yaml"), "--exit-zero")
+
+
+def subjects(work: Path, formats: Sequence[str]) -> list[Subject]:
+    """Two sets of patients, one with a patient more and another changed, and the stages that go between them."""
+    raws = (work / "raw0", work / "raw1")
+    write_phantom(raws[0], PATIENTS, 3, slices=3, frames=6, rows=64, columns=64, listen=silent)
+    write_phantom(raws[1], PATIENTS + 1, 3, slices=3, frames=6, rows=64, columns=64, listen=silent)
+    changed = next(iter(sorted((raws[1] / "contourfiles").rglob("*icontour*"))))
+    lines = changed.read_text().splitlines()
+    changed.write_text("\n".join([*lines[2:], *lines[:2]]) + "\n")
+    (work / "ingest.yaml").write_text("ingest: {}\n")
+    found = [
+        Subject(
+            "ingest",
+            work / "catalog",
+            tuple((*_ingest(raw, work), "--out", str(work / "catalog"), "-j", "2") for raw in raws),  # type: ignore[arg-type]
+            catalog_content,
+        )
+    ]
+    for raw in raws:
+        _run((*_ingest(raw, work), "--out", str(work / f"catalog-{raw.name}")))
+    for name in formats:
+        params = work / f"{name}.yaml"
+        params.write_text(f"store:\n  format: {name}\n")
+        out = work / f"store-{name}"
+        commands = tuple(
+            (
+                *("store", "--raw", str(raw), "--catalog", str(work / f"catalog-{raw.name}"), "--out", str(out)),
+                *("--quarantine", str(work / "quarantine.csv"), "--params", str(params), "-j", "2"),
+            )
+            for raw in raws
+        )
+        found.append(Subject(f"store ({name})", out, commands, store_content))  # type: ignore[arg-type]
+    return found
+
+
+def _orphans(session: int) -> list[int]:
+    """Processes of a session that still live."""
+    alive = []
+    for entry in Path("/proc").iterdir():
+        try:
+            parts = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if entry.name.isdigit() and int(parts[3]) == session and parts[0] != "Z":
+            alive.append(int(entry.name))
+    return alive
+
+
+def drill(subject: Subject, times: int, rng: random.Random) -> Mapping[str, int]:
+    """Kill the stage `times` times; counts of what readers saw and of what was wrong.
+
+    Returns
+    -------
+    counts of "old", "new" (the state that a reader got after the kill), "late" (it had ended already), "wrong" (neither
+    state, or unreadable), "orphans", "different" (bytes after the next run are not those of an undisturbed one)
+    """
+    _run(subject.commands[0])
+    contents, bytes_ = [subject.content(subject.folder)], [files(subject.folder)]
+    seconds = _run(subject.commands[1])
+    contents.append(subject.content(subject.folder))
+    bytes_.append(files(subject.folder))
+    counts: Counter[str] = Counter()
+    now = 1
+    for _ in range(times):
+        target = 1 - now
+        process = _start(subject.commands[target])
+        try:
+            process.wait(rng.uniform(0, seconds * _LATE))
+            counts["late"] += 1
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)  # the stage alone: its workers must notice by themselves
+            process.wait()
+        try:
+            seen = subject.content(subject.folder)
+            counts[{contents[now]: "old", contents[target]: "new"}.get(seen, "wrong")] += 1
+        except Exception:
+            counts["wrong"] += 1
+        if rng.random() < 1 / 2:
+            _run(subject.commands[target])
+            counts["different"] += files(subject.folder) != bytes_[target]
+            now = target
+        else:
+            _run(subject.commands[now])
+            counts["different"] += files(subject.folder) != bytes_[now]
+        counts["orphans"] += bool(_orphans(process.pid))
+    return counts

@@ -1,0 +1,138 @@
+"""`cmrpipe verify` and `cmrpipe rebuild` in a workspace with DVC: `python -m flows.integrity verify|rebuild`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cmrpipe.cli import console
+from cmrpipe.cli.options import CORES, LogJson, LogLevel, Workers
+from cmrpipe.errors import CmrpipeError, InputError
+from cmrpipe.files import write_json
+from cmrpipe.landing import check_landed
+from flows.integrity import report
+from flows.integrity.judge import Judge
+from flows.integrity.rebuild import Rebuild
+from flows.integrity.survey import RAW, Survey, survey_of
+from flows.lock import write_lock
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+out = Console(highlight=False, soft_wrap=True)
+
+Patients = Annotated[list[str] | None, typer.Argument(metavar="[PATIENT ...]", help="Only these patients' files.")]
+RemoteName = Annotated[
+    str | None, typer.Option("--remote", metavar="[NAME]", help="The DVC remote too; the default one without a name.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the outcome to this file too.")]
+Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")]
+
+
+@contextmanager
+def _working(workspace: Path) -> Iterator[Path]:
+    """The workspace, with nobody else writing to it; what the system refuses becomes a clear word."""
+    root = workspace.resolve()
+    if not (root / ".dvc").is_dir():
+        raise CmrpipeError(root, "is no workspace (it has no .dvc)", "Run this in your checkout")
+    try:
+        with write_lock(
+            root, waiting=lambda holder: out.print(f"waiting for {holder}, which writes to this workspace")
+        ):
+            check_landed(root / RAW)
+            yield root
+    except CmrpipeError:
+        raise
+    except OSError as error:
+        where = str(error.filename or root)
+        mend = "Mend that and run it again: what was brought back until then is whole"
+        raise CmrpipeError(where, error.strerror or str(error), mend) from error
+
+
+def _check(survey: Survey, patients: Sequence[str]) -> None:
+    unknown = [patient for patient in patients if not survey.owners.knows(patient)]
+    if unknown:
+        raise InputError(", ".join(unknown), "is no patient of data/raw", "Name patients as in data/raw/dicoms")
+
+
+def _keep(file: Path | None, value: dict[str, Any]) -> None:
+    if file is not None:
+        write_json(file, value)
+
+
+@app.command()
+def verify(
+    patients: Patients = None,
+    remote: RemoteName = None,
+    json_file: JsonFile = None,
+    workers: Workers = CORES,
+    workspace: Root = Path(),
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Hash what is really there and hold it against the records: raw data, store, all outputs, DVC's cache, a remote.
+
+    Exit codes: 0 all as recorded, 1 something is not, 2 could not run.
+    """
+    names = patients or []
+    with console.guarded("verify"), _working(workspace) as root:
+        with console.progress() as listen:
+            survey = survey_of(root, patients=names, remote=remote, workers=workers, listen=listen)
+        try:
+            _check(survey, names)
+            found = Judge(survey).verdicts()
+        finally:
+            survey.objects.close()
+        read = report.counts(survey)
+        _keep(json_file, report.verdict_json(found, read))
+        report.tell_verify(out, found, read)
+    raise typer.Exit(console.EXIT_FINDINGS if found else console.EXIT_CLEAN)
+
+
+@app.command()
+def rebuild(
+    patients: Patients = None,
+    remote: RemoteName = None,
+    remove_extra: Annotated[
+        bool, typer.Option(help="Move files that nobody recorded out of data/raw too (to .cmrpipe/set-aside).")
+    ] = False,
+    json_file: JsonFile = None,
+    workers: Workers = CORES,
+    workspace: Root = Path(),
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Bring back what is bad, and only that: from DVC's cache, else a remote, else raw; each proven by its hash.
+
+    The default remote is fetched from where it helps; with --remote its own bad objects are replaced too.
+    Exit codes: 0 all is whole, 1 something is lost or left to you, 2 could not run.
+    """
+    names = patients or []
+    with console.guarded("rebuild"), _working(workspace) as root:
+        with console.progress() as listen:
+            survey = survey_of(root, patients=names, remote=remote, fetching=True, workers=workers, listen=listen)
+            try:
+                _check(survey, names)
+                read = report.counts(survey)
+                result = Rebuild(survey, listen, remove_extra=remove_extra).run()
+            finally:
+                survey.objects.close()
+        _keep(json_file, report.rebuilt_json(result, read))
+        report.tell_rebuild(out, result, read)
+    raise typer.Exit(console.EXIT_CLEAN if result.whole else console.EXIT_FINDINGS)
+
+
+def with_default_remote(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which a `--remote` without a name has an empty one."""
+    found = []
+    for argument, following in zip(arguments, [*arguments[1:], "-"], strict=True):
+        found.append("--remote=" if argument == "--remote" and following.startswith("-") else argument)
+    return found
+
+
+if __name__ == "__main__":
+    app(with_default_remote(sys.argv[1:]), prog_name="cmrpipe")

@@ -1,0 +1,66 @@
+"""What depends on a raw file that is lost: told in full, so that nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.manifest import salvage
+from flows.integrity.owners import Owners
+from flows.integrity.survey import RAW, STORE
+
+_PARTS = ("train", "val", "test")
+
+
+def _units(folder: Path, patient: str, owners: Owners) -> dict[str, Any]:
+    """A patient's entries in a stage's manifest, as far as it can be read."""
+    return {key: entry for key, entry in salvage(folder).items() if owners.of(f"{folder.name}/{key}") == patient}
+
+
+def _part(splits: Path, patient: str) -> str:
+    """In which part of the model's split a patient is, "" when in none."""
+    try:
+        split = json.loads(splits.read_bytes())
+    except (OSError, ValueError):
+        return ""
+    found = split if isinstance(split, Mapping) else {}
+    return next((part for part in _PARTS if patient in (found.get(part) or ())), "")
+
+
+def dependents(root: Path, path: str, owners: Owners) -> tuple[str, ...]:
+    """What was made from a raw file, a line each; it still stands as it was made while the file was whole.
+
+    Parameters
+    ----------
+    path : relative to the workspace, below data/raw
+    """
+    name = path.removeprefix(f"{RAW}/")
+    patient = owners.of(path)
+    if not name.startswith((f"{DICOMS}/", f"{CONTOURS}/")):
+        return ("every patient: the file is nobody's, and the whole catalog was read with it",)
+    if not patient:
+        return ("nobody: its contours are linked to no patient",)
+    unit = "/".join(name.split("/")[:2])
+    lines = [f"data/catalog: {unit} (its file: {', '.join(files)})" for files in _files(root / "data/catalog", unit)]
+    pictures = sum(len(entry["files"]) for entry in _units(root / "data/overlays", patient, owners).values())
+    if pictures:
+        lines.append(f"data/overlays: {pictures} pictures of {patient}")
+    for entry in _units(root / STORE, patient, owners).values():
+        samples = int(entry["info"].get("samples", 0))
+        if samples:
+            lines.append(f"{STORE}: {patient}, {samples} samples")
+    part = _part(root / "data/model/splits.json", patient)
+    if part:
+        lines.append(f"data/model: {patient} is one of its {part} patients")
+    if part == "test":
+        lines.append(f"data/evaluation: its figures count {patient}")
+    if any((root / "data/report").glob("*.html")):
+        lines.append(f"data/report: counts, and the page of {patient}")
+    return tuple(lines)
+
+
+def _files(catalog: Path, unit: str) -> list[list[str]]:
+    return [sorted(entry["files"]) for key, entry in salvage(catalog).items() if key == unit]

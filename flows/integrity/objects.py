@@ -1,0 +1,204 @@
+"""The places where DVC keeps objects, each named by the MD5 of its bytes: the cache, and a remote of any kind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from cmrpipe.errors import CmrpipeError
+from cmrpipe.files import atomic
+from cmrpipe.store.verify import Digest, digest_file
+from flows.integrity.records import DIR, RecordError
+
+_NAME = re.compile(r"[0-9a-f]{30}(\.dir)?")
+_BLOCK = 1 << 20
+
+
+class RemoteError(CmrpipeError, OSError):
+    """A remote that cannot be read or written."""
+
+
+def md5_of(oid: str) -> str:
+    """The MD5 that an object's bytes must have."""
+    return oid.removesuffix(DIR)
+
+
+@contextmanager
+def replacing(path: Path, mode: int) -> Iterator[Path]:
+    """Like `files.atomic`, with a file mode."""
+    with atomic(path) as temporary:
+        yield temporary
+        temporary.chmod(mode | 0o200)
+    path.chmod(mode)
+
+
+class Cache:
+    """DVC's cache on this machine; reads and writes go past DVC, which trusts what it once wrote."""
+
+    MODE = 0o444
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, oid: str) -> Path:
+        """Where an object lies."""
+        return self.folder / oid[:2] / oid[2:]
+
+    def all(self) -> list[str]:
+        """Names of all objects; files that are none are left alone."""
+        found = []
+        for part in sorted(os.listdir(self.folder)) if self.folder.is_dir() else []:
+            if len(part) == 2 and (self.folder / part).is_dir():
+                found += [part + name for name in sorted(os.listdir(self.folder / part)) if _NAME.fullmatch(name)]
+        return found
+
+    def digest(self, oid: str, *, sha256: bool = False) -> Digest | None:
+        """Hashes of an object's bytes as they are; None when it is not there or cannot be read."""
+        try:
+            return digest_file(self.path(oid), md5=True, sha256=sha256)
+        except OSError:
+            return None
+
+    def holds(self, oid: str) -> bool:
+        """Whether the object is there with the right bytes."""
+        found = self.digest(oid)
+        return found is not None and found.md5 == md5_of(oid)
+
+    def add(self, oid: str, source: Path) -> bool:
+        """Put an object in place from a file; False, and nothing changed, when the file does not hold its bytes."""
+        return copy_proven(source, self.path(oid), md5_of(oid), self.MODE)
+
+    def add_bytes(self, oid: str, data: bytes) -> None:
+        """Put a small object in place."""
+        with replacing(self.path(oid), self.MODE) as temporary:
+            temporary.write_bytes(data)
+
+    def remove(self, oid: str) -> None:
+        """Remove an object."""
+        self.path(oid).unlink(missing_ok=True)
+
+
+def copy_proven(source: Path, target: Path, md5: str, mode: int = 0o644) -> bool:
+    """Copy a file into place, atomically, if what was written has this MD5; whether it did."""
+    with suppress(_Unproven), replacing(target, mode) as temporary:
+        with source.open("rb", buffering=0) as read, temporary.open("wb") as write:
+            while block := read.read(_BLOCK):
+                write.write(block)
+        if digest_file(temporary, md5=True, sha256=False).md5 != md5:
+            raise _Unproven
+        return True
+    return False
+
+
+class _Unproven(Exception):  # noqa: N818 a signal inside this module
+    """What was copied has another hash."""
+
+
+class Remote:
+    """Objects of a DVC remote: a folder, a machine reached by SSH, an S3-compatible service, whatever DVC knows.
+
+    Bytes are read and hashed here: an etag or a listing proves nothing about them.
+    """
+
+    def __init__(self, name: str, odb: Any) -> None:
+        self.name = name
+        self._odb = odb
+
+    @contextmanager
+    def _guarded(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, CmrpipeError):
+            raise
+        except Exception as error:  # each kind of remote has errors of its own
+            mend = "Check its address and your access with `dvc remote list` and `dvc status --cloud`"
+            raise RemoteError(f"remote {self.name}", f"could not {what} ({error})", mend) from error
+
+    @contextmanager
+    def _open(self, oid: str) -> Iterator[BinaryIO]:
+        with self._odb.fs.open(self._odb.oid_to_path(oid), "rb") as stream:
+            yield cast(BinaryIO, stream)
+
+    def digest(self, oid: str) -> Digest | None:
+        """Hash of an object's bytes as they are; None when it is not there."""
+        with self._guarded("be read"):
+            try:
+                md5, size = hashlib.md5(usedforsecurity=False), 0
+                with self._open(oid) as stream:
+                    while block := stream.read(_BLOCK):
+                        md5.update(block)
+                        size += len(block)
+                return Digest(md5.hexdigest(), "", size)
+            except FileNotFoundError:
+                return None
+
+    def read(self, oid: str) -> bytes | None:
+        """A small object's bytes; None when it is not there."""
+        with self._guarded("be read"):
+            try:
+                with self._open(oid) as stream:
+                    return stream.read()
+            except FileNotFoundError:
+                return None
+
+    def fetch(self, oid: str, cache: Cache) -> bool:
+        """Bring an object into the cache if it is there with the right bytes; whether it was."""
+        with self._guarded("be read"), suppress(FileNotFoundError, _Unproven):
+            with self._open(oid) as stream, replacing(cache.path(oid), cache.MODE) as temporary:
+                with temporary.open("wb") as write:
+                    while block := stream.read(_BLOCK):
+                        write.write(block)
+                if digest_file(temporary, md5=True, sha256=False).md5 != md5_of(oid):
+                    raise _Unproven
+            return True
+        return False
+
+    def replace(self, oid: str, cache: Cache) -> bool:
+        """Upload an object from the cache over what is there (`dvc push` skips what exists); proves it by reading."""
+        from dvc_objects.fs.local import localfs  # noqa: PLC0415 DVC takes a second to import
+
+        with self._guarded("be written"):
+            with suppress(FileNotFoundError):
+                self._odb.fs.remove(self._odb.oid_to_path(oid))
+            self._odb.add(str(cache.path(oid)), localfs, oid, check_exists=False)
+        found = self.digest(oid)
+        return found is not None and found.md5 == md5_of(oid)
+
+
+class Objects:
+    """The cache of a workspace and its remotes, found through DVC's own configuration."""
+
+    def __init__(self, root: Path) -> None:
+        from dvc.config import ConfigError  # noqa: PLC0415 DVC takes a second to import
+        from dvc.exceptions import DvcException  # noqa: PLC0415
+        from dvc.repo import Repo  # noqa: PLC0415
+
+        try:
+            self._repo = Repo(str(root))
+            self.cache = Cache(Path(self._repo.cache.local.path))
+            self.default: str | None = self._repo.config["core"].get("remote")
+        except (ConfigError, DvcException) as error:
+            mend = "When you did not change it: `git checkout .dvc/config`"
+            raise RecordError(root / ".dvc" / "config", f"is refused by DVC ({error})", mend) from error
+        self._errors = (ConfigError, DvcException)
+
+    def remote(self, name: str = "") -> Remote:
+        """A remote by name, the default one for "".
+
+        Raises
+        ------
+        RemoteError : there is no such remote, or DVC cannot use it
+        """
+        try:
+            return Remote(name or self.default or "", self._repo.cloud.get_remote_odb(name or None, "verify"))
+        except (*self._errors, ImportError) as error:
+            raise RemoteError(f"remote {name or '(default)'}", str(error), "See `dvc remote list`") from error
+
+    def close(self) -> None:
+        """Let go of DVC's databases."""
+        self._repo.close()

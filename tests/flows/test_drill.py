@@ -1,0 +1,44 @@
+"""The drills of `make drill`, few faults each: all are detected and mended or told, none is read."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from drill import corruption, kill
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> corruption.Yard:
+    """A workspace with a store, a cache and a remote."""
+    return corruption.new_yard(tmp_path_factory.mktemp("yard"), "hdf5")
+
+
+def test_faults_are_named_and_mended_and_never_read(yard: corruption.Yard) -> None:
+    """Sixty random faults in store, raw data, cache and remote: each is named, and every byte comes back."""
+    found = corruption.total(corruption.drill(yard, 60, 5, tell=False).values())
+    assert (found["planted"], found["detected"], found["mended"], found["read"]) == (60, 60, 60, 0)
+
+
+def test_what_nothing_can_bring_back_is_told_as_lost(yard: corruption.Yard) -> None:
+    """A raw file whose every copy is harmed is named, and said to be lost."""
+    found = corruption.lose(yard, 1, 5)
+    assert (found.planted, found.detected, found.lost) == (1, 1, 1)
+
+
+def test_a_rebuild_that_is_killed_leaves_nothing_wrong_to_read(yard: corruption.Yard) -> None:
+    """Whenever `rebuild` is killed, no damaged patient is read, and the next rebuild brings all back."""
+    found = corruption.kill_rebuild(yard, 2, 5)
+    assert (found["wrong"], found["different"]) == (0, 0)
+
+
+def test_a_stage_that_is_killed_leaves_one_of_two_states(tmp_path: Path) -> None:
+    """Whenever ingest or store is killed, readers get the old or the new state, and the next run ends as ever."""
+    for subject in kill.subjects(tmp_path, ("hdf5",)):
+        counts = kill.drill(subject, 3, random.Random(7))
+        assert counts["old"] + counts["new"] == 3, counts
+        assert {counts["wrong"], counts["orphans"], counts["different"]} == {0}, counts

@@ -1,0 +1,71 @@
+"""Where per-patient work runs changes no byte; a worker that dies costs a retry."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from cmrpipe.errors import ExecutorError
+from cmrpipe.executors import Workers, pool
+from cmrpipe.files import sha256_file
+from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.params import IngestParams
+from cmrpipe.progress import silent
+from cmrpipe.stages.ingest import ingest
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
+
+
+def files(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file."""
+    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.slow
+def test_every_executor_writes_the_same_catalog(small_phantom: Path, tmp_path: Path) -> None:
+    """One process, two, a Dask cluster of two that is started, one that is there: the same bytes."""
+    found = {}
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        executors: list[Workers] = [1, "processes:2", "dask-local:2", f"dask:{cluster.scheduler_address}"]
+        for number, workers in enumerate(executors):
+            out = tmp_path / str(number)
+            ingest(small_phantom, out, tmp_path / f"state{number}", IngestParams(), listen=silent, workers=workers)
+            found[workers] = files(out)
+    assert len({str(value) for value in found.values()}) == 1
+
+
+def die_once(text: str, folder: Path) -> Written:
+    """Writes a file; the first attempt kills the process that it runs in."""
+    mark = folder.parent.parent / f"tried-{text}"
+    if text == "b" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    (folder / text).write_text(text)
+    return Written([text])
+
+
+@pytest.mark.slow
+def test_a_dask_worker_that_dies_costs_a_retry(tmp_path: Path) -> None:
+    """A worker that is killed in the middle of a patient's work is replaced, and the run comes to its end."""
+    units = [Unit(key, key, key) for key in "abcd"]
+    result = refresh("test", tmp_path / "out", units, die_once, listen=silent, workers="dask-local:2")
+    assert result.done == ("a", "b", "c", "d")
+    assert (tmp_path / "tried-b").exists()
+
+
+@pytest.mark.parametrize("spec", ["threads:2", "processes:0", "processes:many", "dask:", "dask-local:"])
+def test_a_specification_that_is_none_is_refused(spec: str) -> None:
+    """The message names what is possible."""
+    with pytest.raises(ExecutorError, match="processes:"), pool(spec, 3):
+        pass
+
+
+def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address behind which nobody listens is named."""
+    monkeypatch.setattr(Client, "__init__", lambda *_, **__: (_ for _ in ()).throw(OSError("refused")))
+    with pytest.raises(ExecutorError, match="no Dask scheduler answers"), pool("dask:tcp://127.0.0.1:9", 3):
+        pass
