@@ -241,7 +241,8 @@ def verify_store(
         extra = sorted(set(_files_below(folder)) - set(expected) - {MANIFEST})
         bad += [Verdict(Place.STORE, name, "", State.EXTRA, "no patient's file", "moving it away") for name in extra]
     if datasets:
-        whole = set(entries) - {verdict.patient for verdict in bad}
+        stored = {key for key, entry in entries.items() if entry["info"].get("samples")}
+        whole = stored - {verdict.patient for verdict in bad}
         for key in sorted(whole if not only else whole & only):
             bad += _check_datasets(folder, key, entries[key]["info"].get("sha256", {}))
     read = [found for found, _ in results if found is not None]

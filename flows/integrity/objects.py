@@ -78,10 +78,6 @@ class Cache:
         with replacing(self.path(oid), self.MODE) as temporary:
             temporary.write_bytes(data)
 
-    def remove(self, oid: str) -> None:
-        """Remove an object."""
-        self.path(oid).unlink(missing_ok=True)
-
 
 def copy_proven(source: Path, target: Path, md5: str, mode: int = 0o644) -> bool:
     """Copy a file into place, atomically, if what was written has this MD5; whether it did."""
@@ -158,13 +154,17 @@ class Remote:
             return True
         return False
 
+    def remove(self, oid: str) -> None:
+        """Remove an object."""
+        with self._guarded("be written"), suppress(FileNotFoundError):
+            self._odb.fs.remove(self._odb.oid_to_path(oid))
+
     def replace(self, oid: str, cache: Cache) -> bool:
         """Upload an object from the cache over what is there (`dvc push` skips what exists); proves it by reading."""
         from dvc_objects.fs.local import localfs  # noqa: PLC0415 DVC takes a second to import
 
+        self.remove(oid)
         with self._guarded("be written"):
-            with suppress(FileNotFoundError):
-                self._odb.fs.remove(self._odb.oid_to_path(oid))
             self._odb.add(str(cache.path(oid)), localfs, oid, check_exists=False)
         found = self.digest(oid)
         return found is not None and found.md5 == md5_of(oid)

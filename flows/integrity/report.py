@@ -12,8 +12,8 @@ from rich.table import Table
 
 from cmrpipe.store.verify import Digest, Place, Verdict
 from flows.integrity.judge import place_of
-from flows.integrity.rebuild import Lost, Rebuilt
 from flows.integrity.survey import Survey
+from flows.integrity.work import Lost, Rebuilt
 
 _ROWS = 200
 

@@ -1,0 +1,128 @@
+"""cmrpipe.store.verify."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.errors import StoreError
+from cmrpipe.manifest import MANIFEST
+from cmrpipe.params import IngestParams, StoreParams
+from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
+from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.store import store as store_stage
+from cmrpipe.store.verify import State, digest_file, verify_store
+
+
+@pytest.fixture(scope="module")
+def whole(small_phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the small phantom; read only."""
+    base = tmp_path_factory.mktemp("whole")
+    ingest(small_phantom, base / "catalog", base / "state", IngestParams(), listen=silent)
+    write_quarantine(base / "quarantine.csv", [])
+    store_stage(small_phantom, base / "catalog", base / "quarantine.csv", base / "store", StoreParams(), listen=silent)
+    return base / "store"
+
+
+@pytest.fixture
+def store(whole: Path) -> Iterator[Path]:
+    """The store, put back as it was after the test."""
+    before = {path: path.read_bytes() for path in whole.rglob("*") if path.is_file()}
+    yield whole
+    for path in [path for path in whole.rglob("*") if path.is_file() and path not in before]:
+        path.unlink()
+    for path, data in before.items():
+        path.write_bytes(data)
+
+
+def rot(path: Path, data: bytes) -> None:
+    """Overwrite a file and keep its times."""
+    stat = path.stat()
+    path.write_bytes(data)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def found(folder: Path, *, datasets: bool = False) -> dict[str, State]:
+    """State of what is bad, by path."""
+    return {bad.path: bad.state for bad in verify_store(folder, datasets=datasets, listen=silent).bad}
+
+
+def patients(folder: Path) -> list[Path]:
+    """Files of patients."""
+    return sorted(path for path in (folder / "patients").rglob("*") if path.is_file())
+
+
+def test_whole_store_is_clean(store: Path) -> None:
+    """A store as it was written has nothing bad, array by array too, and every file was read."""
+    verified = verify_store(store, datasets=True, listen=silent)
+    assert not verified.bad
+    assert verified.bytes > sum(path.stat().st_size for path in patients(store))
+
+
+def test_every_flipped_byte_of_a_patient_is_found(store: Path) -> None:
+    """A bit flipped anywhere in a patient's file, size and times kept, is found."""
+    path = patients(store)[0]
+    data = path.read_bytes()
+    for at in range(0, len(data), max(1, len(data) // 25)):
+        rot(path, data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert found(store) == {path.relative_to(store).as_posix(): State.ALTERED}
+
+
+def test_manifest_that_is_altered_is_found(store: Path) -> None:
+    """A flip in the root, or in a piece of the manifest, is found and named; both without the other files' help."""
+    for path in (store / MANIFEST, *sorted((store / "manifest").iterdir())):
+        data = path.read_bytes()
+        for at in range(0, len(data), 37):
+            rot(path, data[:at] + bytes([data[at] ^ 2]) + data[at + 1 :])
+            assert path.relative_to(store).as_posix() in found(store)
+        rot(path, data)
+    assert not found(store)
+
+
+def test_kinds_of_damage_are_told_apart(store: Path) -> None:
+    """Missing, truncated, extra and swapped files are named as such, with the patient."""
+    first, second = patients(store)[:2]
+    name, other = (path.relative_to(store).as_posix() for path in (first, second))
+    a, b = first.read_bytes(), second.read_bytes()
+    first.unlink()
+    (store / "patients" / "stranger.h5").write_bytes(b"x")
+    rot(second, b[:-9])
+    assert found(store) == {
+        name: State.MISSING,
+        other: State.TRUNCATED,
+        "patients/stranger.h5": State.EXTRA,
+    }
+    (store / "patients" / "stranger.h5").unlink()
+    first.write_bytes(b)
+    second.write_bytes(a)
+    bad = verify_store(store, listen=silent).bad
+    assert {verdict.path: verdict.state for verdict in bad} == {name: State.SWAPPED, other: State.SWAPPED}
+    assert {verdict.detail for verdict in bad} == {f"holds the bytes of {name}", f"holds the bytes of {other}"}
+
+
+def test_only_the_named_patient_is_looked_at(store: Path) -> None:
+    """With patients named, others are not read."""
+    first, second = patients(store)[:2]
+    rot(first, b"x")
+    assert verify_store(store, patients=[first.stem], listen=silent).bad
+    assert not verify_store(store, patients=[second.stem], listen=silent).bad
+
+
+def test_no_store_is_an_error(tmp_path: Path) -> None:
+    """A folder without a store is not a clean one; one whose manifest is gone is bad."""
+    with pytest.raises(StoreError):
+        verify_store(tmp_path, listen=silent)
+    (tmp_path / "patients").mkdir()
+    assert found(tmp_path) == {MANIFEST: State.MISSING}
+
+
+def test_hashes_in_one_reading(tmp_path: Path) -> None:
+    """Both hashes and the size are those of the bytes."""
+    (tmp_path / "file").write_bytes(b"abc" * 200_000)
+    both = digest_file(tmp_path / "file", md5=True)
+    assert (both.md5[:8], both.sha256[:8], both.size) == ("7365da78", "c7e87c52", 600_000)
+    assert digest_file(tmp_path / "file").md5 == ""
