@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.files import sha256_bytes, sha256_file
@@ -25,6 +26,7 @@ from cmrpipe.progress import silent
 from cmrpipe.store import open_store
 
 PATIENTS = 6
+console = Console()
 _LATE = 1.1
 """Moments are drawn up to this share of an undisturbed run's time: some kills come too late, and are counted so."""
 
@@ -158,9 +160,14 @@ def drill(subject: Subject, times: int, rng: random.Random) -> Mapping[str, int]
             process.wait()
         try:
             seen = subject.content(subject.folder)
-            counts[{contents[now]: "old", contents[target]: "new"}.get(seen, "wrong")] += 1
-        except Exception:
+            reason = "content of neither state"
+        except Exception as error:
+            seen, reason = "", f"{type(error).__name__}: {error}"
+        if seen not in contents:
+            console.print(f"{subject.name}: wrong after the kill: {reason}")
             counts["wrong"] += 1
+        else:
+            counts["old" if seen == contents[now] else "new"] += 1
         if rng.random() < 1 / 2:
             _run(subject.commands[target])
             counts["different"] += files(subject.folder) != bytes_[target]
