@@ -111,7 +111,9 @@ class OverlayParams(Section):
 class StoreParams(Section):
     """The training store."""
 
-    format: Literal["hdf5"] = "hdf5"
+    format: Literal["hdf5", "zarr"] = Field(
+        "hdf5", description="of the patients' files; HDF5 reads faster, Zarr is smaller and read by more languages"
+    )
 
 
 class TrainParams(Section):

@@ -1,4 +1,4 @@
-"""store: the contoured images and their labels, one HDF5 file a patient."""
+"""store: the contoured images and their labels, one file a patient, in HDF5 or Zarr."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.codeversion import code_version
 from cmrpipe.errors import StoreError
 from cmrpipe.executors import Workers
+from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import label_image
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS
@@ -25,8 +26,8 @@ from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.samples import load_pixels, patient_samples
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
-from cmrpipe.store import PatientData, write_index, write_patient
-from cmrpipe.store.schema import INDEX, SCHEMA_VERSION, UNKNOWN, patient_file
+from cmrpipe.store import PatientData, StoreFormat, write_index, write_patient
+from cmrpipe.store.schema import INDEXES, SCHEMA_VERSION, UNKNOWN, head, index_file, patient_file
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,19 @@ class _Task:
     originals: tuple[str, ...]
     excluded: tuple[str, ...]
     lineage: dict[str, Any]
+    store_format: StoreFormat
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    patients: tuple[str, ...]
+    store_format: StoreFormat
+
+
+def _placed(samples: list[Sample], name: str, width: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A header value of all samples, (n, width); NaN where the header does not say."""
+    unknown = (np.nan,) * width
+    return np.array([getattr(sample.record, name) or unknown for sample in samples], dtype="<f8").reshape(-1, width)
 
 
 def _data(labels: PatientLabels, samples: list[Sample]) -> PatientData:
@@ -66,6 +80,8 @@ def _data(labels: PatientLabels, samples: list[Sample]) -> PatientData:
         slice_index=column([sample.record.slice_index for sample in samples]),
         frame=column([sample.record.frame for sample in samples]),
         phase=tuple(sample.phase for sample in samples),
+        position_mm=_placed(samples, "position_mm", 3),
+        orientation=_placed(samples, "orientation", 6),
         pixel_spacing_mm=spacings.pop() if len(spacings) == 1 else None,
         slice_gap_mm=gap,
     )
@@ -78,6 +94,8 @@ def _sources(labels: PatientLabels, samples: list[Sample]) -> list[dict[str, str
         kinds = by_number[image_number(sample.record) or 0]
         drawn = {ContourKind.ENDO: sample.endo, ContourKind.EPI: sample.epi}
         source = {"image": sample.record.path, "image_sha256": sample.record.sha256}
+        if sample.record.sop_uid:  # its hash tells the image again without giving the identifier away
+            source["sop_uid_sha256"] = sha256_bytes(sample.record.sop_uid.encode())
         for kind, contour in drawn.items():
             if contour is not None:
                 record = next(
@@ -88,10 +106,9 @@ def _sources(labels: PatientLabels, samples: list[Sample]) -> list[dict[str, str
     return found
 
 
-def _store_patient(task: _Task | list[str], out: Path) -> Written:
-    if isinstance(task, list):
-        write_index(out, task)
-        return Written([INDEX], {"patients": len(task)})
+def _store_patient(task: _Task | _Index, out: Path) -> Written:
+    if isinstance(task, _Index):
+        return Written([write_index(out, task.patients, task.store_format)], {"patients": len(task.patients)})
     labels = link_patient(Catalog(task.catalog), task.patient_id, task.originals)
     everything = patient_samples(labels)
     kept = patient_samples(labels, frozenset(task.excluded))
@@ -105,8 +122,8 @@ def _store_patient(task: _Task | list[str], out: Path) -> Written:
     if not samples:
         return Written([], info)
     data = _data(labels, [load_pixels(sample, task.raw) for sample in samples])
-    hashes = write_patient(out, data, {**task.lineage, "sources": _sources(labels, samples)})
-    return Written([patient_file(task.patient_id)], {**info, "sha256": hashes})
+    hashes = write_patient(out, data, {**task.lineage, "sources": _sources(labels, samples)}, task.store_format)
+    return Written([patient_file(task.patient_id, task.store_format)], {**info, "sha256": hashes})
 
 
 def store(
@@ -140,7 +157,9 @@ def store(
     shards = read_manifest(catalog)
     excluded = left_out(read_quarantine(quarantine))
     version = code_version(__name__)
-    lineage = {"params": params.model_dump(mode="json"), "code": version, "cmrpipe": __version__}
+    store_format = StoreFormat(params.format)
+    settings = params.model_dump(mode="json")
+    lineage = {"params": settings, "code": version, "cmrpipe": __version__, "schema": SCHEMA_VERSION}
     units: list[Unit[Any]] = []
     for patient in book.patients():
         originals = links.originals.get(patient, ())
@@ -149,17 +168,17 @@ def store(
             sorted(n for n in excluded.rows if n == patient or n.startswith(tuple(f"{folder}/" for folder in folders)))
         )
         sources = [shards[folder]["files"] for folder in folders]
-        task = _Task(raw, catalog, patient, originals, names, lineage)
+        task = _Task(raw, catalog, patient, originals, names, lineage, store_format)
         units.append(Unit(patient, fingerprint(lineage, sources, originals, names), task))
-    extra = {"schema_version": SCHEMA_VERSION, "params": params.model_dump(mode="json")}
-    everyone = [unit.key for unit in units]
-    units.append(Unit(INDEX, fingerprint(version, everyone), everyone))
+    extra = {**head(store_format), "params": settings}
+    everyone = tuple(unit.key for unit in units)
+    units.append(Unit(index_file(store_format), fingerprint(lineage, everyone), _Index(everyone, store_format)))
     result = refresh("store", out, units, _store_patient, listen=listen, workers=workers, extra=extra)
     info = [result.info[patient] for patient in everyone]
     return Summary(
         "store",
-        done=sum(key != INDEX for key in result.done),
-        unchanged=sum(key != INDEX for key in result.unchanged),
-        gone=len(result.gone),
+        done=sum(key not in INDEXES for key in result.done),
+        unchanged=sum(key not in INDEXES for key in result.unchanged),
+        gone=sum(key not in INDEXES for key in result.gone),
         counts={name: sum(entry[name] for entry in info) for name in ("samples", "endo", "epi", "left_out")},
     )

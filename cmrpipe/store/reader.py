@@ -2,27 +2,82 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import mmap
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.errors import StoreError
-from cmrpipe.files import sha256_bytes, sha256_file
-from cmrpipe.incremental import MANIFEST, read_manifest
-from cmrpipe.model import Phase
-from cmrpipe.store import schema
-from cmrpipe.store.schema import SCHEMA_VERSION, PatientData, patient_file
+from cmrpipe.errors import ManifestError, StoreError
+from cmrpipe.files import sha256_bytes
+from cmrpipe.incremental import read_manifest
+from cmrpipe.manifest import located, read_root
+from cmrpipe.store.backend import OpenPatient
+from cmrpipe.store.formats import BACKENDS
+from cmrpipe.store.schema import IMAGE, LABEL, LINEAGE, SCHEMA_VERSION, PatientData, StoreFormat, patient_data
 
-_MEND = "Run `cmrpipe store` to make it again from the raw data"
+_MEND = "Run `cmrpipe rebuild`, or `cmrpipe store` to make it again from the raw data"
+MOST_OPEN = 256
+"""Patients that are kept open: each takes a file handle, of which a process commonly has 1,024."""
+
+
+def check_version(folder: Path, version: object) -> None:
+    """Refuse a store of another schema version.
+
+    Raises
+    ------
+    StoreError : older or newer; the message says what to do
+    """
+    if version == SCHEMA_VERSION:
+        return
+    newer = isinstance(version, int) and version > SCHEMA_VERSION
+    raise StoreError(
+        folder,
+        f"has schema version {version}, this cmrpipe reads {SCHEMA_VERSION}",
+        "Update cmrpipe to the version that wrote it, or a later one"
+        if newer
+        else f"Run `cmrpipe migrate --store {folder}`, which keeps all that is in it, or `cmrpipe store` to make it "
+        "again from the raw data",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArray:
+    """An array of a patient that is read when it is asked for: `array[i]` for one entry, `np.asarray(array)` for all.
+
+    Attributes
+    ----------
+    shape, dtype : as NumPy has them
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    _patient: OpenPatient
+    _name: str
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, i: int) -> npt.NDArray[Any]:
+        return self._patient.read_slice(self._name, i)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self._patient.read(self._name), dtype=dtype)
 
 
 class Store:
-    """A store folder, opened for reading; close it, or use it as a context manager.
+    """A store folder of either format, opened for reading; close it, or use it as a context manager.
+
+    A patient's file is mapped into memory, its bytes are hashed there and held against the manifest, and everything is
+    then read from that map. Up to `MOST_OPEN` patients stay open; one that was closed in between and whose file has not
+    been touched since (inode, size and times) is not hashed again by the same `Store`. It may be pickled, for workers.
 
     Raises
     ------
@@ -32,22 +87,18 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
-        except FileNotFoundError as error:
-            raise StoreError(folder, "holds no store (no manifest.json)", "Run `cmrpipe store` first") from error
-        except ValueError as error:
-            raise StoreError(folder / MANIFEST, f"is altered ({error})", _MEND) from error
-        version = self.manifest.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                folder,
-                f"has schema version {version}, this cmrpipe reads {SCHEMA_VERSION}",
-                "Update cmrpipe" if isinstance(version, int) and version > SCHEMA_VERSION else _MEND,
-            )
-        units = read_manifest(folder)
+            self.manifest: dict[str, Any] = read_root(folder)
+            units = read_manifest(folder)
+        except ManifestError as error:
+            raise StoreError(error.where, error.cause, _MEND) from error
+        if not self.manifest:
+            raise StoreError(folder, "holds no store (no manifest.json)", "Run `cmrpipe store` first")
+        check_version(folder, self.manifest.get("schema_version"))
+        self.format = StoreFormat(self.manifest.get("format", StoreFormat.HDF5))
         self._entries = {key: entry for key, entry in units.items() if entry["info"].get("samples", 0) > 0}
         self.patients: tuple[str, ...] = tuple(sorted(self._entries))
-        self._open: dict[str, h5py.File] = {}
+        self._open: OrderedDict[str, OpenPatient] = OrderedDict()
+        self._checked: dict[str, tuple[int, ...]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -57,67 +108,81 @@ class Store:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        """Pickle by the folder: the copy opens, and checks, for itself."""
+        return type(self), (self.folder,)
+
     def close(self) -> None:
         """Close all files."""
-        for file in self._open.values():
-            file.close()
         self._open.clear()
 
     @property
     def fingerprint(self) -> str:
         """Hash over the hashes of all patients' files."""
-        lines = [f"{patient}:{self._entries[patient]['files'][patient_file(patient)]}" for patient in self.patients]
+        lines = [f"{patient}:{next(iter(self._entries[patient]['files'].values()))}" for patient in self.patients]
         return sha256_bytes("\n".join(lines).encode())
 
     def count(self, patient_id: str) -> int:
         """Number of a patient's samples."""
         return int(self._entries[patient_id]["info"]["samples"])
 
-    def _file(self, patient_id: str) -> h5py.File:
-        if patient_id not in self._open:
-            if patient_id not in self._entries:
-                raise StoreError(self.folder, f"has no patient {patient_id}", f"It has {', '.join(self.patients)}")
-            name = patient_file(patient_id)
-            path = self.folder / name
-            try:
-                digest = sha256_file(path)
-            except OSError as error:
-                raise StoreError(path, f"is missing or unreadable ({error.strerror})", _MEND) from error
-            if digest != self._entries[patient_id]["files"][name]:
-                raise StoreError(path, "is altered: its SHA-256 is not the manifest's", _MEND)
-            self._open[patient_id] = h5py.File(path, "r", locking=False)
-        return self._open[patient_id]
+    def _patient(self, patient_id: str) -> OpenPatient:
+        patient = self._open.get(patient_id)
+        if patient is None:
+            patient = self._open_patient(patient_id)
+            while len(self._open) >= MOST_OPEN:
+                self._open.popitem(last=False)
+            self._open[patient_id] = patient
+        return patient
+
+    def _open_patient(self, patient_id: str) -> OpenPatient:
+        if patient_id not in self._entries:
+            raise StoreError(self.folder, f"has no patient {patient_id}", f"It has {', '.join(self.patients[:20])}")
+        name, sha256 = next(iter(self._entries[patient_id]["files"].items()))
+        path = located(self.folder, name)
+        try:
+            with path.open("rb") as stream:
+                stat = os.fstat(stream.fileno())
+                content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if stat.st_size else None
+        except OSError as error:
+            raise StoreError(path, f"is missing or unreadable ({error.strerror})", _MEND) from error
+        touched = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        if content is None or (
+            self._checked.get(patient_id) != touched and hashlib.sha256(content).hexdigest() != sha256
+        ):
+            raise StoreError(path, "is altered: its SHA-256 is not the manifest's", _MEND)
+        self._checked[patient_id] = touched
+        return BACKENDS[self.format].open(content, str(path))
+
+    def __getitem__(self, key: str) -> StoredArray:
+        """`store["SCD0000101/image"]`, in either format."""
+        patient_id, _, name = key.rpartition("/")
+        patient = self._patient(patient_id)
+        if name not in patient.names:
+            raise KeyError(f"patient {patient_id} has {', '.join(patient.names)}, not {name}")
+        return StoredArray(*patient.describe(name), patient, name)
 
     def image(self, patient_id: str, i: int) -> npt.NDArray[np.generic]:
         """Image i of a patient, (rows, columns)."""
-        return np.asarray(self._file(patient_id)[schema.IMAGE][i])
+        return self._patient(patient_id).read_slice(IMAGE, i)
 
     def label(self, patient_id: str, i: int) -> npt.NDArray[np.uint8]:
         """Label i of a patient, (rows, columns) uint8."""
-        return np.asarray(self._file(patient_id)[schema.LABEL][i])
+        return self._patient(patient_id).read_slice(LABEL, i)
 
     def lineage(self, patient_id: str) -> dict[str, Any]:
         """Where a patient's data come from."""
-        value: dict[str, Any] = json.loads(bytes(self._file(patient_id)["lineage"][()]))
+        value: dict[str, Any] = json.loads(self._patient(patient_id).read(LINEAGE).tobytes())
         return value
+
+    def datasets(self, patient_id: str) -> dict[str, npt.NDArray[np.generic]]:
+        """Every stored array of a patient by name, lineage included: what the manifest has hashes of."""
+        patient = self._patient(patient_id)
+        return {name: patient.read(name) for name in patient.names}
 
     def load(self, patient_id: str) -> PatientData:
         """All arrays of a patient."""
-        file = self._file(patient_id)
-        spacing = file.attrs.get("pixel_spacing_mm")
-        gap = file.attrs.get("slice_gap_mm")
-        return PatientData(
-            patient_id,
-            image=file[schema.IMAGE][()],
-            label=file[schema.LABEL][()],
-            contours=file[schema.CONTOURS][()],
-            instance_number=file[schema.NUMBER][()],
-            slice_index=file[schema.SLICE][()],
-            frame=file[schema.FRAME][()],
-            phase=tuple(Phase(value.decode()) for value in file[schema.PHASE][()]),
-            pixel_spacing_mm=None if spacing is None else (float(spacing[0]), float(spacing[1])),
-            slice_gap_mm=None if gap is None else float(gap),
-        )
+        return patient_data(self.datasets(patient_id), self._patient(patient_id).attributes)
 
 
 def open_store(folder: Path) -> Store:

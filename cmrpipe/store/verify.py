@@ -20,6 +20,7 @@ from cmrpipe.store.writer import array_sha256
 
 _BLOCK = 1 << 18
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP, _ZIP_END, _ZIP_END_SIZE = b"PK\3\4", b"PK\5\6", 22
 _local = threading.local()
 
 Item = TypeVar("Item")
@@ -140,11 +141,17 @@ def cores() -> int:
 
 
 def is_cut_short(path: Path, size: int) -> bool:
-    """Whether a file is shorter than it was written: empty, or an HDF5 file whose superblock (version 2, 3) says so."""
+    """Whether a file is shorter than it was written.
+
+    Empty, an HDF5 file whose superblock (version 2, 3) says so, or a zip file that does not end with its directory.
+    """
     if size == 0:
         return True
     with path.open("rb") as stream:
         head = stream.read(48)
+        if head.startswith(_ZIP):
+            stream.seek(max(0, size - _ZIP_END_SIZE))
+            return not stream.read().startswith(_ZIP_END)
     return (
         len(head) == 48
         and head.startswith(_HDF5)
@@ -164,7 +171,7 @@ def _check_datasets(folder: Path, patient: str, recorded: Mapping[str, str]) -> 
     """Hold every array of a patient, as the training loader gets it, against its recorded hash."""
     try:
         with open_store(folder) as store:
-            arrays = store.load(patient).arrays()
+            arrays = store.datasets(patient)
     except (CmrpipeError, OSError, KeyError, ValueError) as error:
         return [Verdict(Place.STORE, patient, patient, State.ALTERED, f"cannot be read: {error}")]
     return [

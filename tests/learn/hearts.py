@@ -11,7 +11,7 @@ from cmrpipe.incremental import Unit, Written, refresh
 from cmrpipe.model import Phase
 from cmrpipe.progress import silent
 from cmrpipe.store import PatientData, write_patient
-from cmrpipe.store.schema import SCHEMA_VERSION, patient_file
+from cmrpipe.store.schema import StoreFormat, head, patient_file
 
 PATIENTS = ("A", "B", "C", "D")
 ROWS, COLS = 40, 52
@@ -40,6 +40,8 @@ def make_patient(patient_id: str, seed: int, images: int = 4) -> PatientData:
         slice_index=numbers // 2,
         frame=numbers % 2 + 1,
         phase=tuple(Phase.ED if drawn else Phase.ES for drawn in epi),
+        position_mm=np.column_stack([np.zeros((images, 2)), numbers // 2 * 8.0]),
+        orientation=np.tile([1.0, 0, 0, 0, 1, 0], (images, 1)),
         pixel_spacing_mm=(1.5, 1.5),
         slice_gap_mm=8.0,
     )
@@ -53,5 +55,5 @@ def write_store(folder: Path, patients: Sequence[PatientData]) -> Path:
         return Written([patient_file(data.patient_id)], {"samples": len(data), "sha256": hashes})
 
     units = [Unit(data.patient_id, data.patient_id, data) for data in patients]
-    refresh("store", folder, units, work, listen=silent, extra={"schema_version": SCHEMA_VERSION})
+    refresh("store", folder, units, work, listen=silent, extra=head(StoreFormat.HDF5))
     return folder

@@ -1,14 +1,22 @@
 """The store stage and its reader."""
 
+import json
+import os
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import zarr
+from zarr.storage import ZipStore
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import StoreError
 from cmrpipe.geometry import label_image
+from cmrpipe.incremental import Written, read_manifest, refresh
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import Phase, Quarantine
 from cmrpipe.params import IngestParams, StoreParams
@@ -18,16 +26,30 @@ from cmrpipe.samples import load_pixels, patient_samples
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.summary import Summary
-from cmrpipe.store import open_store
+from cmrpipe.store import StoreFormat, open_store, reader
+from cmrpipe.store.schema import DATASETS, LINEAGE, SCHEMA_VERSION
+from cmrpipe.store.writer import array_sha256
+
+FORMATS = tuple(StoreFormat)
+in_each_format = pytest.mark.parametrize("store_format", FORMATS)
 
 
-def build(raw: Path, base: Path, rows: tuple[Quarantine, ...] = (), workers: int = 1) -> Summary:
+def build(
+    raw: Path,
+    base: Path,
+    rows: tuple[Quarantine, ...] = (),
+    workers: int = 1,
+    store_format: StoreFormat = StoreFormat.HDF5,
+) -> Summary:
     """Ingest and store below `base`."""
     ingest(raw, base / "catalog", base / "state", IngestParams(), listen=silent)
     write_quarantine(base / "quarantine.csv", rows)
-    return store(
-        raw, base / "catalog", base / "quarantine.csv", base / "store", StoreParams(), listen=silent, workers=workers
-    )
+    params = StoreParams(format=store_format.value)
+    return store(raw, base / "catalog", base / "quarantine.csv", base / "store", params, listen=silent, workers=workers)
+
+
+def _nothing(_: object, __: Path) -> Written:
+    return Written([])
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -35,9 +57,10 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_store_holds_the_images_and_labels_of_the_samples(raw: Path, tmp_path: Path) -> None:
+@in_each_format
+def test_store_holds_the_images_and_labels_of_the_samples(raw: Path, tmp_path: Path, store_format: StoreFormat) -> None:
     """Every contoured image is there with its pixels, its label drawn from its contours, its place and its phase."""
-    summary = build(raw, tmp_path)
+    summary = build(raw, tmp_path, store_format=store_format)
     catalog = Catalog(tmp_path / "catalog")
     links = catalog_links(catalog)
     total = 0
@@ -60,12 +83,15 @@ def test_store_holds_the_images_and_labels_of_the_samples(raw: Path, tmp_path: P
                 assert data.contours[i].tolist() == [True, sample.epi is not None]
                 assert data.slice_index[i] == sample.record.slice_index
                 assert data.frame[i] == sample.record.frame
+                assert tuple(data.position_mm[i]) == sample.record.position_mm
+                assert tuple(data.orientation[i]) == sample.record.orientation
+                assert opened.lineage(patient)["sources"][i]["image_sha256"] == sample.record.sha256
             assert set(data.phase) == {Phase.ED, Phase.ES}
             assert data.pixel_spacing_mm == samples[0].record.pixel_spacing_mm
     assert summary.counts["samples"] == total > 0
 
 
-def test_index_makes_it_look_like_one_file(raw: Path, tmp_path: Path) -> None:
+def test_hdf5_index_makes_it_look_like_one_file(raw: Path, tmp_path: Path) -> None:
     """index["<patient>/image"] works as the original's single file did, wherever the store is moved."""
     build(raw, tmp_path)
     (tmp_path / "store").rename(tmp_path / "moved")
@@ -74,11 +100,86 @@ def test_index_makes_it_look_like_one_file(raw: Path, tmp_path: Path) -> None:
             assert index[f"{patient}/image"].shape == index[f"{patient}/label"].shape
 
 
-def test_rebuilt_store_is_byte_identical(small_phantom: Path, raw: Path, tmp_path: Path) -> None:
-    """Another path and another number of processes give the same bytes."""
-    build(small_phantom, tmp_path / "a")
-    build(raw, tmp_path / "b", workers=2)
+@in_each_format
+def test_store_looks_like_one_file_in_each_format(raw: Path, tmp_path: Path, store_format: StoreFormat) -> None:
+    """store["<patient>/image"] gives slices and whole arrays; the index names every patient's file."""
+    build(raw, tmp_path, store_format=store_format)
+    with open_store(tmp_path / "store") as opened:
+        for patient in opened.patients:
+            image, data = opened[f"{patient}/image"], opened.load(patient)
+            assert (image.shape, image.dtype, len(image)) == (data.image.shape, data.image.dtype, len(data))
+            np.testing.assert_array_equal(image[-1], data.image[-1])
+            np.testing.assert_array_equal(np.asarray(image), data.image)
+            np.testing.assert_array_equal(np.asarray(opened[f"{patient}/frame"]), data.frame)
+            with pytest.raises(KeyError, match="label"):
+                _ = opened[f"{patient}/picture"]
+            with pytest.raises(IndexError):
+                _ = image[len(image)]
+        if store_format is StoreFormat.ZARR:
+            index = json.loads((tmp_path / "store" / "index.json").read_bytes())
+            assert tuple(index["patients"]) == opened.patients
+            assert all((tmp_path / "store" / name).is_file() for name in index["patients"].values())
+
+
+@in_each_format
+def test_rebuilt_store_is_byte_identical(
+    small_phantom: Path, raw: Path, tmp_path: Path, store_format: StoreFormat
+) -> None:
+    """Another path, another number of processes and another hash seed give the same bytes."""
+    build(small_phantom, tmp_path / "a", store_format=store_format)
+    ingest(raw, tmp_path / "b" / "catalog", tmp_path / "b" / "state", IngestParams(), listen=silent)
+    (tmp_path / "params.yaml").write_text(f"store: {{format: {store_format}}}\n")
+    options = {
+        "raw": raw,
+        "catalog": tmp_path / "b" / "catalog",
+        "quarantine": tmp_path / "a" / "quarantine.csv",
+        "out": tmp_path / "b" / "store",
+        "params": tmp_path / "params.yaml",
+        "workers": 2,
+    }
+    arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    seeded = {**os.environ, "PYTHONHASHSEED": "4711"}
+    subprocess.run([sys.executable, "-m", "cmrpipe", "store", *arguments], check=True, env=seeded, capture_output=True)
     assert snapshot(tmp_path / "a" / "store") == snapshot(tmp_path / "b" / "store")
+
+
+def test_formats_hold_the_same(raw: Path, tmp_path: Path) -> None:
+    """Every array has the same hash in both formats, and the manifest's are those of what is read."""
+    entries = {}
+    for store_format in FORMATS:
+        build(raw, tmp_path / store_format, store_format=store_format)
+        found = read_manifest(tmp_path / store_format / "store")
+        with open_store(tmp_path / store_format / "store") as opened:
+            entries[store_format] = {patient: dict(found[patient]["info"]["sha256"]) for patient in opened.patients}
+            for patient, hashes in entries[store_format].items():
+                arrays = opened.datasets(patient)
+                assert hashes == {name: array_sha256(array) for name, array in arrays.items()}
+                assert {*DATASETS, LINEAGE} == set(hashes)
+                del hashes[LINEAGE]  # it names the format
+    assert entries[StoreFormat.HDF5] == entries[StoreFormat.ZARR]
+
+
+def test_changing_the_format_leaves_nothing_of_the_other(raw: Path, tmp_path: Path) -> None:
+    """A store that goes from one format to the other and back is each time as if it had been made anew."""
+    for store_format in (*FORMATS, *FORMATS):
+        build(raw, tmp_path / f"new-{store_format}", store_format=store_format)
+        summary = build(raw, tmp_path / "turned", store_format=store_format)
+        assert (summary.done, summary.gone) == (3, 0)
+        assert snapshot(tmp_path / "turned" / "store") == snapshot(tmp_path / f"new-{store_format}" / "store")
+
+
+def test_zarr_python_reads_the_same(raw: Path, tmp_path: Path) -> None:
+    """What others read from a patient's zip with zarr-python is what we read; empty masks are stored as chunks."""
+    build(raw, tmp_path, store_format=StoreFormat.ZARR)
+    with open_store(tmp_path / "store") as opened:
+        for patient in opened.patients:
+            path = tmp_path / "store" / "patients" / f"{patient}.zarr.zip"
+            with ZipStore(path, mode="r") as zipped:
+                group = zarr.open_group(zipped, mode="r")
+                assert group.attrs["patient_id"] == patient
+                for name, array in opened.datasets(patient).items():
+                    np.testing.assert_array_equal(group[name][...], array)
+                    assert group[name].dtype == array.dtype
 
 
 def test_quarantine_leaves_out_exactly_what_it_lists(raw: Path, tmp_path: Path) -> None:
@@ -112,10 +213,13 @@ def test_quarantine_leaves_out_exactly_what_it_lists(raw: Path, tmp_path: Path) 
     ).read_bytes()
 
 
-@pytest.mark.parametrize("harm", ["flip", "truncate", "delete", "swap"])
-def test_altered_file_is_refused_on_first_touch_and_repaired(raw: Path, tmp_path: Path, harm: str) -> None:
+@in_each_format
+@pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "delete", "swap"])
+def test_altered_file_is_refused_on_first_touch_and_repaired(
+    raw: Path, tmp_path: Path, harm: str, store_format: StoreFormat
+) -> None:
     """No altered patient is read; the next store run makes it again, byte for byte."""
-    build(raw, tmp_path)
+    build(raw, tmp_path, store_format=store_format)
     whole = snapshot(tmp_path / "store")
     files = sorted((tmp_path / "store" / "patients").iterdir())
     data = bytearray(files[0].read_bytes())
@@ -124,25 +228,51 @@ def test_altered_file_is_refused_on_first_touch_and_repaired(raw: Path, tmp_path
         files[0].write_bytes(data)
     elif harm == "truncate":
         files[0].write_bytes(data[:-7])
+    elif harm == "empty":
+        files[0].write_bytes(b"")
     elif harm == "delete":
         files[0].unlink()
     else:
         files[0].write_bytes(files[1].read_bytes())
+    first, second = (path.name.split(".")[0] for path in files[:2])
     with open_store(tmp_path / "store") as opened:
         with pytest.raises(StoreError, match=files[0].name):
-            opened.load(files[0].stem)
-        opened.load(files[1].stem)
-    assert build(raw, tmp_path).done == 1
+            opened.load(first)
+        opened.load(second)
+    assert build(raw, tmp_path, store_format=store_format).done == 1
     assert snapshot(tmp_path / "store") == whole
 
 
-def test_newer_schema_is_refused(raw: Path, tmp_path: Path) -> None:
-    """A store of a schema that this version does not know is not guessed at."""
-    build(raw, tmp_path)
-    path = tmp_path / "store" / "manifest.json"
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
-    with pytest.raises(StoreError, match="schema version 99"):
+@pytest.mark.parametrize(
+    ("version", "mend"), [(99, "Update cmrpipe"), (1, "cmrpipe migrate"), (None, "cmrpipe migrate")]
+)
+def test_other_schema_is_refused_with_the_mend(tmp_path: Path, version: int | None, mend: str) -> None:
+    """A store of a schema that this version does not know is not guessed at; the message says what to do."""
+    refresh("store", tmp_path / "store", [], _nothing, listen=silent, extra={"schema_version": version})
+    with pytest.raises(StoreError, match=f"schema version {version}, .* {SCHEMA_VERSION}.*{mend}"):
         open_store(tmp_path / "store")
+
+
+@in_each_format
+def test_reader_keeps_a_bounded_number_of_files_open(
+    raw: Path, tmp_path: Path, store_format: StoreFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one place for three patients all are read; a file touched while it was closed is checked, and refused."""
+    monkeypatch.setattr(reader, "MOST_OPEN", 1)
+    build(raw, tmp_path, store_format=store_format)
+    handles = Path("/proc/self/fd")
+    with open_store(tmp_path / "store") as opened, pickle.loads(pickle.dumps(opened)) as copied:  # noqa: S301
+        before = len(list(handles.iterdir()))
+        for patient in opened.patients * 2:
+            np.testing.assert_array_equal(opened.image(patient, 0), copied.load(patient).image[0])
+            assert len(list(handles.iterdir())) <= before + 2
+        first = opened.patients[0]
+        path = next((tmp_path / "store" / "patients").glob(f"{first}.*"))
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(StoreError, match="altered"):
+            opened.load(first)
 
 
 def test_missing_store_says_what_to_run(tmp_path: Path) -> None:

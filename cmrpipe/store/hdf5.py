@@ -1,0 +1,141 @@
+"""A patient as an HDF5 file: chunks of one slice with Fletcher32, not compressed, so that they can be read in place."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+
+from cmrpipe.errors import StoreError
+from cmrpipe.store.backend import SLICED, Array, Arrays, Backend, chunk_shape, little
+
+LIBVER = ("v110", "v110")
+"""The format whose metadata, attributes included, carry checksums, and that refuses a file whose writer was killed."""
+_CHECKSUM = 4
+"""Bytes of Fletcher32 behind each chunk."""
+
+
+def _in_memory() -> h5py.File:
+    """An HDF5 file that is made in memory: a disk that fills up then fails one plain write, not HDF5 halfway."""
+    return h5py.File("store", "w", driver="core", backing_store=False, libver=LIBVER, track_order=False)
+
+
+def _bytes(file: h5py.File) -> bytes:
+    """What the file would be on a disk."""
+    file.flush()
+    image: bytes = file.id.get_file_image()
+    return image
+
+
+def encode(arrays: Arrays, attributes: Mapping[str, Any]) -> bytes:
+    """A patient's file: a dataset an array, attributes at the root."""
+    with _in_memory() as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=little(array), chunks=chunk_shape(array), fletcher32=True, track_times=False)
+        for name, value in attributes.items():
+            file.attrs[name] = np.array(value, dtype="<f8") if _is_float(value) else value
+        return _bytes(file)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) or (isinstance(value, list) and isinstance(value[0], float))
+
+
+def encode_index(files: Mapping[str, str], schema_version: int) -> bytes:
+    """The index: an external link a patient, relative to the store, so that the whole folder can be moved."""
+    with _in_memory() as file:
+        file.attrs["schema_version"] = schema_version
+        for patient, name in sorted(files.items()):
+            file[patient] = h5py.ExternalLink(name, "/")
+        return _bytes(file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Where the slices of an array of three axes lie in the file."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offsets: tuple[int, ...]
+
+
+class Hdf5Patient:
+    """A mapped HDF5 file.
+
+    Slices are copied out of the map at the offsets that HDF5 tells, without its library: that is what makes a random
+    slice as fast as one of `np.memmap`. The bytes in the map were held against the manifest's SHA-256 before.
+
+    Parameters
+    ----------
+    content : the whole file
+    where : its name, for messages
+
+    Raises
+    ------
+    StoreError : it has chunks that this module does not write (compressed, missing, of another size)
+    """
+
+    def __init__(self, content: mmap.mmap, where: str) -> None:
+        self._content = content
+        self._stacks: dict[str, _Stack] = {}
+        self._small: dict[str, Array] = {}
+        with h5py.File(content, "r") as file:
+            self.attributes: Mapping[str, Any] = {
+                name: value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+                for name, value in file.attrs.items()
+            }
+            for name, dataset in file.items():
+                if dataset.ndim == SLICED:
+                    self._stacks[name] = _stack(dataset, where)
+                else:
+                    self._small[name] = dataset[()]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the stored arrays, sorted."""
+        return tuple(sorted((*self._stacks, *self._small)))
+
+    def describe(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and type of an array."""
+        stack = self._stacks.get(name)
+        return (stack.shape, stack.dtype) if stack else (self._small[name].shape, self._small[name].dtype)
+
+    def read(self, name: str) -> Array:
+        """A whole array, a copy."""
+        stack = self._stacks.get(name)
+        if stack is None:
+            return self._small[name].copy()
+        whole = np.empty(stack.shape, stack.dtype)
+        for i, offset in enumerate(stack.offsets):
+            whole[i] = np.ndarray(stack.shape[1:], stack.dtype, self._content, offset)
+        return whole
+
+    def read_slice(self, name: str, i: int) -> Array:
+        """Entry i of an array's first axis, a copy."""
+        stack = self._stacks.get(name)
+        if stack is None:
+            return np.array(self._small[name][i])
+        return np.ndarray(stack.shape[1:], stack.dtype, self._content, stack.offsets[i]).copy()
+
+
+def _stack(dataset: h5py.Dataset, where: str) -> _Stack:
+    """Offsets of a dataset's chunks in its file, slice by slice."""
+    size = dataset.dtype.itemsize * dataset.shape[1] * dataset.shape[2] + _CHECKSUM
+    offsets: dict[int, int] = {}
+
+    def note(chunk: Any) -> None:
+        if chunk.size == size and not chunk.filter_mask:
+            offsets[chunk.chunk_offset[0]] = chunk.byte_offset
+
+    if dataset.chunks == (1, *dataset.shape[1:]) and dataset.compression is None and dataset.fletcher32:
+        dataset.id.chunk_iter(note)
+    if sorted(offsets) != list(range(len(dataset))):
+        raise StoreError(where, f"lacks slices of {dataset.name}, or was not written by cmrpipe", "Run `cmrpipe store`")
+    return _Stack(dataset.shape, dataset.dtype, tuple(offsets[i] for i in range(len(dataset))))
+
+
+HDF5 = Backend(encode, Hdf5Patient, encode_index)
