@@ -29,6 +29,21 @@ def jaccard(predicted: Mask, expert: Mask) -> float | None:
     return int(np.count_nonzero(predicted & expert)) / union
 
 
+def under_rate(predicted: Mask, expert: Mask) -> float | None:
+    """Under-segmentation rate |B not A| / |A or B|: the expert's pixels B that were not found.
+
+    With the union below the line, it lies between 0 and 1, is there whenever either mask is not empty, and adds up to 1
+    with the over-segmentation rate and the Jaccard index.
+    """
+    union = int(np.count_nonzero(predicted | expert))
+    return None if union == 0 else int(np.count_nonzero(expert & ~predicted)) / union
+
+
+def over_rate(predicted: Mask, expert: Mask) -> float | None:
+    """Over-segmentation rate |A not B| / |A or B|: marked pixels A that are not the expert's (see `under_rate`)."""
+    return under_rate(expert, predicted)
+
+
 def mean(values: Iterable[float | None]) -> float | None:
     """Mean of the values that are there; None when none is."""
     there = [value for value in values if value is not None]

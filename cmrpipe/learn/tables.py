@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +20,14 @@ DIGITS = 6
 
 def write_table(path: Path, kind: type[DataclassInstance], rows: Iterable[DataclassInstance]) -> None:
     """Write rows of one dataclass atomically; None is an empty cell."""
+    write_rows(path, [column.name for column in fields(kind)], (astuple(row) for row in rows))
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write rows of cells atomically, in the order of the columns; None is an empty cell."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow([column.name for column in fields(kind)])
+    table.writerow(columns)
     for row in rows:
-        table.writerow([f"{value:.{DIGITS}f}" if isinstance(value, float) else value for value in astuple(row)])
+        table.writerow([f"{value:.{DIGITS}f}" if isinstance(value, float) else value for value in row])
     write_text(path, text.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,17 @@ import numpy as np
 
 from cmrpipe.codeversion import code_version
 from cmrpipe.errors import InputError
-from cmrpipe.files import atomic, sha256_file, write_json
+from cmrpipe.files import atomic, sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
-from cmrpipe.learn.evaluation import ImageScore, PatientScore, overall, patient_means, score_patient
+from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, OTSU, MeanShape, otsu_labels
+from cmrpipe.learn.card import CARD, model_card
+from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means, score_patient
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import refuse_seen
 from cmrpipe.learn.splits import read_split
-from cmrpipe.learn.tables import write_table
+from cmrpipe.learn.tables import write_rows
+from cmrpipe.learn.totals import headlines, rounded, summarise
+from cmrpipe.learn.volumes import Pair, volumes
 from cmrpipe.params import EvaluateParams
 from cmrpipe.progress import Listener, Progress, silent
 from cmrpipe.stages.summary import Summary
@@ -25,8 +30,13 @@ from cmrpipe.store import Store, open_store
 
 EVALUATION = "evaluation"
 METRICS, PER_IMAGE, PER_PATIENT = "metrics.json", "per_image.csv", "per_patient.csv"
+BASELINES_CSV, VOLUMES = "baselines.csv", "volumes.csv"
 COUNTS = ("patients", "images", "images_cavity", "images_myocardium")
-FIGURES = ("test_dice_cavity", "test_dice_myocardium")
+FIGURES_TOLD = ("test_dice_cavity", "test_dice_myocardium")
+PLACE = ("patient_id", "instance_number", "slice_index", "frame", "phase", "region")
+OURS = "model"
+MOST_SHAPES = 200
+"""Training patients that the mean shape is taken from, at most."""
 MODEL_FILES = ("model.json", "model.pt", "seen.npy", SPLITS)
 
 
@@ -43,6 +53,44 @@ class _Task:
     model: Path
     patients: tuple[str, ...]
     params: EvaluateParams
+    versions: Mapping[str, str]
+
+
+def _mean_shape(store: Store, patients: Sequence[str]) -> MeanShape:
+    """From the training patients that the store still has; the first of them where there are very many."""
+    there = [patient for patient in patients if patient in set(store.patients)]
+    return MeanShape(store.load(patient) for patient in there[:MOST_SHAPES])
+
+
+def _row(score: ImageScore) -> list[object]:
+    place = [getattr(score, name) for name in PLACE]
+    return [*place, *(score.figures[name] for name in FIGURES)]
+
+
+def _write_tables(out: Path, found: Mapping[str, list[ImageScore]], pairs: Sequence[Pair]) -> list[str]:
+    write_rows(out / PER_IMAGE, [*PLACE, *FIGURES], map(_row, found[OURS]))
+    write_rows(
+        out / BASELINES_CSV,
+        ["baseline", *PLACE, *FIGURES],
+        ([name, *_row(score)] for name in BASELINES for score in found[name]),
+    )
+    means = {patient: (rows, patient_means(rows)) for patient, rows in by_patient(found[OURS]).items()}
+    write_rows(
+        out / PER_PATIENT,
+        ["patient_id", "images", "images_myocardium", *FIGURES],
+        (
+            [
+                patient,
+                len(rows),
+                sum(row.figures["dice_myocardium"] is not None for row in rows),
+                *(figures[name] for name in FIGURES),
+            ]
+            for patient, (rows, figures) in means.items()
+        ),
+    )
+    columns = list(pairs[0].row())
+    write_rows(out / VOLUMES, columns, (pair.row().values() for pair in pairs))
+    return [PER_IMAGE, BASELINES_CSV, PER_PATIENT, VOLUMES]
 
 
 def _evaluate(task: _Task, out: Path, *, store: Store, listen: Listener) -> Written:
@@ -56,23 +104,37 @@ def _evaluate(task: _Task, out: Path, *, store: Store, listen: Listener) -> Writ
 
     model = read_model(task.model)
     refuse_seen(store, task.patients, model.trained_on + model.chosen_by, model.seen)
-    scores: list[ImageScore] = []
-    files = []
+    shape = _mean_shape(store, model.trained_on)
+    found: dict[str, list[ImageScore]] = {name: [] for name in (OURS, *BASELINES)}
+    pairs: dict[str, list[Pair]] = {name: [] for name in found}
+    files, spaced = [], 0
     with reproducible(0, task.params.threads):
         predictor = Predictor(model, task.params.batch_size, task.params.accelerator)
         for done, patient in enumerate(task.patients, 1):
             data = store.load(patient)
             predicted = predictor.labels(data.image)
-            scores += score_patient(data, predicted)
+            guess = np.broadcast_to(shape.label((data.label.shape[1], data.label.shape[2])), data.label.shape)
+            for name, labels in ((OURS, predicted), (OTSU, otsu_labels(data, predicted)), (MEAN_SHAPE, guess)):
+                found[name] += score_patient(data, labels)
+                pairs[name].append(Pair(patient, volumes(data, data.label), volumes(data, labels)))
+            spaced += data.pixel_spacing_mm is not None
             files.append(prediction_file(patient))
             with atomic(out / files[-1]) as temporary, temporary.open("wb") as file:
                 np.save(file, predicted, allow_pickle=False)
             listen(Progress("evaluate", patient, done, total))
-    metrics = overall(scores)
-    write_table(out / PER_IMAGE, ImageScore, scores)
-    write_table(out / PER_PATIENT, PatientScore, patient_means(scores))
+    metrics = rounded(
+        {
+            **headlines(found[OURS]),
+            **summarise(found[OURS], pairs[OURS]),
+            "baselines": {name: summarise(found[name], pairs[name]) for name in BASELINES},
+        }
+    )
+    parts = {"train": model.trained_on, "val": model.chosen_by, "test": task.patients}
     write_json(out / METRICS, metrics)
-    return Written([*files, PER_IMAGE, PER_PATIENT, METRICS], {"metrics": metrics})
+    write_text(out / CARD, model_card(metrics, task.versions, parts, model.origin, spaced))
+    told = {name: metrics[name] for name in (*COUNTS, *FIGURES_TOLD)}
+    files += [*_write_tables(out, found, pairs[OURS]), METRICS, CARD]
+    return Written(files, {"metrics": told})
 
 
 def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, listen: Listener) -> Summary:
@@ -82,7 +144,8 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
     ----------
     store : the store stage's output
     model : the train stage's output; its splits.json names the test patients
-    out : metrics.json, per_image.csv, per_patient.csv, predictions/<patient_id>.npy (see `prediction_file`)
+    out : metrics.json, per_image.csv, per_patient.csv, baselines.csv, volumes.csv, model_card.md, and
+        predictions/<patient_id>.npy (see `prediction_file`)
     params : the evaluate section
     listen : told once a test patient
 
@@ -98,8 +161,14 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
     except OSError as error:
         raise InputError(model, f"holds no whole model ({error})", "Run `cmrpipe train` again") from error
     with open_store(store) as source:
-        key = fingerprint(source.fingerprint, made_of, params.model_dump(mode="json"), code_version(__name__))
-        unit = Unit(EVALUATION, key, _Task(model, split.test, params))
+        version = code_version(__name__)
+        key = fingerprint(source.fingerprint, made_of, params.model_dump(mode="json"), version)
+        versions = {
+            "store (over the SHA-256 of its patients' files)": source.fingerprint,
+            "model.pt (SHA-256)": made_of[MODEL_FILES.index("model.pt")],
+            "code of the evaluation": version,
+        }
+        unit = Unit(EVALUATION, key, _Task(model, split.test, params, versions))
         work = partial(_evaluate, store=source, listen=listen)
         result = refresh("evaluate", out, [unit], work, listen=silent)
     metrics = result.info[EVALUATION]["metrics"]
@@ -108,5 +177,5 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
         done=len(result.done),
         unchanged=len(result.unchanged),
         counts={name: metrics[name] for name in COUNTS},
-        metrics={name: metrics[name] for name in FIGURES if metrics[name] is not None},
+        metrics={name: metrics[name] for name in FIGURES_TOLD if metrics[name] is not None},
     )

@@ -1,0 +1,155 @@
+"""The model card: what a model is, what it was made from, how good it is and where it was not tried; in Markdown.
+
+After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cmrpipe import __version__
+from cmrpipe.learn.baselines import BASELINES
+from cmrpipe.learn.evaluation import Part
+from cmrpipe.learn.volumes import QUANTITIES
+
+CARD = "model_card.md"
+"""Name of the card, relative to the evaluation's folder."""
+
+_FEW_PATIENTS = 20
+_SHOWN = (
+    *((f"dice_{part}", f"Dice, {part}") for part in Part),
+    ("apd_cavity_mm", "APD, endocardium, mm"),
+    ("apd_epicardium_mm", "APD, epicardium, mm"),
+    ("hd95_cavity_mm", "HD95, cavity, mm"),
+    ("under_cavity", "under-segmentation, cavity"),
+    ("over_cavity", "over-segmentation, cavity"),
+)
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    return "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)] + [""]
+
+
+def _figures(metrics: Mapping[str, Any]) -> list[str]:
+    found, others = metrics["all_slices"], metrics["baselines"]
+    rows = []
+    for name, text in _SHOWN:
+        if name in found:
+            figure = found[name]
+            beside = [_number(others[key]["all_slices"].get(name, {}).get("mean")) for key in BASELINES]
+            cells = [text, _number(figure["mean"]), _interval(figure["low"], figure["high"])]
+            rows.append([*cells, _number(figure["mean_patients"]), str(figure["images"]), *beside])
+    head = ["all slices", "mean", "95 % interval", "mean over patients", "images"]
+    return _table([*head, *(key.replace("_", " ") for key in BASELINES)], rows)
+
+
+def _good(metrics: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [part, f"{row['good']} of {row['images']}", _number(row["dice"]), _number(row["apd_mm"], 2)]
+        for part, row in metrics["good_contours_apd_below_5mm"].items()
+    ]
+    if not rows:
+        return ["No pixel spacing is known of any judged patient, so no contour can be called good.", ""]
+    return _table(["good contours only (APD < 5 mm)", "good", "Dice of these", "APD of these, mm"], rows)
+
+
+def _clinical(metrics: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [
+            QUANTITIES[name],
+            str(row["n"]),
+            _number(row["bias"], 1),
+            _interval(row["low"], row["high"], 1),
+            _number(row["mean_absolute"], 1),
+        ]
+        for name, row in metrics["clinical"].items()
+    ]
+    head = ["model less expert", "patients", "bias", "limits of agreement", "mean of sizes"]
+    return _table(head, rows) if rows else ["No volume can be had of any judged patient.", ""]
+
+
+def limits(metrics: Mapping[str, Any], spaced: int) -> list[str]:
+    """What the figures do not show, in sentences; `spaced` is the number of judged patients with known spacing."""
+    patients = metrics["patients"]
+    told = [
+        "Judged on images that an expert drew, between base and apex. Slices beyond them, where nothing is to be "
+        "found, were not judged.",
+        "Volumes are compared over the expert's own slices and frames; choosing these is not judged here.",
+        "Tried on cine steady-state short-axis MR of one collection only; not on other sequences, contrast or field "
+        "strengths, nor on congenital disease.",
+        "Not a medical device. A reader must look at every contour.",
+    ]
+    if patients < _FEW_PATIENTS:
+        told.append(f"Only {patients} patients judge it: the intervals are wide, and too narrow for so few.")
+    if spaced < patients:
+        told.append(f"Of {patients - spaced} judged patients no spacing is known: no distance in mm, no volume.")
+    if metrics["images_myocardium"] < metrics["images_cavity"]:
+        told.append(
+            f"The myocardium is judged on {metrics['images_myocardium']} images of {metrics['images_cavity']}, those "
+            "with an epicardial contour (end-diastole, by the drawing protocol)."
+        )
+    return told
+
+
+def model_card(
+    metrics: Mapping[str, Any],
+    data: Mapping[str, str],
+    parts: Mapping[str, Sequence[str]],
+    origin: Mapping[str, Any],
+    spaced: int,
+) -> str:
+    """The card's text.
+
+    Parameters
+    ----------
+    metrics : the evaluation's figures (see `cmrpipe.learn.totals`)
+    data : names and hashes of the data's version
+    parts : patients of each part of the split
+    origin : how the model came about, as it is kept beside its weights
+    spaced : judged patients whose pixel spacing is known
+    """
+    known = {f"{key} that the model was trained with": value for key, value in origin.items() if isinstance(value, str)}
+    lines = [
+        "# Model card",
+        "",
+        "Segments the left ventricle (cavity and myocardium) in short-axis cine MR, image by image. Written by "
+        f"`cmrpipe evaluate` {__version__}; do not edit.",
+        "",
+        "## Made from",
+        "",
+        *_table(["what", "version"], [[name, f"`{value}`"] for name, value in {**data, **known}.items()]),
+        "## Patients",
+        "",
+        *_table(["part", "patients", "ids"], [[n, str(len(ids)), ", ".join(ids)] for n, ids in parts.items()]),
+        "## How good it is",
+        "",
+        f"On {metrics['patients']} patients ({metrics['images']} images) that it has not seen. Intervals: bootstrap "
+        "over patients. An image on which the model finds nothing counts as 0 (distances: the image's diagonal); "
+        "the mean leaves no image out.",
+        "",
+        *_figures(metrics),
+        *_good(metrics),
+        *_clinical(metrics),
+        *[f"Beside it: {key.replace('_', ' ')} is the {text}." for key, text in BASELINES.items()],
+        "",
+        "## Known limits",
+        "",
+        *[f"- {sentence}" for sentence in limits(metrics, spaced)],
+        "",
+        "## Parameters of the training",
+        "",
+        "```json",
+        json.dumps(origin.get("params", {}), indent=1, sort_keys=True),
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
