@@ -13,7 +13,7 @@ from rich.table import Table
 
 from drill import corruption, kill
 
-FORMATS = ("hdf5",)
+FORMATS = ("hdf5", "zarr")
 _COLUMNS = ("planted", "detected", "mended", "lost", "read")
 console = Console()
 
@@ -49,14 +49,15 @@ def kills(times: int, seed: int) -> bool:
     well = True
     with tempfile.TemporaryDirectory() as folder:
         subjects = kill.subjects(Path(folder), FORMATS)
-        each = -(-times // (len(subjects) + 1))
+        each = -(-times // (len(subjects) + len(FORMATS)))
         for subject in subjects:
             counts = kill.drill(subject, each, random.Random(seed))
             table.add_row(subject.name, str(each), *(str(counts.get(name, 0)) for name in names))
             well &= not (counts.get("wrong") or counts.get("orphans") or counts.get("different"))
-    with tempfile.TemporaryDirectory() as folder:
-        counts = corruption.kill_rebuild(corruption.new_yard(Path(folder), "hdf5"), each, seed)
-        table.add_row("rebuild", str(each), "", "", *(str(counts.get(name, 0)) for name in names[2:]))
+    for store_format in FORMATS:
+        with tempfile.TemporaryDirectory() as folder:
+            counts = corruption.kill_rebuild(corruption.new_yard(Path(folder), store_format), each, seed)
+        table.add_row(f"rebuild ({store_format})", str(each), "", "", *(str(counts.get(name, 0)) for name in names[2:]))
         well &= not (counts.get("wrong") or counts.get("different"))
     console.print(table)
     return well

@@ -28,7 +28,7 @@ from cmrpipe.files import sha256_bytes, sha256_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.store import open_store
-from drill.harm import EVERYWHERE, IN_STORE, Harm, swap
+from drill.harm import EVERYWHERE, IN_STORE, IN_ZARR, OF_PATIENTS, ZARR, Harm, swap
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CODE = ("cmrpipe", "flows", "dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
@@ -179,20 +179,23 @@ def new_yard(root: Path, store_format: str) -> Yard:
 def _patient(name: str) -> str:
     """The patient whose store file it is, "" for others."""
     parts = name.split("/")
-    return Path(parts[parts.index("patients") + 1]).stem if "patients" in parts else ""
+    name = parts[parts.index("patients") + 1] if "patients" in parts else ""
+    return name.removesuffix(".h5").removesuffix(".zarr.zip")
 
 
 def plant(yard: Yard, count: int, rng: random.Random) -> list[Fault]:
     """Harm `count` places, each object in one place only, so that a good copy is left somewhere."""
     targets = yard.targets()
+    zarr = any(name.endswith(ZARR) for name in targets["store"])
+    in_store = IN_STORE | IN_ZARR if zarr else IN_STORE
     used: set[str] = set()
     faults: list[Fault] = []
     while len(faults) < count:
         place = rng.choice(sorted(targets))
-        kinds: Mapping[str, Harm] = IN_STORE if place == "store" else EVERYWHERE
+        kinds: Mapping[str, Harm] = in_store if place == "store" else EVERYWHERE
         kind = rng.choice(sorted(kinds))
         names = targets[place]
-        if kind in {"bit of an attribute", "0x0000 and 0xFFFF"}:
+        if kind in OF_PATIENTS:
             names = [name for name in names if _patient(name)]
         name, other = rng.sample(names, 2)
         harmed = (name, other) if kinds[kind] is swap else (name,)

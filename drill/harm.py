@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import stat
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 
-from cmrpipe.store.schema import LABEL
+from cmrpipe.store.schema import IMAGE, LABEL
+
+ZARR = ".zip"
+_ZARR_METADATA = "zarr.json"
 
 
 def _rewrite(path: Path, data: bytes) -> None:
@@ -57,6 +62,8 @@ def invert_mask(path: Path, _: Path, rng: random.Random) -> None:
             chunks = file[LABEL].id
             info = chunks.get_chunk_info(rng.randrange(chunks.get_num_chunks()))
         low, high = info.byte_offset, info.byte_offset + info.size - 4
+    elif path.suffix == ZARR:
+        low, high = _extent(path, rng.choice(_chunks(path, LABEL)))
     else:
         low, high = 0, len(data)
     places = [at for at in range(low, high - 1, 2) if data[at] == data[at + 1] and data[at] in (0, 255)]
@@ -66,6 +73,61 @@ def invert_mask(path: Path, _: Path, rng: random.Random) -> None:
     at = rng.choice(places)
     data[at : at + 2] = b"\xff\xff" if data[at] == 0 else b"\0\0"
     _rewrite(path, bytes(data))
+
+
+def _chunks(path: Path, array: str) -> list[str]:
+    """Members of a zipped Zarr group that hold an array's chunks."""
+    with zipfile.ZipFile(path) as archive:
+        return sorted(name for name in archive.namelist() if name.startswith(f"{array}/c/"))
+
+
+def _extent(path: Path, name: str) -> tuple[int, int]:
+    """Where a member's content starts and ends in its zip file."""
+    with zipfile.ZipFile(path) as archive, archive.open(name) as member:
+        data = member.read()
+        start = path.read_bytes().index(data, archive.getinfo(name).header_offset)
+    return start, start + len(data)
+
+
+def _rename(path: Path, names: dict[str, str]) -> None:
+    """Rename members in place, in their headers and in the zip's directory; the size stays."""
+    data = path.read_bytes()
+    for name in names:
+        data = data.replace(name.encode(), f"\0{name[1:]}".encode())
+    for name, new in names.items():
+        data = data.replace(f"\0{name[1:]}".encode(), new.encode())
+    _rewrite(path, data)
+
+
+def hide_chunk(path: Path, _: Path, rng: random.Random) -> None:
+    """A chunk is not there under its name: zarr-python reads fill values in its place."""
+    name = rng.choice([*_chunks(path, IMAGE), *_chunks(path, LABEL)])
+    _rename(path, {name: name.replace("/c/", "/x/")})
+
+
+def drop_chunk(path: Path, _: Path, rng: random.Random) -> None:
+    """A chunk is taken out, and the zip file is otherwise sound."""
+    gone = rng.choice([*_chunks(path, IMAGE), *_chunks(path, LABEL)])
+    target = io.BytesIO()
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "w") as thinner:
+        for member in archive.infolist():
+            if member.filename != gone:
+                thinner.writestr(member, archive.read(member))
+    _rewrite(path, target.getvalue())
+
+
+def swap_chunks(path: Path, _: Path, rng: random.Random) -> None:
+    """Two slices change places; every checksum of zip and Zarr still holds."""
+    names = _chunks(path, rng.choice((IMAGE, LABEL)))
+    one, other = rng.sample([name for name in names if len(name) == len(names[0])], 2)
+    _rename(path, {one: other, other: one})
+
+
+def flip_metadata(path: Path, _: Path, rng: random.Random) -> None:
+    """One bit in a zarr.json."""
+    with zipfile.ZipFile(path) as archive:
+        name = rng.choice([name for name in archive.namelist() if name.endswith(_ZARR_METADATA)])
+    _flip(path, *_extent(path, name), rng)
 
 
 def truncate(path: Path, _: Path, rng: random.Random) -> None:
@@ -94,3 +156,11 @@ EVERYWHERE: dict[str, Harm] = {
     "swapped": swap,
 }
 IN_STORE: dict[str, Harm] = {**EVERYWHERE, "bit of an attribute": flip_attribute, "0x0000 and 0xFFFF": invert_mask}
+IN_ZARR: dict[str, Harm] = {
+    "chunk renamed": hide_chunk,
+    "chunk deleted": drop_chunk,
+    "chunks swapped": swap_chunks,
+    "bit of a zarr.json": flip_metadata,
+}
+OF_PATIENTS = {"bit of an attribute", "0x0000 and 0xFFFF", *IN_ZARR}
+"""Faults that only a patient's file in the store can have."""

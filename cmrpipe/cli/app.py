@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cmrpipe import __version__
-from cmrpipe.cli import console, integrity
+from cmrpipe.cli import console, integrity, storing
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import check_landed, land
@@ -296,3 +296,4 @@ def run_command(context: typer.Context) -> None:
 
 
 integrity.add(app)
+storing.add(app)

@@ -28,17 +28,10 @@ MOST_OPEN = 256
 """Patients that are kept open: each takes a file handle, of which a process commonly has 1,024."""
 
 
-def check_version(folder: Path, version: object) -> None:
-    """Refuse a store of another schema version.
-
-    Raises
-    ------
-    StoreError : older or newer; the message says what to do
-    """
-    if version == SCHEMA_VERSION:
-        return
+def refusal(folder: Path, version: object) -> StoreError:
+    """The error for a store of another schema version, older or newer, with what to do."""
     newer = isinstance(version, int) and version > SCHEMA_VERSION
-    raise StoreError(
+    return StoreError(
         folder,
         f"has schema version {version}, this cmrpipe reads {SCHEMA_VERSION}",
         "Update cmrpipe to the version that wrote it, or a later one"
@@ -93,7 +86,9 @@ class Store:
             raise StoreError(error.where, error.cause, _MEND) from error
         if not self.manifest:
             raise StoreError(folder, "holds no store (no manifest.json)", "Run `cmrpipe store` first")
-        check_version(folder, self.manifest.get("schema_version"))
+        version = self.manifest.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise refusal(folder, version)
         self.format = StoreFormat(self.manifest.get("format", StoreFormat.HDF5))
         self._entries = {key: entry for key, entry in units.items() if entry["info"].get("samples", 0) > 0}
         self.patients: tuple[str, ...] = tuple(sorted(self._entries))

@@ -18,6 +18,19 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> corruption.Yard:
     return corruption.new_yard(tmp_path_factory.mktemp("yard"), "hdf5")
 
 
+def test_every_fault_of_a_zarr_store_is_named_and_mended_and_never_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks that are renamed, deleted or swapped, and altered metadata: each is named, and every byte comes back."""
+    yard = corruption.new_yard(tmp_path, "zarr")
+    everywhere = yard.targets()
+    monkeypatch.setattr(corruption.Yard, "targets", lambda _: {"store": everywhere["store"]})
+    monkeypatch.setattr(corruption, "IN_STORE", {})
+    counts = corruption.drill(yard, 5, 5, tell=False)
+    found = corruption.total(counts.values())
+    assert (found["planted"], found["detected"], found["mended"], found["read"]) == (5, 5, 5, 0)
+
+
 def test_faults_are_named_and_mended_and_never_read(yard: corruption.Yard) -> None:
     """Sixty random faults in store, raw data, cache and remote: each is named, and every byte comes back."""
     found = corruption.total(corruption.drill(yard, 60, 5, tell=False).values())

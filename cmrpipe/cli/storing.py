@@ -1,0 +1,60 @@
+"""`cmrpipe migrate` and `cmrpipe export`: what one does with a store beside training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe.cli import console
+from cmrpipe.cli.options import LogJson, LogLevel
+from cmrpipe.workspace import Workspace
+
+# Heavy modules are imported by the command that needs them.
+# ruff: noqa: PLC0415
+
+_HERE = Workspace(Path())
+StoreFolder = Annotated[Path, typer.Option("--store", help="The store's folder.")]
+
+
+def migrate_command(
+    store: StoreFolder = _HERE.store,
+    catalog: Annotated[
+        Path, typer.Option(help="Output of ingest, for what an older store lacks; need not be there.")
+    ] = _HERE.catalog,
+    to_format: Annotated[str, typer.Option("--format", help="hdf5 or zarr; the store's own by default.")] = "",
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Write an older store again in this version's schema, without raw data; nothing that is in it is lost.
+
+    The old store stands until the new one is whole. Where the raw data are at hand, `dvc repro` (or `cmrpipe store`)
+    makes the store from them instead.
+    """
+    from cmrpipe.store import StoreFormat
+    from cmrpipe.store.migrate import migrate
+
+    if to_format not in ("", *StoreFormat):
+        raise typer.BadParameter(f"use {' or '.join(StoreFormat)}", param_hint="--format")
+    with console.guarded("migrate"), console.progress() as listen:
+        done = migrate(
+            store,
+            catalog=catalog if catalog.is_dir() else None,
+            store_format=StoreFormat(to_format) if to_format else None,
+            listen=listen,
+        )
+    if not done.patients:
+        typer.echo(f"migrate: {store} has schema version {done.version} already; nothing to do")
+        return
+    typer.echo(f"migrate: {done.patients} patients, {done.samples} samples, from schema version {done.version}")
+    if done.unplaced:
+        typer.echo(
+            f"migrate: position or orientation of {done.unplaced} samples is stored as unknown: neither the store nor "
+            f"{catalog} has them; `cmrpipe store` reads them from the raw data"
+        )
+
+
+def add(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("migrate")(migrate_command)
