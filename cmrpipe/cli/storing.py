@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,39 @@ def migrate_command(
         )
 
 
+def export_command(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="npy|nifti|nnunet",
+            help="npy: arrays to map into memory; nifti: a file a volume; nnunet: a raw folder with labels and folds.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder, or an earlier export of this kind.")],
+    store: StoreFolder = _HERE.store,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Write the store in a form that other programs read; each has an index.csv of samples. See docs/store.md.
+
+    The folder appears whole or not at all. One that holds anything else is left alone, and that is an error.
+    """
+    from cmrpipe.export import Kind, export
+
+    if kind not in tuple(Kind):
+        raise typer.BadParameter(f"use {', '.join(Kind)}", param_hint="KIND")
+    with console.guarded("export"), console.progress() as listen:
+        done = export(store, output, Kind(kind), listen=listen)
+    for reason in done.left_out:
+        typer.echo(f"export: left out {reason}")
+    if done.unplaced:
+        typer.echo(f"export: {len(done.unplaced)} volumes have no known place in space: {', '.join(done.unplaced[:5])}")
+    typer.echo(f"export: {done.patients} patients, {done.samples} samples in {output}")
+    if kind == Kind.NNUNET and not re.fullmatch(r"Dataset\d{3}_\w+", output.absolute().name):
+        typer.echo("export: nnU-Net wants the folder to be called like Dataset501_LV, in its nnUNet_raw")
+
+
 def add(app: typer.Typer) -> None:
     """Register the commands."""
     app.command("migrate")(migrate_command)
+    app.command("export")(export_command)
