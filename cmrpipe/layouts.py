@@ -18,6 +18,7 @@ DICOMS = "dicoms"
 CONTOURS = "contourfiles"
 LINK_TABLE = "link.csv"
 LINK_FOLDER = "links"
+ASIDE = "aside"
 
 _STRAY_NAMES = frozenset({"thumbs.db", "desktop.ini", "dicomdir"})
 _STRAY_SUFFIXES = (".swp", ".swo", "~", ".tmp", ".part", ".crdownload")

@@ -18,6 +18,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SourceParams(Section):
+    """Where patients come from, and when they count as complete."""
+
+    settle_s: float = Field(
+        10.0, ge=0, description="a patient lands when its source has held still for so many seconds"
+    )
+
+
 class IngestParams(Section):
     """How files are read."""
 
@@ -184,6 +192,7 @@ class ReportParams(Section):
 class Params(Section):
     """The whole file."""
 
+    source: SourceParams = SourceParams()
     ingest: IngestParams = IngestParams()
     validate_: ValidateParams = Field(ValidateParams(), alias="validate")
     overlay: OverlayParams = OverlayParams()

@@ -23,6 +23,11 @@ class Workspace:
         return self.root / "data" / "raw"
 
     @property
+    def forgotten(self) -> Path:
+        """Who must not land again, as salted hashes; git keeps it."""
+        return self.root / "forgotten.csv"
+
+    @property
     def catalog(self) -> Path:
         """Output of ingest."""
         return self.root / "data" / "catalog"

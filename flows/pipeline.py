@@ -76,7 +76,7 @@ def _teller(stage: str) -> Tell:
 
 
 @task(name="land", task_run_name="land", cache_policy=NO_CACHE)
-def land_task(workspace: Path, source: Path | None) -> None:
+def land_task(workspace: Path, source: str | None) -> None:
     """Bring new and changed patients into the raw folder and record it with DVC."""
     land_step(workspace, source, _teller("land"))
 
@@ -117,7 +117,7 @@ def pipeline(source: str | None = None, workspace: str = ".", stages: tuple[str,
 
     Parameters
     ----------
-    source : folder in the layout; None: the phantom when nothing has landed yet
+    source : folder or DICOMweb URL (see docs/sources.md); None: the phantom when nothing has landed yet
     workspace : folder with dvc.yaml and params.yaml
     stages : names, in order
 
@@ -127,7 +127,7 @@ def pipeline(source: str | None = None, workspace: str = ".", stages: tuple[str,
     """
     root = Path(workspace).resolve()
     with writing(root, _teller("lock")):
-        land_task(root, None if source is None else Path(source))
+        land_task(root, source)
         results = {stage: stage_task(root, stage) for stage in stages}
     lines = [f"| {stage} | {result['state']} |" for stage, result in results.items()]
     create_markdown_artifact(

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import LogJson, LogLevel
+from cmrpipe.connect.opening import full_address
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.report.outcome import outcome
@@ -57,15 +58,10 @@ class Watcher:
 def _landed(event: Mapping[str, Any]) -> str:
     if event["source"] is None:
         return "no new source; working on what has landed"
-    parts = [f"{event[name]} {name}" for name in ("new", "changed", "unchanged") if event[name]]
-    if event["not_in_source"]:
-        parts.append(f"{event['not_in_source']} landed earlier and not in this source")
-    if event["made_way"]:
-        parts.append(f"{event['made_way']} phantom patients made way")
-    return f"patients from {event['source']}: {', '.join(parts)}"
+    return f"patients from {event['source']}: {console.describe_landing(event)}"
 
 
-def _with_prefect(source: Path | None, workspace: Path) -> None:
+def _with_prefect(source: str | None, workspace: Path) -> None:
     out.print("starting Prefect's embedded server in the background")
     with embedded_server(workspace, out.print) as wait:
         from flows import pipeline  # noqa: PLC0415 prefect reads its settings when it is imported
@@ -74,12 +70,12 @@ def _with_prefect(source: Path | None, workspace: Path) -> None:
         with console.progress() as listen:
             pipeline.watchers.append(Watcher(listen))
             try:
-                pipeline.pipeline(source=None if source is None else str(source), workspace=str(workspace))
+                pipeline.pipeline(source=source, workspace=str(workspace))
             finally:
                 pipeline.flush_logs()
 
 
-def _without_prefect(source: Path | None, workspace: Path) -> None:
+def _without_prefect(source: str | None, workspace: Path) -> None:
     with console.progress() as listen:
         tell = Watcher(listen)
         with writing(workspace, tell):
@@ -91,8 +87,11 @@ def _without_prefect(source: Path | None, workspace: Path) -> None:
 @app.command()
 def run(
     source: Annotated[
-        Path | None,
-        typer.Option(help="Folder with dicoms/, contourfiles/, link.csv. Default: what has landed, else the phantom."),
+        str | None,
+        typer.Option(
+            help="Folder with dicoms/, contourfiles/, link.csv, a folder of unsorted DICOM, or a DICOMweb URL. "
+            "Default: what has landed, else the phantom."
+        ),
     ] = None,
     workspace: Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")] = Path(),
     prefect: Annotated[
@@ -109,7 +108,7 @@ def run(
     with console.guarded("run"), console.needs("flows"):
         if not (root / "dvc.yaml").is_file():
             raise CmrpipeError(root, "is no workspace (it has no dvc.yaml)", "Run this in your checkout")
-        (_with_prefect if prefect else _without_prefect)(source.resolve() if source else None, root)
+        (_with_prefect if prefect else _without_prefect)(full_address(source) if source else None, root)
         out.print(outcome(Workspace(root)).table())
 
 

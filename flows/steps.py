@@ -8,13 +8,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cmrpipe.landing import Landed, land
+from cmrpipe.connect.opening import open_source
+from cmrpipe.landing import Forgotten, Landed, land, recover
 from cmrpipe.layouts import patient_folders
+from cmrpipe.params import load_params
 from cmrpipe.phantom import write_phantom
-from cmrpipe.progress import Progress
+from cmrpipe.progress import Listener, Progress
 from cmrpipe.workspace import Workspace
 from flows.dvc import Outcome, run_dvc
 from flows.lock import write_lock
+from flows.secured import Secured
 
 Tell: TypeAlias = Callable[[str, Mapping[str, Any]], None]
 """Told of a step's name and an event: progress, log, error, landed, stage, waiting."""
@@ -22,22 +25,24 @@ Tell: TypeAlias = Callable[[str, Mapping[str, Any]], None]
 PHANTOM = Path("data") / "phantom"
 PHANTOM_PATIENTS = 8
 PHANTOM_SEED = 1
-_LANDED = ("new", "changed", "unchanged", "not_in_source", "made_way")
+_LANDED = ("new", "changed", "unchanged", "unsettled", "failed", "blocked", "withdrawn", "not_in_source", "made_way")
 
 
-def choose_source(workspace: Workspace, source: Path | None) -> Path | None:
-    """The folder to land from: the one given; else the phantom when nothing has landed yet; else none."""
+def choose_source(workspace: Workspace, source: str | None) -> str | None:
+    """The source to land from: the one given; else the phantom when nothing has landed yet; else none."""
     if source is not None:
         return source
-    return None if patient_folders(workspace.raw) else workspace.root / PHANTOM
+    return None if patient_folders(workspace.raw) else str(workspace.root / PHANTOM)
 
 
-def land_step(workspace: Path, source: Path | None, tell: Tell) -> None:
+def land_step(workspace: Path, source: str | None, tell: Tell, *, name: str = "") -> None:
     """Land patients and record the raw folder with DVC. The caller holds the write lock.
 
     Parameters
     ----------
-    source : folder in the layout; None: the phantom (written first) when nothing has landed, else what has landed
+    source : folder or URL; None: the phantom (written first) when nothing has landed, else what has landed, after a
+        landing that was cut short was brought to a whole state
+    name : of the source's link table; the source's own name by default
     """
     home = Workspace(workspace)
     chosen = choose_source(home, source)
@@ -46,13 +51,33 @@ def land_step(workspace: Path, source: Path | None, tell: Tell) -> None:
         tell(event.stage, {"event": "progress", **asdict(event)})
 
     landed: Landed | None = None
-    if chosen is not None:
-        if chosen == home.root / PHANTOM:
-            write_phantom(chosen, PHANTOM_PATIENTS, PHANTOM_SEED, listen=listen)
-        landed = land(chosen, home.raw, listen=listen)
+    if chosen is None:
+        recover(home.raw)
+    else:
+        landed = _land(home, chosen, name, listen)
+        for folder, cause in sorted(landed.failed.items()):
+            tell("land", {"event": "log", "level": "warning", "message": f"{folder} not landed: {cause}"})
     run_dvc(["add", "data/raw"], workspace, log_name="add-raw")
-    counts = {} if landed is None else {name: landed.patients(getattr(landed, name)) for name in _LANDED}
-    tell("land", {"event": "landed", "source": None if chosen is None else str(chosen), **counts})
+    counts: dict[str, int] = {}
+    if landed is not None:
+        counts = {key: landed.patients(getattr(landed, key)) for key in _LANDED} | {"aside": landed.aside}
+    tell("land", {"event": "landed", "source": chosen, **counts})
+
+
+def _land(home: Workspace, address: str, name: str, listen: Listener) -> Landed:
+    params = load_params(home.params).source
+    synthetic = address == str(home.root / PHANTOM)
+    if synthetic:
+        write_phantom(Path(address), PHANTOM_PATIENTS, PHANTOM_SEED, listen=listen)
+        params = params.model_copy(update={"settle_s": 0.0})  # written by this very process
+    return land(
+        open_source(address, params, name=name),
+        home.raw,
+        settle_s=params.settle_s,
+        secured=Secured(home.root).holds,
+        forgotten=Forgotten(home.forgotten).holds,
+        listen=listen,
+    )
 
 
 def stage_step(workspace: Path, stage: str, tell: Tell, timeout_s: float | None = None) -> Outcome:

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from cmrpipe import __version__
-from cmrpipe.cli import console, integrity, storing
+from cmrpipe.cli import console, integrity, sources, storing
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.landing import check_landed, land
+from cmrpipe.landing import check_landed
 from cmrpipe.params import load_params
 from cmrpipe.workspace import Workspace
 
@@ -54,28 +54,6 @@ def _main(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
 ) -> None:
     """Exit codes of stages: 0 clean, 1 findings of severity error, 2 could not run."""
-
-
-@app.command("land")
-def land_command(
-    source: Annotated[Path, typer.Argument(help="Folder with dicoms/, contourfiles/ and link.csv.")],
-    raw: Raw = HERE.raw,
-    name: Annotated[
-        str, typer.Option(help="Name of the source, for its link table; its folder's name by default.")
-    ] = "",
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
-) -> None:
-    """Copy new and changed patients into the raw folder, whole or not at all.
-
-    `cmrpipe run --source` does this and versions the raw folder with DVC.
-    """
-    with console.guarded("land"), console.progress() as listen:
-        landed = land(source, raw, name=name, listen=listen)
-    typer.echo(
-        f"land: {landed.patients(landed.new)} new, {landed.patients(landed.changed)} changed, "
-        f"{landed.patients(landed.unchanged)} unchanged patients"
-    )
 
 
 @app.command()
@@ -297,3 +275,4 @@ def run_command(context: typer.Context) -> None:
 
 integrity.add(app)
 storing.add(app)
+sources.add(app)

@@ -101,6 +101,28 @@ def describe(summary: Mapping[str, Any]) -> str:
     return "; ".join(parts) or "nothing to do"
 
 
+LANDED = {
+    "new": "{} new",
+    "changed": "{} changed",
+    "unchanged": "{} unchanged",
+    "unsettled": "{} still changing in the source, left for the next landing",
+    "failed": "{} could not be fetched, left for the next landing",
+    "blocked": "{} of forgotten patients, left out",
+    "withdrawn": "{} gone from the source (`cmrpipe forget` removes)",
+    "not_in_source": "{} landed earlier and not in this source",
+    "made_way": "{} phantom patients made way",
+    "aside": "{} images not sorted in (see data/raw/aside)",
+}
+"""Words for the counts of a landing, in order."""
+
+
+def describe_landing(counts: Mapping[str, int]) -> str:
+    """What a landing did, from counts by name; those that are 0 are left out."""
+    shown = dict(counts)
+    shown["not_in_source"] = shown.get("not_in_source", 0) - shown.get("withdrawn", 0)
+    return ", ".join(words.format(shown[key]) for key, words in LANDED.items() if shown.get(key, 0) > 0) or "nothing"
+
+
 def finish(summary: Summary, *, exit_zero: bool = False) -> None:
     """Say what a stage did, and leave with its exit code: 0 clean, 1 findings of severity error."""
     value = asdict(summary)

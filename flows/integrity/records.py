@@ -86,7 +86,7 @@ def _pipeline_outs(stage: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
             yield str(next(iter(out)) if isinstance(out, dict) else out), bool((options or {}).get("cache", True))
 
 
-def _tracked(root: Path) -> list[Out]:
+def tracked(root: Path) -> list[Out]:
     """Outputs that `dvc add` recorded."""
     outs: list[Out] = []
     for path in sorted((*root.glob("*.dvc"), *root.glob("data/*.dvc"))):
@@ -113,7 +113,7 @@ def read_records(root: Path) -> tuple[Out, ...]:
     stages = _load(root / PIPELINE, PIPELINE).get("stages")
     if not isinstance(stages, dict):
         raise RecordError(root / PIPELINE, "is altered: it has no stages", _mend(PIPELINE))
-    outs = _tracked(root)
+    outs = tracked(root)
     locked: dict[str, Any] = {}
     if (root / LOCK).exists():
         locked = _load(root / LOCK, LOCK).get("stages") or {}

@@ -30,6 +30,7 @@ SMALL = {
     "train": {"epochs": 2, "image_size": 32, "channels": [4, 8], "threads": 1},
     "evaluate": {"threads": 1},
     "overlay": {"scale": 1},
+    "source": {"settle_s": 0.0},
 }
 OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "report")
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cmrpipe.connect import folder
+from cmrpipe.connect.copying import copy_file
 from cmrpipe.errors import LandingError, LayoutError
 from cmrpipe.files import sha256_file
 from cmrpipe.landing import check_landed, land, staging
@@ -70,17 +72,16 @@ def test_interrupted_landing_is_refused_and_completed(
 ) -> None:
     """After a landing that died half way, readers refuse; the next landing completes it."""
     target = tmp_path / "data" / "raw"
-    copy = shutil.copy2
     copied = 0
 
-    def dying(source: Path, to: Path) -> None:
+    def dying(source: Path, to: Path) -> str:
         nonlocal copied
         copied += 1
         if copied == 50:
             raise KeyboardInterrupt
-        copy(source, to)
+        return copy_file(source, to)
 
-    monkeypatch.setattr(shutil, "copy2", dying)
+    monkeypatch.setattr(folder, "copy_file", dying)
     with pytest.raises(KeyboardInterrupt):
         land(real, target, listen=silent)
     with pytest.raises(LandingError, match="cut short"):

@@ -1,0 +1,105 @@
+"""`cmrpipe land` and `cmrpipe sources`: bring patients in, or only say what is there to bring."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe.cli import console
+from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.connect.opening import full_address, open_source
+from cmrpipe.landing import Forgotten, Ledger, land
+from cmrpipe.landing.plan import make_plan
+from cmrpipe.locking import alone
+from cmrpipe.params import load_params
+from cmrpipe.workspace import Workspace
+
+HERE = Workspace(Path())
+COUNTS = ("new", "changed", "unchanged", "unsettled", "failed", "blocked", "withdrawn", "not_in_source", "made_way")
+
+SourceName = Annotated[
+    str, typer.Argument(help="Folder with dicoms/, contourfiles/, link.csv; folder of unsorted DICOM; DICOMweb URL.")
+]
+Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
+TableName = Annotated[str, typer.Option(help="Name of the source, for its link table; the source's own by default.")]
+
+
+def in_workspace() -> bool:
+    """Whether this is a checkout with DVC, where everything that writes goes through it."""
+    return Path(".dvc").is_dir() and Path("flows").is_dir()
+
+
+def land_command(
+    source: SourceName,
+    raw: Raw = HERE.raw,
+    name: TableName = "",
+    params: ParamsFile = PARAMS,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Copy new and changed patients into the raw folder, whole or not at all.
+
+    In a workspace, under its lock and recorded with DVC. Exit codes: 0 all landed, 1 some were left for the next
+    landing, 2 could not run.
+    """
+    if raw == HERE.raw and in_workspace():
+        command = [sys.executable, "-m", "flows.land", full_address(source), *(["--name", name] if name else [])]
+        raise typer.Exit(subprocess.run(command, check=False, env=os.environ).returncode)
+    with console.guarded("land"), console.progress() as listen:
+        settings = load_params(params if params.exists() or params != PARAMS else None).source
+        with alone(raw.parent / f".{raw.name}.lock"):
+            landed = land(
+                open_source(source, settings, name=name),
+                raw,
+                settle_s=settings.settle_s,
+                forgotten=Forgotten(HERE.forgotten).holds,
+                listen=listen,
+            )
+    for folder, cause in sorted(landed.failed.items()):
+        typer.echo(f"{folder} not landed: {cause}", err=True)
+    counts = {key: landed.patients(getattr(landed, key)) for key in COUNTS} | {"aside": landed.aside}
+    typer.echo(f"land: patients: {console.describe_landing(counts)}")
+    raise typer.Exit(console.EXIT_FINDINGS if landed.failed or landed.unsettled else console.EXIT_CLEAN)
+
+
+def sources_command(
+    source: SourceName,
+    raw: Raw = HERE.raw,
+    params: ParamsFile = PARAMS,
+    everything: Annotated[bool, typer.Option("--all", help="List what is unchanged too.")] = False,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Say what a source has that is new, changed or gone, against what has landed; do nothing.
+
+    Exit codes: 0 nothing to land and nothing gone, 1 something is, 2 could not look.
+    """
+    with console.guarded("sources"):
+        settings = load_params(params if params.exists() or params != PARAMS else None).source
+        place = open_source(source, settings)
+        look = place.look()
+        plan = make_plan(place, look, raw, Ledger(raw), Forgotten(HERE.forgotten).holds)
+    rows = [(offer.folder, "changed" if (raw / offer.folder).exists() else "new") for offer in plan.todo]
+    quiet = {offer.folder for offer in plan.todo if offer.quiet}
+    rows += [(folder, "forgotten, will not land") for folder in plan.blocked]
+    rows += [(folder, "gone from the source") for folder in plan.withdrawn]
+    rows += [(folder, f"cannot be fetched: {cause}") for folder, cause in look.bad.items()]
+    shown = rows + ([(folder, "unchanged") for folder in plan.unchanged] if everything else [])
+    for folder, state in sorted(shown):
+        note = "" if folder in quiet or state not in ("new", "changed") else ", has to hold still first"
+        typer.echo(f"{folder}  {state}{note}")
+    counts = Counter(state.partition(":")[0] for _, state in rows) | Counter({"unchanged": len(plan.unchanged)})
+    typer.echo(f"sources: folders: {', '.join(f'{count} {state}' for state, count in counts.items()) or 'none'}")
+    raise typer.Exit(console.EXIT_FINDINGS if rows else console.EXIT_CLEAN)
+
+
+def add(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("land")(land_command)
+    app.command("sources")(sources_command)

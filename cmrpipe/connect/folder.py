@@ -1,0 +1,144 @@
+"""A folder in the layout as a source, local or mounted: dicoms/, contourfiles/, link.csv."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import time
+from pathlib import Path
+
+from cmrpipe.connect.copying import copy_file, unchanged
+from cmrpipe.connect.source import Fetched, Look, Offer
+from cmrpipe.errors import SourceError
+from cmrpipe.files import canonical_json, sha256_bytes
+from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE, check_layout, contour_folders, list_files, patient_folders
+
+PHANTOM = "phantom.json"
+
+
+def read_optional(path: Path) -> bytes | None:
+    """A file's bytes, None when there is no such file."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def newest_change(root: Path, folder: str) -> tuple[str, float]:
+    """State of all files below a folder without reading them, and when the last of them changed.
+
+    The change time (ctime) counts beside the modification time: a copy that keeps modification times sets it.
+
+    Returns
+    -------
+    hash of names, sizes and times; seconds since the epoch
+    """
+    rows: list[tuple[str, int, int, int]] = []
+    newest = 0
+    for parent, folders, files in os.walk(root / folder):
+        folders.sort()
+        for name in ("", *sorted(files)):
+            state = Path(parent, name).stat()
+            newest = max(newest, state.st_mtime_ns, state.st_ctime_ns)
+            size = state.st_size if name else 0
+            rows.append((os.path.relpath(f"{parent}/{name}", root), size, state.st_mtime_ns, state.st_ctime_ns))
+    return sha256_bytes(canonical_json(rows)), newest / 1e9
+
+
+class FolderSource:
+    """A folder in the layout.
+
+    Parameters
+    ----------
+    root : the folder
+    name : names its link table; the folder's own name by default
+    settle_s : time without change after which a folder counts as complete, seconds
+    """
+
+    def __init__(self, root: Path, name: str = "", settle_s: float = 0.0) -> None:
+        self.root = root
+        self.name = name or root.resolve().name
+        self.address = str(root)
+        self._settle_s = settle_s
+
+    @property
+    def phantom(self) -> bytes | None:
+        """The mark of synthetic patients."""
+        return read_optional(self.root / PHANTOM)
+
+    def look(self) -> Look:
+        """All folders with their state.
+
+        Raises
+        ------
+        LayoutError : the folder holds no patient
+        """
+        check_layout(self.root)
+        offers, bad = look_at(
+            self.root,
+            [
+                *(f"{CONTOURS}/{name}" for name in contour_folders(self.root)),
+                *(f"{DICOMS}/{name}" for name in patient_folders(self.root)),
+            ],
+            self._settle_s,
+        )
+        return Look(offers, self.links(), table_quiet(self.root, self._settle_s), (), bad)
+
+    def links(self) -> bytes | None:
+        """The link table as it is now."""
+        return read_optional(self.root / LINK_TABLE)
+
+    def same(self, offer: Offer, place: Path) -> bool:
+        """Size and time first, bytes where only the time differs."""
+        raw = place.parents[1]
+        ours, theirs = list_files(raw, offer.folder), list_files(self.root, offer.folder)
+        if ours == theirs:
+            return True
+        if [(e.path, e.bytes) for e in ours.entries] != [(e.path, e.bytes) for e in theirs.entries]:
+            return False
+        return ours.stray == theirs.stray and all(
+            a.mtime_ns == b.mtime_ns or filecmp.cmp(self.root / a.path, raw / a.path, shallow=False)
+            for a, b in zip(theirs.entries, ours.entries, strict=True)
+        )
+
+    def fetch(self, offer: Offer, target: Path) -> Fetched:
+        """Copy all files; stray ones come along, and are counted later."""
+        listing = list_files(self.root, offer.folder)
+        target.mkdir(parents=True)
+        names = [Path(path).relative_to(offer.folder) for path in (*(e.path for e in listing.entries), *listing.stray)]
+        return Fetched({name.as_posix(): copy_file(self.root / offer.folder / name, target / name) for name in names})
+
+    def steady(self, offer: Offer, fetched: Fetched) -> bool:
+        """The same names, sizes and times, and the same bytes when read again."""
+        try:
+            if newest_change(self.root, offer.folder)[0] != offer.token:
+                return False
+        except OSError:
+            return False
+        return unchanged((self.root / offer.folder / name, digest) for name, digest in fetched.files.items())
+
+
+def table_quiet(root: Path, settle_s: float) -> bool:
+    """Whether the link table of a folder has not changed for the settling time, or is not there."""
+    try:
+        state = (root / LINK_TABLE).stat()
+    except FileNotFoundError:
+        return True
+    return time.time() - max(state.st_mtime, state.st_ctime) >= settle_s
+
+
+def look_at(root: Path, folders: list[str], settle_s: float) -> tuple[tuple[Offer, ...], dict[str, str]]:
+    """Offers of folders below `root`, and those that cannot be used, with the cause."""
+    offers: list[Offer] = []
+    bad: dict[str, str] = {}
+    now = time.time()
+    for folder in folders:
+        try:
+            token, newest = newest_change(root, folder)
+            if not list_files(root, folder).entries:
+                raise SourceError(root / folder, "holds no file", "Fill it, or remove it from the source")
+        except OSError as error:
+            bad[folder] = str(error)
+        else:
+            offers.append(Offer(folder, token, quiet=now - newest >= settle_s))
+    return tuple(offers), bad

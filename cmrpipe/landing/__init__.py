@@ -1,0 +1,9 @@
+"""Landing: how patients enter `data/raw`, whole or not at all, and how a replaced version leaves a trace."""
+
+from cmrpipe.landing.forgotten import Forgotten
+from cmrpipe.landing.land import Landed, land
+from cmrpipe.landing.ledger import Ledger
+from cmrpipe.landing.phantoms import is_synthetic
+from cmrpipe.landing.place import check_landed, recover, replaced, staging
+
+__all__ = ["Forgotten", "Landed", "Ledger", "check_landed", "is_synthetic", "land", "recover", "replaced", "staging"]

@@ -1,0 +1,47 @@
+"""`aside/*.csv` in the raw folder: images that a source has and that were not sorted into the layout, with the reason.
+
+A file a patient, one for what belongs to no patient of a source. The images themselves stay in the source.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from cmrpipe.connect.source import Aside
+from cmrpipe.errors import InputError
+from cmrpipe.files import write_text
+from cmrpipe.layouts import ASIDE
+
+COLUMNS = tuple(field.name for field in fields(Aside))
+
+
+def write_asides(raw: Path, name: str, asides: Sequence[Aside]) -> None:
+    """Write the list of a patient (or, `name` with a leading underscore, of a source); an empty one is removed."""
+    path = raw / ASIDE / f"{name}.csv"
+    if not asides:
+        path.unlink(missing_ok=True)
+        return
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows((COLUMNS, *sorted(map(astuple, asides))))
+    if not path.is_file() or path.read_text(encoding="utf-8") != buffer.getvalue():
+        write_text(path, buffer.getvalue())
+
+
+def read_asides(raw: Path) -> list[Aside]:
+    """All lists of a raw folder.
+
+    Raises
+    ------
+    InputError : a list that is not ours
+    """
+    found: list[Aside] = []
+    for path in sorted((raw / ASIDE).glob("*.csv")):
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+        if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+            raise InputError(path, "is no list of images put aside", "Remove it and land again")
+        found += [Aside(*row) for row in rows[1:]]
+    return found

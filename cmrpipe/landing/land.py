@@ -1,0 +1,224 @@
+"""Landing: how patients enter `data/raw`, whole or not at all, and never altered afterwards.
+
+Each folder that a source offers is copied beside the raw folder, made durable, and renamed into place once the source
+has held still for the settling time: looked at and read again, it has the same files with the same hashes. Link tables
+are kept word for word as `links/<source>.csv`. A folder that cannot be fetched, or still changes, is told and left for
+the next landing; it stops no other. A changed folder takes the place of the old one, which DVC keeps, else a folder
+beside raw; the ledger says so. A folder that is gone from the source stays and is reported.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from cmrpipe.connect.copying import hash_tree
+from cmrpipe.connect.folder import PHANTOM, FolderSource, read_optional
+from cmrpipe.connect.source import Fetched, Offer, Source, content_digest
+from cmrpipe.errors import CmrpipeError, DiskError, LandingError
+from cmrpipe.files import disk_trouble, write_bytes
+from cmrpipe.landing.asides import write_asides
+from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
+from cmrpipe.landing.phantoms import check_mix, make_way
+from cmrpipe.landing.place import Placer, marked, never
+from cmrpipe.landing.plan import make_plan, nobody
+from cmrpipe.landing.tables import redacted
+from cmrpipe.layouts import DICOMS, LINK_FOLDER, LINK_TABLE
+from cmrpipe.progress import Listener, Progress
+
+log = structlog.get_logger(__name__)
+
+_BATCH_S = 5.0
+"""How often folders that have settled are placed while others are still being fetched, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What a landing did, by folder (`dicoms/<patient_id>`, `contourfiles/<original_id>`).
+
+    Attributes
+    ----------
+    unsettled : still changing in the source; left for the next landing
+    failed : could not be fetched, with the cause; left for the next landing
+    blocked : of forgotten patients; left out
+    withdrawn : landed from this source earlier and gone from it; nothing was removed
+    not_in_source : patients of any origin that are not in this source
+    made_way : phantom patients that were removed because others came
+    aside : images that were not sorted into the layout
+    """
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    not_in_source: tuple[str, ...]
+    made_way: tuple[str, ...]
+    unsettled: tuple[str, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
+    blocked: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    aside: int = 0
+
+    def patients(self, folders: tuple[str, ...] | dict[str, str]) -> int:
+        """How many of `folders` are patients."""
+        return sum(folder.startswith(f"{DICOMS}/") for folder in folders)
+
+
+class _Landing:
+    """One landing under way."""
+
+    def __init__(self, source: Source, raw: Path, ledger: Ledger, placer: Placer, work: Path) -> None:
+        self._source, self._raw, self._ledger, self._placer, self._work = source, raw, ledger, placer, work
+        self.new: list[str] = []
+        self.changed: list[str] = []
+        self.same: list[str] = []
+        self.unsettled: list[str] = []
+        self.failed: dict[str, str] = {}
+        self.aside = 0
+        self.waiting: list[tuple[Offer, Fetched]] = []
+
+    def fetch(self, offer: Offer) -> None:
+        """Copy one folder beside raw; whatever is wrong with it is its own trouble."""
+        try:
+            with disk_trouble(self._raw.parent):
+                fetched = self._source.fetch(offer, self._work / "new" / offer.folder)
+        except DiskError:
+            raise
+        except (CmrpipeError, OSError) as error:
+            self._fail(offer, str(error))
+        else:
+            self.waiting.append((offer, fetched))
+
+    def _fail(self, offer: Offer, cause: str) -> None:
+        log.warning("not landed", folder=offer.folder, cause=cause)
+        self.failed[offer.folder] = cause
+        shutil.rmtree(self._work / "new" / offer.folder, ignore_errors=True)
+
+    def place(self, *, only_quiet: bool) -> None:
+        """Place what was fetched and has held still; all of it, or only what the source says has settled."""
+        todo, self.waiting = self.waiting, []
+        for offer, fetched in todo:
+            if only_quiet and not offer.quiet:
+                self.waiting.append((offer, fetched))
+                continue
+            try:
+                steady = self._source.steady(offer, fetched)
+            except (CmrpipeError, OSError) as error:
+                self._fail(offer, str(error))
+                continue
+            if steady:
+                self._place(offer, fetched)
+            else:
+                self.unsettled.append(offer.folder)
+                shutil.rmtree(self._work / "new" / offer.folder)
+                log.warning("still changes in the source; left for the next landing", folder=offer.folder)
+
+    def _place(self, offer: Offer, fetched: Fetched) -> None:
+        if offer.folder.startswith(f"{DICOMS}/"):
+            write_asides(self._raw, offer.folder.partition("/")[2], fetched.asides)
+            self.aside += len(fetched.asides)
+        if not fetched.files:
+            shutil.rmtree(self._work / "new" / offer.folder, ignore_errors=True)
+            if fetched.asides:
+                self.failed[offer.folder] = f"none of its {len(fetched.asides)} images could be sorted; see aside/"
+            return
+        place = self._raw / offer.folder
+        old = content_digest(hash_tree(place)) if place.exists() else ""
+        event = NEW if not old else SAME if old == fetched.digest else CHANGED
+        entry = Entry(now(), event, offer.folder, self._source.address, offer.token, old, fetched.digest)
+        if event == SAME:
+            self._ledger.add(entry)
+            self.same.append(offer.folder)
+            shutil.rmtree(self._work / "new" / offer.folder)
+            return
+        self._placer.place(entry)
+        (self.changed if old else self.new).append(offer.folder)
+        log.info("landed", folder=offer.folder, changed=bool(old))
+
+
+def _check_place(source: Source, raw: Path) -> None:
+    where = Path(source.address)
+    if raw.resolve() in (where.resolve(), *where.resolve().parents):
+        raise LandingError(where, "is the raw folder itself", "Name the folder that new data arrive in")
+
+
+def land(
+    source: Path | Source,
+    raw: Path,
+    *,
+    name: str = "",
+    settle_s: float = 0.0,
+    secured: Callable[[str], bool] = never,
+    forgotten: Callable[[str], bool] = nobody,
+    listen: Listener,
+) -> Landed:
+    """Bring patients from a source into the raw folder.
+
+    The caller holds the write lock.
+
+    Parameters
+    ----------
+    source : a source, or a folder in the layout; only read
+    raw : the raw folder; made when it is not there
+    name : the source's name, for its link table; the folder's own name by default
+    settle_s : how long a folder must have held still, seconds
+    secured : whether DVC has a landed folder as it stands, so that a newer version may replace it
+    forgotten : whether a folder is that of a forgotten patient
+
+    Raises
+    ------
+    LayoutError : `source` holds no patient
+    SourceError : the source cannot be used at all
+    LandingError : `source` lies inside `raw`, or phantom patients would come to real ones
+    DiskError : the disk is full
+    """
+    origin: Source = FolderSource(source, name, settle_s) if isinstance(source, Path) else source
+    started = time.monotonic()
+    _check_place(origin, raw)
+    look = origin.look()
+    check_mix(origin, raw)
+    ledger = Ledger(raw)
+    placer = Placer(raw, ledger, secured)
+    with marked(raw, origin.address) as work:
+        placer.recover()
+        made_way = make_way(origin, raw, ledger)
+        if origin.phantom is not None:
+            write_bytes(raw / PHANTOM, origin.phantom)
+        plan = make_plan(origin, look, raw, ledger, forgotten)
+        landing = _Landing(origin, raw, ledger, placer, work)
+        total, placed = len(look.offers), time.monotonic()
+        for done, offer in enumerate(plan.todo, total - len(plan.todo) + 1):
+            landing.fetch(offer)
+            listen(Progress("land", offer.folder.rpartition("/")[2], done, total))
+            settled = time.monotonic() - started >= settle_s
+            if offer.quiet or (settled and time.monotonic() - placed >= _BATCH_S):
+                landing.place(only_quiet=not settled)
+                placed = time.monotonic()
+        table = raw / LINK_FOLDER / f"{origin.name}.csv"
+        links = None if look.links is None else redacted(look.links, forgotten)
+        differs = links is not None and links != read_optional(table)
+        if landing.waiting or (differs and not look.links_quiet):
+            time.sleep(max(0.0, started + settle_s - time.monotonic()))
+            landing.place(only_quiet=False)
+        if differs and look.links == origin.links():
+            write_bytes(table, links or b"")
+            log.info("link table landed", file=str(table))
+        elif differs:
+            landing.unsettled.append(LINK_TABLE)
+        write_asides(raw, f"_{origin.name}", look.asides)
+    return Landed(
+        tuple(landing.new),
+        tuple(landing.changed),
+        (*plan.unchanged, *landing.same),
+        plan.not_in_source,
+        made_way,
+        tuple(landing.unsettled),
+        {**look.bad, **landing.failed},
+        plan.blocked,
+        plan.withdrawn,
+        landing.aside + len(look.asides),
+    )

@@ -1,0 +1,128 @@
+"""The landing ledger, `data/landings.csv`: a line for every folder that entered, changed or left `data/raw`.
+
+It is this workspace's own (git and DVC do not have it): it names patients, and `cmrpipe forget` must be able to take
+their lines out. Losing it loses the history and nothing else: a landing without it looks at the bytes again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cmrpipe.files import write_text
+
+NEW, CHANGED, SAME, FORGOTTEN = "new", "changed", "same", "forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line.
+
+    Attributes
+    ----------
+    when : UTC, ISO 8601
+    event : new, changed, same (another source, or a new token, has the landed bytes), forgotten
+    folder : `dicoms/<patient_id>` or `contourfiles/<original_id>`
+    source : address of the source, without secrets
+    token : what the source called this version
+    old, new : digest of the folder's content before and after (see `connect.source.content_digest`), "" for none
+    kept : where the old version is: `dvc` (in its cache, recorded), or a folder beside raw
+    """
+
+    when: str
+    event: str
+    folder: str
+    source: str
+    token: str
+    old: str
+    new: str
+    kept: str = ""
+
+
+COLUMNS = tuple(field.name for field in fields(Entry))
+
+
+def ledger_file(raw: Path) -> Path:
+    """Where the ledger of a raw folder is."""
+    return raw.parent / "landings.csv"
+
+
+def now() -> str:
+    """The time as the ledger has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Ledger:
+    """The ledger of a raw folder: what it says last of each folder, and how to add to it."""
+
+    def __init__(self, raw: Path) -> None:
+        self.path = ledger_file(raw)
+        self.entries = read_ledger(self.path)
+        self._last: dict[str, Entry] = {}
+        self._by_source: dict[tuple[str, str], Entry] = {}
+        for entry in self.entries:
+            self._know(entry)
+
+    def _know(self, entry: Entry) -> None:
+        self._last[entry.folder] = entry
+        self._by_source[entry.folder, entry.source] = entry
+
+    def last(self, folder: str) -> Entry | None:
+        """The newest line of a folder."""
+        return self._last.get(folder)
+
+    def has(self, folder: str, source: str, token: str) -> bool:
+        """Whether this version of this source is what landed last, whoever brought it."""
+        ours, last = self._by_source.get((folder, source)), self._last.get(folder)
+        return ours is not None and last is not None and ours.token == token and ours.new == last.new != ""
+
+    def landed_from(self, source: str) -> list[str]:
+        """Folders that this source brought last, sorted."""
+        return sorted(folder for folder, entry in self._last.items() if entry.source == source and entry.new)
+
+    def add(self, entry: Entry) -> None:
+        """Append a line, durable; a line that a kill cut short is closed first."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        torn = self.path.is_file() and not self.path.read_bytes().endswith(b"\n")
+        with self.path.open("ab") as stream:
+            if stream.tell() == 0:
+                stream.write(_line(COLUMNS))
+            elif torn:
+                stream.write(b"\n")
+            stream.write(_line(astuple(entry)))
+            stream.flush()
+            os.fsync(stream.fileno())
+        self.entries.append(entry)
+        self._know(entry)
+
+    def without(self, drop: Callable[[Entry], bool]) -> int:
+        """Write the ledger anew without some lines; how many they were."""
+        kept = [entry for entry in self.entries if not drop(entry)]
+        dropped = len(self.entries) - len(kept)
+        if dropped:
+            write_text(self.path, b"".join(map(_line, (COLUMNS, *map(astuple, kept)))).decode())
+            self.entries, self._last, self._by_source = kept, {}, {}
+            for entry in kept:
+                self._know(entry)
+        return dropped
+
+
+def _line(cells: tuple[str, ...]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue().encode()
+
+
+def read_ledger(path: Path) -> list[Entry]:
+    """All whole lines; one that a kill cut short is passed over."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    rows = [row for row in csv.reader(io.StringIO(text)) if len(row) == len(COLUMNS)]
+    return [Entry(*row) for row in rows if tuple(row) != COLUMNS]

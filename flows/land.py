@@ -1,0 +1,49 @@
+"""`cmrpipe land` in a workspace: the first step of a run by itself, under the lock and recorded with DVC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cmrpipe.cli import console
+from cmrpipe.cli.options import LogJson, LogLevel
+from flows.run import Watcher
+from flows.steps import land_step, writing
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def land(
+    source: Annotated[str, typer.Argument(help="Folder or URL.")],
+    name: Annotated[str, typer.Option(help="Name of the source, for its link table.")] = "",
+    workspace: Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")] = Path(),
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Land and record, and do nothing else."""
+    left = 0
+
+    def count(event: Mapping[str, Any]) -> None:
+        nonlocal left
+        if event["event"] == "landed":
+            left = event["failed"] + event["unsettled"]
+
+    root = workspace.resolve()
+    with console.guarded("land"), console.needs("flows"), console.progress() as listen:
+        watch = Watcher(listen)
+
+        def tell(step: str, event: Mapping[str, Any]) -> None:
+            count(event)
+            watch(step, event)
+
+        with writing(root, tell):
+            land_step(root, source, tell, name=name)
+    raise typer.Exit(console.EXIT_FINDINGS if left else console.EXIT_CLEAN)
+
+
+if __name__ == "__main__":
+    app(prog_name="cmrpipe land")
