@@ -30,7 +30,9 @@ def little(array: Array) -> Array:
 class OpenPatient(Protocol):
     """A patient's file, mapped into memory and open for reading."""
 
-    attributes: Mapping[str, Any]
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What is stored once a patient."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 
 from cmrpipe.errors import StoreError
-from cmrpipe.store.backend import SLICED, Array, Arrays, Backend, chunk_shape, little
+from cmrpipe.store.backend import Array, Arrays, Backend, chunk_shape, little
+from cmrpipe.store.schema import STACKS
 
 LIBVER = ("v110", "v110")
 """The format whose metadata, attributes included, carry checksums, and that refuses a file whose writer was killed."""
@@ -82,33 +83,43 @@ class Hdf5Patient:
     def __init__(self, content: mmap.mmap, where: str) -> None:
         self._content = content
         self._stacks: dict[str, _Stack] = {}
-        self._small: dict[str, Array] = {}
+        self._rest: tuple[dict[str, Array], dict[str, Any]] | None = None
         with h5py.File(content, "r") as file:
-            self.attributes: Mapping[str, Any] = {
-                name: value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-                for name, value in file.attrs.items()
-            }
-            for name, dataset in file.items():
-                if dataset.ndim == SLICED:
-                    self._stacks[name] = _stack(dataset, where)
-                else:
-                    self._small[name] = dataset[()]
+            for name in STACKS:
+                self._stacks[name] = _stack(file, name, where)
+
+    def _small(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Arrays of fewer axes, and attributes: read together when the first of them is asked for."""
+        if self._rest is None:
+            with h5py.File(self._content, "r") as file:
+                arrays = {name: file[name][()] for name in file if name not in self._stacks}
+                attributes = {
+                    name: value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+                    for name, value in file.attrs.items()
+                }
+            self._rest = arrays, attributes
+        return self._rest
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What is stored once a patient."""
+        return self._small()[1]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the stored arrays, sorted."""
-        return tuple(sorted((*self._stacks, *self._small)))
+        return tuple(sorted((*self._stacks, *self._small()[0])))
 
     def describe(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Shape and type of an array."""
-        stack = self._stacks.get(name)
-        return (stack.shape, stack.dtype) if stack else (self._small[name].shape, self._small[name].dtype)
+        found = self._stacks.get(name) or self._small()[0][name]
+        return found.shape, found.dtype
 
     def read(self, name: str) -> Array:
         """A whole array, a copy."""
         stack = self._stacks.get(name)
         if stack is None:
-            return self._small[name].copy()
+            return self._small()[0][name].copy()
         whole = np.empty(stack.shape, stack.dtype)
         for i, offset in enumerate(stack.offsets):
             whole[i] = np.ndarray(stack.shape[1:], stack.dtype, self._content, offset)
@@ -118,12 +129,13 @@ class Hdf5Patient:
         """Entry i of an array's first axis, a copy."""
         stack = self._stacks.get(name)
         if stack is None:
-            return np.array(self._small[name][i])
+            return np.array(self._small()[0][name][i])
         return np.ndarray(stack.shape[1:], stack.dtype, self._content, stack.offsets[i]).copy()
 
 
-def _stack(dataset: h5py.Dataset, where: str) -> _Stack:
-    """Offsets of a dataset's chunks in its file, slice by slice."""
+def _stack(file: h5py.File, name: str, where: str) -> _Stack:
+    """Offsets of an array's chunks in its file, slice by slice."""
+    dataset = file[name]
     size = dataset.dtype.itemsize * dataset.shape[1] * dataset.shape[2] + _CHECKSUM
     offsets: dict[int, int] = {}
 
@@ -134,7 +146,7 @@ def _stack(dataset: h5py.Dataset, where: str) -> _Stack:
     if dataset.chunks == (1, *dataset.shape[1:]) and dataset.compression is None and dataset.fletcher32:
         dataset.id.chunk_iter(note)
     if sorted(offsets) != list(range(len(dataset))):
-        raise StoreError(where, f"lacks slices of {dataset.name}, or was not written by cmrpipe", "Run `cmrpipe store`")
+        raise StoreError(where, f"lacks slices of {name}, or was not written by cmrpipe", "Run `cmrpipe store`")
     return _Stack(dataset.shape, dataset.dtype, tuple(offsets[i] for i in range(len(dataset))))
 
 

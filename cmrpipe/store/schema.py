@@ -21,6 +21,8 @@ NUMBER, SLICE, FRAME, PHASE = "instance_number", "slice_index", "frame", "phase"
 POSITION, ORIENTATION, LINEAGE = "position_mm", "orientation", "lineage"
 DATASETS = (IMAGE, LABEL, CONTOURS, NUMBER, SLICE, FRAME, PHASE, POSITION, ORIENTATION)
 """Those with an entry a sample; `lineage` (JSON as bytes) comes on top."""
+STACKS = (IMAGE, LABEL)
+"""Those of three axes, which are chunked a slice at a time."""
 UNKNOWN = -1
 """Stored where a slice index, frame or number is not known; positions and orientations are NaN then."""
 PHASES = (Phase.OTHER, Phase.ED, Phase.ES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.files import sha256_bytes, write_bytes
+from cmrpipe.files import write_bytes
 from cmrpipe.store.backend import little
 from cmrpipe.store.formats import BACKENDS
 from cmrpipe.store.schema import (
@@ -26,7 +27,9 @@ from cmrpipe.store.schema import (
 def array_sha256(array: npt.NDArray[np.generic]) -> str:
     """Hash of an array's type, shape and bytes (C order, little endian)."""
     stored = little(array)
-    return sha256_bytes(f"{stored.dtype.str}{stored.shape}".encode() + stored.tobytes())
+    digest = hashlib.sha256(f"{stored.dtype.str}{stored.shape}".encode())
+    digest.update(stored.data)
+    return digest.hexdigest()
 
 
 def write_patient(

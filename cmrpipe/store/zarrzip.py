@@ -97,7 +97,7 @@ class ZarrPatient:
         self._arrays: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
         try:
             self._find_members()
-            self.attributes: Mapping[str, Any] = json.loads(self._member(_GROUP))["attributes"]
+            self._attributes: dict[str, Any] = json.loads(self._member(_GROUP))["attributes"]
             for key in self._members:
                 if key.endswith(f"/{_GROUP}"):
                     self._arrays[key.removesuffix(f"/{_GROUP}")] = _layout(json.loads(self._member(key)))
@@ -116,6 +116,11 @@ class ZarrPatient:
     def _member(self, key: str) -> bytes:
         start, size = self._members[key]
         return self._content[start : start + size]
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What is stored once a patient."""
+        return self._attributes
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,7 +159,11 @@ class ZarrPatient:
         data = self._member(key)
         if google_crc32c.value(data[:-_CRC]) != int.from_bytes(data[-_CRC:], "little"):
             raise StoreError(self._where, f"has a damaged chunk {key}: its CRC-32C is another", _MEND)
-        self._zstd.decode(data[:-_CRC], out)
+        try:
+            pixels = np.frombuffer(self._zstd.decode(data[:-_CRC]), out.dtype)
+            out[...] = pixels.reshape(out.shape)  # of another size: an error
+        except (RuntimeError, ValueError) as error:
+            raise StoreError(self._where, f"has a chunk {key} that is no slice ({error})", _MEND) from error
 
 
 def _layout(metadata: Mapping[str, Any]) -> tuple[tuple[int, ...], np.dtype[Any]]:
