@@ -32,6 +32,7 @@ def compare(
     columns: Mapping[str, Sequence[str]] | None = None,
     per: int = 1,
     unit: str = "ms",
+    repeats: Mapping[str, int] | None = None,
 ) -> list[Timing]:
     """Time all pieces in turns, print a table, and return the timings in the order given.
 
@@ -43,13 +44,16 @@ def compare(
     columns : further columns to print: heading → a text per piece
     per : things that one call handles; times are printed for one of them
     unit : "s", "ms" or "us"
+    repeats : times that a piece is called a round, for those that one call is too short to time beside slow ones
     """
+    calls = {name: (repeats or {}).get(name, 1) for name in pieces}
     seconds: dict[str, list[float]] = {name: [] for name in pieces}
     for timed in range(rounds + 1):
         for name, piece in pieces.items():
             start = time.perf_counter()
-            piece()
-            took = (time.perf_counter() - start) / per
+            for _ in range(calls[name]):
+                piece()
+            took = (time.perf_counter() - start) / per / calls[name]
             if timed:
                 seconds[name].append(took)
     median = {name: statistics.median(took) for name, took in seconds.items()}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cmrpipe.commit import commit
 from cmrpipe.errors import StoreError
-from cmrpipe.manifest import MANIFEST
+from cmrpipe.manifest import MANIFEST, read_manifest, read_root
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import write_quarantine
@@ -18,13 +19,14 @@ from cmrpipe.stages.store import store as store_stage
 from cmrpipe.store.verify import State, digest_file, verify_store
 
 
-@pytest.fixture(scope="module")
-def whole(small_phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of the small phantom; read only."""
+@pytest.fixture(scope="module", params=["hdf5", "zarr"])
+def whole(small_phantom: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A store of the small phantom, in either format; read only."""
     base = tmp_path_factory.mktemp("whole")
+    params = StoreParams(format=request.param)
     ingest(small_phantom, base / "catalog", base / "state", IngestParams(), listen=silent)
     write_quarantine(base / "quarantine.csv", [])
-    store_stage(small_phantom, base / "catalog", base / "quarantine.csv", base / "store", StoreParams(), listen=silent)
+    store_stage(small_phantom, base / "catalog", base / "quarantine.csv", base / "store", params, listen=silent)
     return base / "store"
 
 
@@ -108,8 +110,19 @@ def test_only_the_named_patient_is_looked_at(store: Path) -> None:
     """With patients named, others are not read."""
     first, second = patients(store)[:2]
     rot(first, b"x")
-    assert verify_store(store, patients=[first.stem], listen=silent).bad
-    assert not verify_store(store, patients=[second.stem], listen=silent).bad
+    ids = [path.name.split(".")[0] for path in (first, second)]
+    assert verify_store(store, patients=ids[:1], listen=silent).bad
+    assert not verify_store(store, patients=ids[1:], listen=silent).bad
+
+
+def test_arrays_are_held_against_their_own_hashes(store: Path) -> None:
+    """A file that agrees with its hash, but not with that of an array in it, is named with the array."""
+    key = patients(store)[0].name.split(".")[0]
+    root, entries = read_root(store), read_manifest(store)
+    entries[key]["info"]["sha256"]["label"] = "0" * 64
+    commit(store, {name: root[name] for name in ("schema", "stage", "schema_version", "format")}, entries, [])
+    assert not found(store)
+    assert found(store, datasets=True) == {f"{key}/label": State.ALTERED}
 
 
 def test_no_store_is_an_error(tmp_path: Path) -> None:
