@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from cmrpipe.executors import Workers, pool
 from cmrpipe.files import canonical_json, disk_trouble, remove_leftovers, sha256_bytes, sha256_file, write_json
 from cmrpipe.locking import alone
 from cmrpipe.manifest import MANIFEST, SCHEMA, pending, read_manifest, salvage, waiting_files
-from cmrpipe.progress import Listener, Progress
+from cmrpipe.progress import Listener, Progress, silent
 from cmrpipe.seenfiles import SeenFiles
 
 log = structlog.get_logger(__name__)
@@ -47,6 +47,9 @@ class Unit(Generic[Inputs]):
     key: str
     fingerprint: str
     inputs: Inputs
+
+
+Last: TypeAlias = Callable[[Mapping[str, Info]], Unit[Inputs]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ def refresh(
     workers: Workers = 1,
     extra: dict[str, Any] | None = None,
     beside: Sequence[str] = (),
+    last: Last[Inputs] | None = None,
 ) -> Refresh:
     """Bring `folder` up to date with `units`.
 
@@ -127,6 +131,7 @@ def refresh(
     workers : processes, or an executor (see `cmrpipe.executors`)
     extra : further top-level keys of the manifest
     beside : files in the folder that belong to no unit and that the caller keeps itself
+    last : from what all units report, a unit to be done after them (an index, say)
 
     Raises
     ------
@@ -135,7 +140,7 @@ def refresh(
     whatever `work` raises; the folder is as it was, and units finished until then wait for the next run
     """
     with disk_trouble(folder), alone(folder.parent / f".{folder.name}.lock"):
-        return _refresh(stage, folder, units, work, listen, workers, extra, beside)
+        return _refresh(stage, folder, units, work, listen, workers, extra, beside, last)
 
 
 def _refresh(
@@ -147,6 +152,7 @@ def _refresh(
     workers: Workers,
     extra: dict[str, Any] | None,
     beside: Sequence[str],
+    last: Last[Inputs] | None,
 ) -> Refresh:
     folder.mkdir(parents=True, exist_ok=True)
     roll_forward(folder, beside)
@@ -157,6 +163,13 @@ def _refresh(
     plan = _plan(stage, folder, units, old, memory)
     _clear_waiting(folder, plan.adopted)
     made = _make(stage, folder, plan.todo, work, listen, workers)
+    if last is not None:
+        reported = {key: entry["info"] for key, entry in sorted((plan.kept | plan.adopted | made).items())}
+        units = (*units, last(reported))
+        closing = _plan(stage, folder, units[-1:], old, memory)
+        plan.kept |= closing.kept
+        plan.repaired += closing.repaired
+        made |= closing.adopted | _make(stage, folder, closing.todo, work, silent, 1)
     fresh = plan.adopted | made
     entries = plan.kept | fresh
     new = {name: digest for entry in fresh.values() for name, digest in entry["files"].items()}

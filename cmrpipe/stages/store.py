@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,10 +172,13 @@ def store(
         task = _Task(raw, catalog, patient, originals, names, lineage, store_format)
         units.append(Unit(patient, fingerprint(lineage, sources, originals, names), task))
     extra = {**head(store_format), "params": settings}
-    everyone = tuple(unit.key for unit in units)
-    units.append(Unit(index_file(store_format), fingerprint(lineage, everyone), _Index(everyone, store_format)))
-    result = refresh("store", out, units, _store_patient, listen=listen, workers=workers, extra=extra)
-    info = [result.info[patient] for patient in everyone]
+
+    def index(info: Mapping[str, Mapping[str, Any]]) -> Unit[Any]:
+        stored = tuple(patient for patient, entry in info.items() if entry["samples"])
+        return Unit(index_file(store_format), fingerprint(lineage, stored), _Index(stored, store_format))
+
+    result = refresh("store", out, units, _store_patient, listen=listen, workers=workers, extra=extra, last=index)
+    info = [result.info[unit.key] for unit in units]
     return Summary(
         "store",
         done=sum(key not in INDEXES for key in result.done),

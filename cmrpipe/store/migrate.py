@@ -177,8 +177,9 @@ def migrate(
         file, sha256 = next(iter(entry["files"].items()), ("", ""))
         task = _Task(folder, patient, version, file, sha256, entry["info"], catalog, wanted)
         units.append(Unit(patient, fingerprint("migrated", SCHEMA_VERSION, wanted, sha256), task))
-    mark = fingerprint("migrated", SCHEMA_VERSION, wanted, patients)
-    units.append(Unit(index_file(wanted), mark, _Index(patients, wanted)))
+    stored = tuple(patient for patient in patients if entries[patient]["files"])
+    mark = fingerprint("migrated", SCHEMA_VERSION, wanted, stored)
+    units.append(Unit(index_file(wanted), mark, _Index(stored, wanted)))
     extra = {"params": {**root.get("params", {}), "format": wanted.value}, **head(wanted)}
     result = refresh("store", folder, units, _migrate_patient, listen=listen, extra=extra)
     info = [result.info[patient] for patient in patients]

@@ -220,6 +220,20 @@ def test_altered_store_is_not_exported(small: Path, tmp_path: Path) -> None:
     assert not (tmp_path / ".out-export").exists()
 
 
+def test_an_export_that_was_killed_between_its_renames_is_put_back(small: Path, tmp_path: Path) -> None:
+    """The earlier export, moved aside for the new one that never came, is there again even if the next run fails."""
+    export(small, tmp_path / "out", Kind.NPY, listen=silent)
+    before = content(tmp_path / "out")
+    (tmp_path / "out").rename(tmp_path / ".out-export-old")
+    (tmp_path / ".out-export").mkdir()
+    (small / "patients" / "A.h5").unlink()
+    with pytest.raises(StoreError, match="missing"):
+        export(small, tmp_path / "out", Kind.NPY, listen=silent)
+    assert content(tmp_path / "out") == before
+    assert {path.name for path in tmp_path.iterdir()} >= {"out", "store"}
+    assert not list(tmp_path.glob(".out-export*"))
+
+
 def test_command_says_what_it_did(small: Path, tmp_path: Path) -> None:
     """It exports, names nnU-Net's rule for the folder, and refuses an unknown form and a foreign folder with 2."""
 

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import h5py
 import numpy as np
@@ -27,7 +28,7 @@ from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.summary import Summary
 from cmrpipe.store import StoreFormat, open_store, reader
-from cmrpipe.store.schema import DATASETS, LINEAGE, SCHEMA_VERSION
+from cmrpipe.store.schema import DATASETS, LINEAGE, SCHEMA_VERSION, index_file
 from cmrpipe.store.writer import array_sha256
 
 FORMATS = tuple(StoreFormat)
@@ -119,6 +120,33 @@ def test_store_looks_like_one_file_in_each_format(raw: Path, tmp_path: Path, sto
             index = json.loads((tmp_path / "store" / "index.json").read_bytes())
             assert tuple(index["patients"]) == opened.patients
             assert all((tmp_path / "store" / name).is_file() for name in index["patients"].values())
+
+
+@in_each_format
+def test_index_leads_to_patients_that_are_there_and_to_no_others(
+    raw: Path, tmp_path: Path, store_format: StoreFormat
+) -> None:
+    """A patient of whom all is in quarantine is not in the index; it comes back with the patient."""
+
+    def indexed() -> tuple[str, ...]:
+        path = tmp_path / "store" / index_file(store_format)
+        if store_format is StoreFormat.ZARR:
+            return tuple(json.loads(path.read_bytes())["patients"])
+        with h5py.File(path, "r") as index:
+            return tuple(patient for patient in index if index[f"{patient}/image"].shape)
+
+    build(raw, tmp_path, store_format=store_format)
+    everyone = indexed()
+    gone = Quarantine("patient", everyone[1], "withdrawn", "a reader", "2026-01-01")
+    build(raw, tmp_path, (gone,), store_format=store_format)
+    assert indexed() == (everyone[0], everyone[2])
+    build(raw, tmp_path, store_format=store_format)
+    assert indexed() == everyone
+
+
+def test_every_format_of_the_parameter_is_one_of_the_store() -> None:
+    """params.yaml offers what the store has, and nothing else."""
+    assert get_args(StoreParams.model_fields["format"].annotation) == tuple(StoreFormat)
 
 
 @in_each_format
