@@ -21,7 +21,18 @@ from cmrpipe.incremental import read_manifest
 from cmrpipe.manifest import located, read_root
 from cmrpipe.store.backend import OpenPatient
 from cmrpipe.store.formats import BACKENDS
-from cmrpipe.store.schema import IMAGE, LABEL, LINEAGE, SCHEMA_VERSION, PatientData, StoreFormat, patient_data
+from cmrpipe.store.schema import (
+    CONTOURS,
+    IMAGE,
+    LABEL,
+    LINEAGE,
+    SCHEMA_VERSION,
+    PatientData,
+    StoredSample,
+    StoreFormat,
+    pair,
+    patient_data,
+)
 
 _MEND = "Run `cmrpipe rebuild`, or `cmrpipe store` to make it again from the raw data"
 MOST_OPEN = 256
@@ -164,6 +175,13 @@ class Store:
     def label(self, patient_id: str, i: int) -> npt.NDArray[np.uint8]:
         """Label i of a patient, (rows, columns) uint8."""
         return self._patient(patient_id).read_slice(LABEL, i)
+
+    def sample(self, patient_id: str, i: int) -> StoredSample:
+        """Sample i of a patient, read without the others."""
+        patient = self._patient(patient_id)
+        image, label, contours = (patient.read_slice(name, i) for name in (IMAGE, LABEL, CONTOURS))
+        places = (pair(patient.attributes, name) for name in ("pixel_spacing_mm", "heart_px"))
+        return StoredSample(image, label, contours, *places)
 
     def lineage(self, patient_id: str) -> dict[str, Any]:
         """Where a patient's data come from."""

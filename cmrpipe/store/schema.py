@@ -73,6 +73,7 @@ class PatientData:
         vectors); NaN where unknown
     pixel_spacing_mm : (between rows, between columns), None when unknown
     slice_gap_mm : distance of neighbouring slices along the normal, from positions; None when unknown
+    heart_px : (row, column) where the cine says that the heart is (see `cmrpipe.heart`); None when it does not say
     """
 
     patient_id: str
@@ -87,6 +88,7 @@ class PatientData:
     orientation: npt.NDArray[np.float64]
     pixel_spacing_mm: tuple[float, float] | None
     slice_gap_mm: float | None
+    heart_px: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.image)
@@ -132,19 +134,45 @@ class PatientData:
             found["pixel_spacing_mm"] = [float(value) for value in self.pixel_spacing_mm]
         if self.slice_gap_mm is not None:
             found["slice_gap_mm"] = float(self.slice_gap_mm)
+        if self.heart_px is not None:
+            found["heart_px"] = [float(value) for value in self.heart_px]
         return found
+
+
+def pair(attributes: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+    """A stored attribute of two numbers; None where it is absent."""
+    value = attributes.get(name)
+    return None if value is None else (float(value[0]), float(value[1]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredSample:
+    """One sample, with what is known of its patient that learning needs.
+
+    Attributes
+    ----------
+    image : (rows, cols); label : (rows, cols) uint8; contours : (2,) bool, as in `PatientData`
+    pixel_spacing_mm, heart_px : as in `PatientData`
+    """
+
+    image: npt.NDArray[np.generic]
+    label: npt.NDArray[np.uint8]
+    contours: npt.NDArray[np.bool_]
+    pixel_spacing_mm: tuple[float, float] | None
+    heart_px: tuple[float, float] | None
 
 
 def patient_data(arrays: Mapping[str, npt.NDArray[Any]], attributes: Mapping[str, Any]) -> PatientData:
     """A patient from stored arrays and attributes; the inverse of `arrays` and `attributes`."""
-    spacing, gap = attributes.get("pixel_spacing_mm"), attributes.get("slice_gap_mm")
+    gap = attributes.get("slice_gap_mm")
     phases = [Phase(value) for value in attributes["phases"]]
     return PatientData(
         str(attributes["patient_id"]),
         **{name: arrays[name] for name in DATASETS if name != PHASE},
         phase=tuple(phases[code] for code in arrays[PHASE]),
-        pixel_spacing_mm=None if spacing is None else (float(spacing[0]), float(spacing[1])),
+        pixel_spacing_mm=pair(attributes, "pixel_spacing_mm"),
         slice_gap_mm=None if gap is None else float(gap),
+        heart_px=pair(attributes, "heart_px"),
     )
 
 

@@ -1,0 +1,163 @@
+"""From catalog rows, contours and DICOM pixels to the samples of a patient, for the store and for direct reading.
+
+Both ways to learn, from the store and straight from the raw folder, go through this module, which is why they give the
+same bits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cmrpipe.dicom import read_pixels
+from cmrpipe.errors import StoreError
+from cmrpipe.files import sha256_bytes
+from cmrpipe.geometry import label_image
+from cmrpipe.heart import FEWEST_FRAMES, heart_centre
+from cmrpipe.linking import PatientLabels, image_number
+from cmrpipe.model import ContourKind, ImageRecord, Sample
+from cmrpipe.samples import load_pixels, patient_samples
+from cmrpipe.slices import slice_gap_mm
+from cmrpipe.store.schema import UNKNOWN, PatientData, StoredSample
+
+Spacing = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a patient goes into the store.
+
+    Attributes
+    ----------
+    labels : all that is known of the patient
+    samples : contoured images without pixels, in the store's order; each has an endocardium, for a label needs a cavity
+    left_out : contoured images that quarantine keeps away
+    excluded : names in quarantine
+    """
+
+    labels: PatientLabels
+    samples: tuple[Sample, ...]
+    left_out: int
+    excluded: Container[str]
+
+
+def select(labels: PatientLabels, excluded: Container[str]) -> Selection:
+    """Choose a patient's samples; what `excluded` (paths relative to the raw folder, patient ids) names is left out."""
+    everything = patient_samples(labels)
+    samples = [sample for sample in patient_samples(labels, excluded) if sample.endo is not None]
+    return Selection(labels, tuple(samples), len(everything) - len(samples), excluded)
+
+
+def spacing_of(samples: Sequence[Sample]) -> Spacing | None:
+    """The pixel spacing (between rows, between columns) that all samples share, mm; None when there is none."""
+    spacings = {sample.record.pixel_spacing_mm for sample in samples}
+    return spacings.pop() if len(spacings) == 1 else None
+
+
+def _cine(selection: Selection, raw: Path) -> Iterator[npt.NDArray[np.generic]]:
+    """The frames of each slice, (frames, rows, cols); one slice is in memory at a time."""
+    sizes = {(sample.record.rows, sample.record.columns) for sample in selection.samples}
+    by_slice: dict[int, list[ImageRecord]] = defaultdict(list)
+    for record in selection.labels.images:
+        usable = not record.error and record.path not in selection.excluded and (record.rows, record.columns) in sizes
+        if usable and record.slice_index is not None:
+            by_slice[record.slice_index].append(record)
+    for _, records in sorted(by_slice.items()):
+        if len(records) >= FEWEST_FRAMES:
+            yield np.stack([read_pixels(raw / record.path) for record in sorted(records, key=lambda r: r.path)])
+
+
+def find_heart(selection: Selection, raw: Path) -> tuple[float, float] | None:
+    """Where the heart is, (row, column) in pixels, from all frames of all slices (see `cmrpipe.heart`)."""
+    return heart_centre(_cine(selection, raw))
+
+
+def one_sample(sample: Sample, raw: Path, spacing: Spacing | None, heart: tuple[float, float] | None) -> StoredSample:
+    """Read one image and draw its label."""
+    image = np.asarray(load_pixels(sample, raw).image)
+    return StoredSample(image, _label(sample, (image.shape[0], image.shape[1])), _drawn(sample), spacing, heart)
+
+
+def _label(sample: Sample, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    endo, epi = (None if contour is None else contour.points for contour in (sample.endo, sample.epi))
+    return label_image(endo, epi, shape)
+
+
+def _drawn(sample: Sample) -> npt.NDArray[np.bool_]:
+    return np.array([sample.endo is not None, sample.epi is not None])
+
+
+def _placed(samples: Sequence[Sample], name: str, width: int) -> npt.NDArray[np.float64]:
+    """A header value of all samples, (n, width); NaN where the header does not say."""
+    unknown = (np.nan,) * width
+    return np.array([getattr(sample.record, name) or unknown for sample in samples], dtype="<f8").reshape(-1, width)
+
+
+def _column(values: list[int | None]) -> npt.NDArray[np.int32]:
+    return np.array([UNKNOWN if value is None else value for value in values], dtype="<i4")
+
+
+def assemble(selection: Selection, raw: Path) -> PatientData:
+    """All samples of a patient with their pixels and labels.
+
+    Parameters
+    ----------
+    selection : at least one sample
+    raw : the raw folder
+
+    Raises
+    ------
+    StoreError : images of different sizes
+    DicomError : an image that the catalog knows is gone or altered
+    """
+    labels = selection.labels
+    samples = [load_pixels(sample, raw) for sample in selection.samples]
+    shapes = {sample.image.shape for sample in samples if sample.image is not None}
+    if len(shapes) != 1:
+        raise StoreError(
+            f"patient {labels.patient_id}",
+            f"has contoured images of different sizes {sorted(shapes)}",
+            "Put those that do not belong into quarantine.csv (size-changes does so by itself)",
+        )
+    rows, cols = next(iter(shapes))
+    return PatientData(
+        labels.patient_id,
+        image=np.stack([np.asarray(sample.image) for sample in samples]),
+        label=np.stack([_label(sample, (rows, cols)) for sample in samples]),
+        contours=np.array([_drawn(sample) for sample in samples]),
+        instance_number=_column([image_number(sample.record) for sample in samples]),
+        slice_index=_column([sample.record.slice_index for sample in samples]),
+        frame=_column([sample.record.frame for sample in samples]),
+        phase=tuple(sample.phase for sample in samples),
+        position_mm=_placed(samples, "position_mm", 3),
+        orientation=_placed(samples, "orientation", 6),
+        pixel_spacing_mm=spacing_of(samples),
+        slice_gap_mm=slice_gap_mm([image for image in labels.images if not image.error]),
+        heart_px=find_heart(selection, raw),
+    )
+
+
+def sources(selection: Selection) -> list[dict[str, str]]:
+    """Which files each sample comes from, with their SHA-256."""
+    by_number = selection.labels.contours_by_number()
+    found: list[dict[str, Any]] = []
+    for sample in selection.samples:
+        kinds = by_number[image_number(sample.record) or 0]
+        drawn = {ContourKind.ENDO: sample.endo, ContourKind.EPI: sample.epi}
+        source = {"image": sample.record.path, "image_sha256": sample.record.sha256}
+        if sample.record.sop_uid:  # its hash tells the image again without giving the identifier away
+            source["sop_uid_sha256"] = sha256_bytes(sample.record.sop_uid.encode())
+        for kind, contour in drawn.items():
+            if contour is not None:
+                record = next(
+                    r for r in kinds[kind] if r.points is not None and np.array_equal(r.points, contour.points)
+                )
+                source |= {kind.value: record.path, f"{kind.value}_sha256": record.sha256}
+        found.append(source)
+    return found
