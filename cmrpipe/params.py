@@ -24,6 +24,18 @@ class SourceParams(Section):
     settle_s: float = Field(
         10.0, ge=0, description="a patient lands when its source has held still for so many seconds"
     )
+    contours: str = Field("", description="folder with contourfiles/ and link.csv for sources of images only")
+    sort: Literal["auto", "always"] = Field(
+        "auto", description="sort by headers: folders without dicoms/ (auto), or every folder (always)"
+    )
+    series: str = Field("", description="regular expression in the description of the series to take; empty: the cine")
+    query: dict[str, str] = Field(
+        {"ModalitiesInStudy": "MR"}, description="PACS: studies to look for, DICOM keywords and values"
+    )
+    page: int = Field(500, ge=1, description="PACS: rows asked for at a time")
+    timeout_s: float = Field(60.0, gt=0, description="PACS: seconds to wait for an answer")
+    plain_http: bool = Field(False, description="PACS: send credentials unencrypted to other machines")
+    block: str = Field("cmrpipe-pacs", description="PACS: Prefect secret block with user and password, or token")
 
 
 class IngestParams(Section):

@@ -10,6 +10,8 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import LogJson, LogLevel
+from cmrpipe.cli.sources import Contours
+from cmrpipe.connect.opening import full_address
 from flows.run import Watcher
 from flows.steps import land_step, writing
 
@@ -20,6 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def land(
     source: Annotated[str, typer.Argument(help="Folder or URL.")],
     name: Annotated[str, typer.Option(help="Name of the source, for its link table.")] = "",
+    contours: Contours = "",
     workspace: Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")] = Path(),
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
     log_json: LogJson = False,  # noqa: ARG001 the callback acts
@@ -41,7 +44,7 @@ def land(
             watch(step, event)
 
         with writing(root, tell):
-            land_step(root, source, tell, name=name)
+            land_step(root, source, tell, name=name, contours=full_address(contours) if contours else "")
     raise typer.Exit(console.EXIT_FINDINGS if left else console.EXIT_CLEAN)
 
 

@@ -18,9 +18,12 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler
 
+from cmrpipe.connect.opening import is_url
 from cmrpipe.findings import read_findings
+from cmrpipe.params import load_params
 from cmrpipe.stages import STAGES
 from cmrpipe.workspace import Workspace
+from flows.credentials import pacs_credentials
 from flows.steps import Tell, land_step, stage_step, writing
 
 STAGE_TIMEOUT_S = 24 * 3600.0
@@ -76,9 +79,11 @@ def _teller(stage: str) -> Tell:
 
 
 @task(name="land", task_run_name="land", cache_policy=NO_CACHE)
-def land_task(workspace: Path, source: str | None) -> None:
+def land_task(workspace: Path, source: str | None, contours: str = "") -> None:
     """Bring new and changed patients into the raw folder and record it with DVC."""
-    land_step(workspace, source, _teller("land"))
+    block = load_params(Workspace(workspace).params).source.block
+    credentials = pacs_credentials(block) if source is not None and is_url(source) else None
+    land_step(workspace, source, _teller("land"), contours=contours, credentials=credentials)
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE)
@@ -112,7 +117,9 @@ def _findings_artifact(workspace: Path) -> None:
 
 
 @flow(name="pipeline", flow_run_name="pipeline", validate_parameters=False)
-def pipeline(source: str | None = None, workspace: str = ".", stages: tuple[str, ...] = STAGES) -> dict[str, Any]:
+def pipeline(
+    source: str | None = None, workspace: str = ".", stages: tuple[str, ...] = STAGES, contours: str = ""
+) -> dict[str, Any]:
     """Land patients from `source` (or work on what has landed) and bring every stage up to date.
 
     Parameters
@@ -120,6 +127,7 @@ def pipeline(source: str | None = None, workspace: str = ".", stages: tuple[str,
     source : folder or DICOMweb URL (see docs/sources.md); None: the phantom when nothing has landed yet
     workspace : folder with dvc.yaml and params.yaml
     stages : names, in order
+    contours : folder with contours and link table for a source of images only; source.contours by default
 
     Returns
     -------
@@ -127,7 +135,7 @@ def pipeline(source: str | None = None, workspace: str = ".", stages: tuple[str,
     """
     root = Path(workspace).resolve()
     with writing(root, _teller("lock")):
-        land_task(root, source)
+        land_task(root, source, contours)
         results = {stage: stage_task(root, stage) for stage in stages}
     lines = [f"| {stage} | {result['state']} |" for stage, result in results.items()]
     create_markdown_artifact(

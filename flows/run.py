@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import LogJson, LogLevel
+from cmrpipe.cli.sources import Contours
 from cmrpipe.connect.opening import full_address
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.progress import Listener, Progress
@@ -61,7 +62,7 @@ def _landed(event: Mapping[str, Any]) -> str:
     return f"patients from {event['source']}: {console.describe_landing(event)}"
 
 
-def _with_prefect(source: str | None, workspace: Path) -> None:
+def _with_prefect(source: str | None, contours: str, workspace: Path) -> None:
     out.print("starting Prefect's embedded server in the background")
     with embedded_server(workspace, out.print) as wait:
         from flows import pipeline  # noqa: PLC0415 prefect reads its settings when it is imported
@@ -70,16 +71,16 @@ def _with_prefect(source: str | None, workspace: Path) -> None:
         with console.progress() as listen:
             pipeline.watchers.append(Watcher(listen))
             try:
-                pipeline.pipeline(source=source, workspace=str(workspace))
+                pipeline.pipeline(source=source, workspace=str(workspace), contours=contours)
             finally:
                 pipeline.flush_logs()
 
 
-def _without_prefect(source: str | None, workspace: Path) -> None:
+def _without_prefect(source: str | None, contours: str, workspace: Path) -> None:
     with console.progress() as listen:
         tell = Watcher(listen)
         with writing(workspace, tell):
-            land_step(workspace, source, tell)
+            land_step(workspace, source, tell, contours=contours)
             for stage in STAGES:
                 stage_step(workspace, stage, tell)
 
@@ -93,6 +94,7 @@ def run(
             "Default: what has landed, else the phantom."
         ),
     ] = None,
+    contours: Contours = "",
     workspace: Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")] = Path(),
     prefect: Annotated[
         bool, typer.Option("--prefect/--no-prefect", help="Supervise with Prefect's embedded server.")
@@ -108,7 +110,8 @@ def run(
     with console.guarded("run"), console.needs("flows"):
         if not (root / "dvc.yaml").is_file():
             raise CmrpipeError(root, "is no workspace (it has no dvc.yaml)", "Run this in your checkout")
-        (_with_prefect if prefect else _without_prefect)(full_address(source) if source else None, root)
+        address, beside = full_address(source) if source else None, full_address(contours) if contours else ""
+        (_with_prefect if prefect else _without_prefect)(address, beside, root)
         out.print(outcome(Workspace(root)).table())
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from cmrpipe.connect.credentials import Credentials
 from cmrpipe.connect.opening import open_source
 from cmrpipe.landing import Forgotten, Landed, land, recover
 from cmrpipe.layouts import patient_folders
@@ -35,7 +36,15 @@ def choose_source(workspace: Workspace, source: str | None) -> str | None:
     return None if patient_folders(workspace.raw) else str(workspace.root / PHANTOM)
 
 
-def land_step(workspace: Path, source: str | None, tell: Tell, *, name: str = "") -> None:
+def land_step(
+    workspace: Path,
+    source: str | None,
+    tell: Tell,
+    *,
+    name: str = "",
+    contours: str = "",
+    credentials: Credentials | None = None,
+) -> None:
     """Land patients and record the raw folder with DVC. The caller holds the write lock.
 
     Parameters
@@ -43,6 +52,8 @@ def land_step(workspace: Path, source: str | None, tell: Tell, *, name: str = ""
     source : folder or URL; None: the phantom (written first) when nothing has landed, else what has landed, after a
         landing that was cut short was brought to a whole state
     name : of the source's link table; the source's own name by default
+    contours : overrides source.contours
+    credentials : for a server; from the environment by default
     """
     home = Workspace(workspace)
     chosen = choose_source(home, source)
@@ -54,7 +65,7 @@ def land_step(workspace: Path, source: str | None, tell: Tell, *, name: str = ""
     if chosen is None:
         recover(home.raw)
     else:
-        landed = _land(home, chosen, name, listen)
+        landed = _land(home, chosen, name, contours, credentials, listen)
         for folder, cause in sorted(landed.failed.items()):
             tell("land", {"event": "log", "level": "warning", "message": f"{folder} not landed: {cause}"})
     run_dvc(["add", "data/raw"], workspace, log_name="add-raw")
@@ -64,14 +75,18 @@ def land_step(workspace: Path, source: str | None, tell: Tell, *, name: str = ""
     tell("land", {"event": "landed", "source": chosen, **counts})
 
 
-def _land(home: Workspace, address: str, name: str, listen: Listener) -> Landed:
+def _land(
+    home: Workspace, address: str, name: str, contours: str, credentials: Credentials | None, listen: Listener
+) -> Landed:
     params = load_params(home.params).source
+    if contours or params.contours:
+        params = params.model_copy(update={"contours": str(home.root / (contours or params.contours))})
     synthetic = address == str(home.root / PHANTOM)
     if synthetic:
         write_phantom(Path(address), PHANTOM_PATIENTS, PHANTOM_SEED, listen=listen)
         params = params.model_copy(update={"settle_s": 0.0})  # written by this very process
     return land(
-        open_source(address, params, name=name),
+        open_source(address, params, home.raw, name=name, credentials=credentials),
         home.raw,
         settle_s=params.settle_s,
         secured=Secured(home.root).holds,

@@ -13,12 +13,14 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
-from cmrpipe.connect.opening import full_address, open_source
 from cmrpipe.landing import Forgotten, Ledger, land
 from cmrpipe.landing.plan import make_plan
 from cmrpipe.locking import alone
-from cmrpipe.params import load_params
+from cmrpipe.params import SourceParams, load_params
 from cmrpipe.workspace import Workspace
+
+# pydicom is imported by the command that needs it.
+# ruff: noqa: PLC0415
 
 HERE = Workspace(Path())
 COUNTS = ("new", "changed", "unchanged", "unsettled", "failed", "blocked", "withdrawn", "not_in_source", "made_way")
@@ -27,6 +29,9 @@ SourceName = Annotated[
     str, typer.Argument(help="Folder with dicoms/, contourfiles/, link.csv; folder of unsorted DICOM; DICOMweb URL.")
 ]
 Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
+Contours = Annotated[
+    str, typer.Option(help="Folder with contourfiles/ and link.csv, for a source of images only (source.contours).")
+]
 TableName = Annotated[str, typer.Option(help="Name of the source, for its link table; the source's own by default.")]
 
 
@@ -35,10 +40,16 @@ def in_workspace() -> bool:
     return Path(".dvc").is_dir() and Path("flows").is_dir()
 
 
+def _settings(params: Path, contours: str) -> SourceParams:
+    settings = load_params(params if params.exists() or params != PARAMS else None).source
+    return settings.model_copy(update={"contours": contours}) if contours else settings
+
+
 def land_command(
     source: SourceName,
     raw: Raw = HERE.raw,
     name: TableName = "",
+    contours: Contours = "",
     params: ParamsFile = PARAMS,
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
     log_json: LogJson = False,  # noqa: ARG001 the callback acts
@@ -48,14 +59,17 @@ def land_command(
     In a workspace, under its lock and recorded with DVC. Exit codes: 0 all landed, 1 some were left for the next
     landing, 2 could not run.
     """
+    from cmrpipe.connect.opening import full_address, open_source
+
     if raw == HERE.raw and in_workspace():
-        command = [sys.executable, "-m", "flows.land", full_address(source), *(["--name", name] if name else [])]
+        options = [*(["--name", name] if name else []), *(["--contours", contours] if contours else [])]
+        command = [sys.executable, "-m", "flows.land", full_address(source), *options]
         raise typer.Exit(subprocess.run(command, check=False, env=os.environ).returncode)
     with console.guarded("land"), console.progress() as listen:
-        settings = load_params(params if params.exists() or params != PARAMS else None).source
+        settings = _settings(params, contours)
         with alone(raw.parent / f".{raw.name}.lock"):
             landed = land(
-                open_source(source, settings, name=name),
+                open_source(source, settings, raw, name=name),
                 raw,
                 settle_s=settings.settle_s,
                 forgotten=Forgotten(HERE.forgotten).holds,
@@ -71,6 +85,7 @@ def land_command(
 def sources_command(
     source: SourceName,
     raw: Raw = HERE.raw,
+    contours: Contours = "",
     params: ParamsFile = PARAMS,
     everything: Annotated[bool, typer.Option("--all", help="List what is unchanged too.")] = False,
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
@@ -80,9 +95,11 @@ def sources_command(
 
     Exit codes: 0 nothing to land and nothing gone, 1 something is, 2 could not look.
     """
+    from cmrpipe.connect.opening import open_source
+
     with console.guarded("sources"):
-        settings = load_params(params if params.exists() or params != PARAMS else None).source
-        place = open_source(source, settings)
+        settings = _settings(params, contours)
+        place = open_source(source, settings, raw)
         look = place.look()
         plan = make_plan(place, look, raw, Ledger(raw), Forgotten(HERE.forgotten).holds)
     rows = [(offer.folder, "changed" if (raw / offer.folder).exists() else "new") for offer in plan.todo]

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from cmrpipe.connect.beside import Beside
+from cmrpipe.connect.credentials import Credentials, credentials_from_environment
 from cmrpipe.connect.folder import FolderSource
 from cmrpipe.connect.source import Source
+from cmrpipe.connect.unsorted import UnsortedFolder, holds_dicom
+from cmrpipe.errors import SourceError
+from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.params import SourceParams
 
-_URL = re.compile(r"(dicomweb\+)?https?://", re.IGNORECASE)
+_URL = re.compile(r"(dicomweb\+)?(https?://)", re.IGNORECASE)
 
 
 def is_url(address: str) -> bool:
@@ -22,13 +27,51 @@ def full_address(address: str) -> str:
     return address if is_url(address) else str(Path(address).resolve())
 
 
-def open_source(address: str, params: SourceParams, *, name: str = "") -> Source:
+def fetching(raw: Path) -> Path:
+    """Where instances of a PACS wait until their patient is whole."""
+    return raw.parent / f".{raw.name}-fetched"
+
+
+def open_source(
+    address: str, params: SourceParams, raw: Path, *, name: str = "", credentials: Credentials | None = None
+) -> Source:
     """The source that an address names.
 
     Parameters
     ----------
-    address : a folder
+    address : a folder in the layout, a folder of unsorted DICOM, or the URL of a DICOMweb server
     params : the source section
+    raw : the raw folder that patients will land in
     name : of its link table; the folder's name by default
+    credentials : for a server; from the environment by default
+
+    Raises
+    ------
+    LayoutError, SourceError : it cannot be one
     """
-    return FolderSource(Path(address), name, params.settle_s)
+    contours = Path(params.contours) if params.contours else None
+    if is_url(address):
+        return _pacs(_URL.sub(r"\2", address), params, raw, contours, name, credentials)
+    root = Path(address)
+    arranged = (root / DICOMS).is_dir()
+    if (params.sort == "always" and root.is_dir()) or (not arranged and holds_dicom(root)):
+        own = root if (root / CONTOURS).is_dir() else None
+        beside = Beside(contours or own, params.settle_s)
+        return UnsortedFolder(root, beside, name=name, settle_s=params.settle_s, pattern=params.series)
+    return FolderSource(root, name, params.settle_s)
+
+
+def _pacs(
+    address: str, params: SourceParams, raw: Path, contours: Path | None, name: str, credentials: Credentials | None
+) -> Source:
+    try:
+        from cmrpipe.connect.dicomweb import Pacs  # noqa: PLC0415 its packages are an extra
+        from cmrpipe.connect.web import Server  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("cmrpipe"):
+            raise
+        raise SourceError(error.name, "is not installed, and a PACS needs it", "Install cmrpipe[pacs]") from error
+    shown = credentials_from_environment() if credentials is None else credentials
+    server = Server(address, shown, timeout_s=params.timeout_s, page=params.page, plain_http=params.plain_http)
+    beside = Beside(contours, params.settle_s)
+    return Pacs(server, beside, fetching(raw), dict(params.query), name=name, pattern=params.series)

@@ -45,7 +45,7 @@ def make_plan(source: Source, look: Look, raw: Path, ledger: Ledger, forgotten: 
         place = raw / offer.folder
         if not place.exists() and forgotten(offer.folder):
             blocked.append(offer.folder)
-        elif ledger.has(offer.folder, source.address, offer.token) or (place.exists() and source.same(offer, place)):
+        elif place.exists() and (ledger.has(offer.folder, source.address, offer.token) or source.same(offer, place)):
             unchanged.append(offer.folder)
         else:
             todo.append(offer)

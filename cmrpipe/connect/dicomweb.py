@@ -1,0 +1,173 @@
+"""A PACS over DICOMweb as a source.
+
+A patient's version is the set of its instances. It counts as complete when two searches, the settling time apart, give
+the same set: servers' own notions of a stable study differ, this one is the same everywhere. Fetched instances wait
+beside the raw folder, named by their hash, so that a fetch that was cut short goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+from cmrpipe.connect.beside import Beside
+from cmrpipe.connect.copying import copy_file
+from cmrpipe.connect.sorting import Found, folder_problem, sort_patient
+from cmrpipe.connect.source import Aside, Fetched, Look, Offer
+from cmrpipe.connect.web import MODALITY, PATIENT_ID, SERIES_UID, STUDY_UID, Server, value
+from cmrpipe.dicom import read_header
+from cmrpipe.errors import SourceError
+from cmrpipe.files import canonical_json, sha256_bytes, sha256_file, sync_folder
+from cmrpipe.layouts import DICOMS
+
+_MR = "MR"
+
+
+class Pacs:
+    """Patients of a DICOMweb server, with contours and link table from a folder beside.
+
+    Parameters
+    ----------
+    server : the server
+    beside : contours and link table
+    work : where fetched instances wait; on the raw folder's file system
+    query : restricts the studies (DICOM keywords and values)
+    name : names the link table; the contours' folder's name by default
+    pattern : see `sort_patient`
+    """
+
+    phantom: bytes | None = None
+
+    def __init__(
+        self, server: Server, beside: Beside, work: Path, query: dict[str, str], *, name: str = "", pattern: str = ""
+    ) -> None:
+        self.address = server.address
+        self.name = name or beside.name or "pacs"
+        self._server = server
+        self._beside = beside
+        self._work = work
+        self._query = query
+        self._pattern = pattern
+        self._studies: dict[str, list[str]] = {}
+        self._instances: dict[str, list[tuple[str, str, str]]] = {}
+        self._other: dict[str, list[Aside]] = {}
+
+    def look(self) -> Look:
+        """Search studies, their series and instances.
+
+        Raises
+        ------
+        SourceError : the server cannot be reached, refuses us, or answers nonsense
+        """
+        studies: dict[str, list[str]] = defaultdict(list)
+        asides: list[Aside] = []
+        for row in self._server.studies(self._query):
+            patient, study = value(row, PATIENT_ID), value(row, STUDY_UID)
+            problem = folder_problem(patient)
+            if problem:
+                asides.append(Aside("", f"study {study}", "", problem))
+            else:
+                studies[patient].append(study)
+        self._studies = {patient: sorted(uids) for patient, uids in sorted(studies.items())}
+        contours, bad = self._beside.look()
+        offers = []
+        for patient in self._studies:
+            try:
+                offers.append(Offer(f"{DICOMS}/{patient}", self._search(patient)))
+            except SourceError as error:
+                bad[f"{DICOMS}/{patient}"] = str(error)
+        if bad and not offers and self._studies:
+            raise SourceError(self.address, f"told of no patient ({next(iter(bad.values()))})", "Mend that first")
+        return Look((*contours, *offers), self.links(), self._beside.links_quiet(), tuple(asides), bad)
+
+    def _search(self, patient: str) -> str:
+        """Ask for a patient's instances; their set as a token."""
+        instances: list[tuple[str, str, str]] = []
+        other: list[Aside] = []
+        for study in self._studies[patient]:
+            for row in self._server.series(study):
+                series, modality = value(row, SERIES_UID), value(row, MODALITY)
+                if modality == _MR:
+                    instances += [(study, series, sop) for sop in self._server.instances(study, series)]
+                else:
+                    other.append(Aside(patient, f"series {series}", series, f"modality {modality}, not MR"))
+        self._instances[patient] = instances
+        self._other[patient] = other
+        return sha256_bytes(canonical_json([instances, [aside.what for aside in other]]))
+
+    def links(self) -> bytes | None:
+        """The link table as it is now."""
+        return self._beside.links()
+
+    def same(self, offer: Offer, place: Path) -> bool:
+        """Contours only: whether landed images are these, the ledger knows."""
+        return self._beside.has(offer) and self._beside.same(offer, place)
+
+    def fetch(self, offer: Offer, target: Path) -> Fetched:
+        """Fetch what is not here yet, then sort it."""
+        if self._beside.has(offer):
+            return self._beside.fetch(offer, target)
+        patient = offer.folder.partition("/")[2]
+        images, missing = [], []
+        for study, series, sop in self._instances[patient]:
+            try:
+                path = self._instance(patient, study, series, sop)
+            except SourceError as error:
+                missing.append((sop, error))
+                continue
+            images.append(Found(sop, path, read_header(path.read_bytes(), sop, patient)))
+        if missing:
+            raise SourceError(
+                self.address,
+                f"gave {len(images)} of {len(images) + len(missing)} instances of {patient}: {missing[0][1].cause}",
+                "What was fetched is kept; the next landing asks for the rest",
+            )
+        sort = sort_patient(images, self._pattern)
+        target.mkdir(parents=True)
+        files = {name: _link(image.path, target / name) for name, image in sort.placed.items()}
+        sync_folder(target)
+        return Fetched(files, (*sort.asides, *self._other[patient]))
+
+    def _folder(self, patient: str) -> Path:
+        return self._work / sha256_bytes(f"{self.address} {patient}".encode())[:16]
+
+    def _instance(self, patient: str, study: str, series: str, sop: str) -> Path:
+        """The file of an instance; fetched unless it is here with the right hash."""
+        folder = self._folder(patient)
+        for path in folder.glob(f"{sop}-*.dcm"):
+            if sha256_file(path) == path.stem.rpartition("-")[2]:
+                return path
+            path.unlink()
+        data = self._server.instance(study, series, sop)
+        record = read_header(data, sop, patient)
+        if record.sop_uid != sop:
+            raise SourceError(
+                self.address, f"sent {record.sop_uid or record.error!r} when asked for {sop}", "Run again"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        path, pending = folder / f"{sop}-{record.sha256}.dcm", folder / f".tmp-{sop}"
+        with pending.open("wb") as stream:
+            stream.write(data)
+            os.fsync(stream.fileno())
+        return pending.replace(path)  # without a sync of the folder: an instance lost there is fetched again
+
+    def steady(self, offer: Offer, fetched: Fetched) -> bool:
+        """The same set of instances when searched again; what was fetched is then not needed any more."""
+        if self._beside.has(offer):
+            return self._beside.steady(offer, fetched)
+        patient = offer.folder.partition("/")[2]
+        steady = self._search(patient) == offer.token
+        if steady:
+            shutil.rmtree(self._folder(patient), ignore_errors=True)
+        return steady
+
+
+def _link(path: Path, target: Path) -> str:
+    """Give a fetched file its name in the layout without another copy; its hash."""
+    try:
+        os.link(path, target)
+    except OSError:  # no hard links here
+        return copy_file(path, target)
+    return path.stem.rpartition("-")[2]

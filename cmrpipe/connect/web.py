@@ -1,0 +1,177 @@
+"""Talking to a DICOMweb server: searches page by page, instances byte for byte, every failure in plain words."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import requests
+from dicomweb_client.web import DICOMwebClient
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from cmrpipe.connect.credentials import MEND, Credentials
+from cmrpipe.errors import SourceError
+
+STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
+PATIENT_ID, MODALITY = "00100020", "00080060"
+_Search: TypeAlias = Callable[[int, int], Iterable[Any]]
+_TRIES = 4
+_REFUSED = (401, 403)
+_ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+
+
+class _Client(DICOMwebClient):
+    """The client, and one request more: an instance's own bytes, which the client would parse and lose."""
+
+    def instance_bytes(self, url: str) -> bytes:
+        """The first part of a multipart answer, as the server has it (in its own transfer syntax)."""
+        response = self._http_get(url, headers={"Accept": _ACCEPT}, stream=False)
+        return next(iter(self._decode_multipart_message(response, stream=False)))
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_address(address: str, credentials: Credentials, *, plain_http: bool) -> str:
+    """The address as it may be shown.
+
+    Raises
+    ------
+    SourceError : it holds a password, or credentials would travel unencrypted
+    """
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if "@" in parts.netloc:
+        raise SourceError(f"{parts.scheme}://{host}", "the address holds a user or password", f"Take it out. {MEND}")
+    if credentials and parts.scheme == "http" and not _loopback(host) and not plain_http:
+        raise SourceError(
+            address, "would get the password unencrypted", "Use https, or set source.plain_http where that is meant"
+        )
+    return address.rstrip("/")
+
+
+def value(row: Mapping[str, Any], tag: str) -> str:
+    """A value of an answer, "" where there is none."""
+    values = row.get(tag, {}).get("Value") or [""]
+    return str(values[0])
+
+
+class Server:
+    """A DICOMweb server.
+
+    Parameters
+    ----------
+    address : URL of the service (for Orthanc `http://host:8042/dicom-web`)
+    credentials : shown with every request
+    timeout_s : for a connection, and between two packets
+    page : rows asked for at a time
+    """
+
+    def __init__(
+        self, address: str, credentials: Credentials, *, timeout_s: float, page: int, plain_http: bool = False
+    ) -> None:
+        self.address = check_address(address, credentials, plain_http=plain_http)
+        self._page = page
+        session = requests.Session()
+        session.trust_env = False if _loopback(urlsplit(address).hostname or "") else session.trust_env
+        retry = Retry(total=_TRIES - 1, connect=2, read=2, status=0, backoff_factor=0.3)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=retry))
+        if credentials.token:
+            session.headers["Authorization"] = f"Bearer {credentials.token}"
+        elif credentials.user:
+            session.auth = (credentials.user, credentials.password)
+        self._client = _Client(self.address, session=session, permissive_uid=True, timeout=timeout_s)
+        self._client.set_http_retry_params(max_attempts=_TRIES, wait_exponential_multiplier=300)
+
+    @contextmanager
+    def _plain_words(self, what: str) -> Iterator[None]:
+        """Turn what the libraries raise into one kind of error; none of it shows headers."""
+        try:
+            yield
+        except requests.HTTPError as error:
+            code = error.response.status_code if error.response is not None else 0
+            if code in _REFUSED:
+                raise SourceError(self.address, f"refuses us ({code})", MEND) from None
+            mend = "Check the address (for Orthanc it ends in /dicom-web)" if code == 404 else "Ask its operator"
+            raise SourceError(self.address, f"answered {code} when asked for {what}", mend) from None
+        except requests.Timeout:
+            raise SourceError(
+                self.address, f"did not answer in time when asked for {what}", "Run again; see source.timeout_s"
+            ) from None
+        except requests.exceptions.SSLError:
+            raise SourceError(
+                self.address, "has a certificate that is not trusted", "Set REQUESTS_CA_BUNDLE to your authority's file"
+            ) from None
+        except requests.RequestException as error:
+            cause = f"cannot be reached ({type(error).__name__}) when asked for {what}"
+            raise SourceError(self.address, cause, "Check that it runs, its address, and the network") from None
+        except (ValueError, StopIteration, KeyError, TypeError) as error:
+            cause = f"gave an answer that is not DICOMweb when asked for {what} ({type(error).__name__})"
+            raise SourceError(self.address, cause, "Check the address (for Orthanc it ends in /dicom-web)") from None
+
+    def _ask(self, ask: _Search, what: str, limit: int, offset: int) -> list[dict[str, Any]]:
+        with self._plain_words(what):
+            page = list(ask(limit, offset))
+            if not all(isinstance(row, dict) for row in page):
+                raise ValueError
+            return page
+
+    def _pages(self, ask: _Search, what: str, uid: str) -> list[dict[str, Any]]:
+        """All rows, page by page, until a page brings none: servers may give fewer than asked for.
+
+        Orthanc 1.10 gives nothing behind the first page when a study filter is not in its index (ModalitiesInStudy).
+        So what came in more than one page is asked for once more from its start, with room for one page more.
+        """
+        rows: dict[str, dict[str, Any]] = {}
+        offset = 0
+        while page := self._ask(ask, what, self._page, offset):
+            fresh = {value(row, uid): row for row in page if value(row, uid) not in rows}
+            if not fresh:
+                raise SourceError(self.address, "gives the same page again and again", "Its QIDO-RS ignores `offset`")
+            rows |= fresh
+            offset += len(page)
+        while len(rows) >= self._page:
+            whole = self._ask(ask, what, len(rows) + self._page, 0)
+            fresh = {value(row, uid): row for row in whole if value(row, uid) not in rows}
+            if not fresh:
+                break
+            rows |= fresh
+        return list(rows.values())
+
+    def studies(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Studies that fit a query (DICOM keywords and values)."""
+        search, filters = self._client.search_for_studies, dict(query)
+        return self._pages(
+            lambda limit, offset: search(limit=limit, offset=offset, search_filters=filters), "its studies", STUDY_UID
+        )
+
+    def series(self, study: str) -> list[dict[str, Any]]:
+        """Series of a study."""
+        search = self._client.search_for_series
+        return self._pages(
+            lambda limit, offset: search(study, limit=limit, offset=offset), "the series of a study", SERIES_UID
+        )
+
+    def instances(self, study: str, series: str) -> list[str]:
+        """UIDs of a series' instances, sorted."""
+        search = self._client.search_for_instances
+        rows = self._pages(
+            lambda limit, offset: search(study, series, limit=limit, offset=offset),
+            "the instances of a series",
+            SOP_UID,
+        )
+        return sorted(value(row, SOP_UID) for row in rows)
+
+    def instance(self, study: str, series: str, sop: str) -> bytes:
+        """An instance's bytes."""
+        with self._plain_words("an instance"):
+            return self._client.instance_bytes(f"{self.address}/studies/{study}/series/{series}/instances/{sop}")

@@ -1,0 +1,114 @@
+"""A folder of DICOM files under whatever names: sorted by header, nothing dropped in silence."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from cmrpipe.connect.copying import hash_tree
+from cmrpipe.connect.opening import open_source
+from cmrpipe.errors import LayoutError
+from cmrpipe.landing import Landed, land
+from cmrpipe.landing.asides import read_asides
+from cmrpipe.params import SourceParams
+from cmrpipe.progress import silent
+
+
+def land_unsorted(folder: Path, raw: Path, **params: object) -> Landed:
+    """Land from a folder."""
+    settings = SourceParams.model_validate({"settle_s": 0.0, **params})
+    return land(open_source(str(folder), settings, raw), raw, listen=silent)
+
+
+@pytest.fixture
+def heap(small_phantom: Path, tmp_path: Path) -> Path:
+    """All images of the phantom in one folder with senseless names, its contours and links beside them."""
+    images = sorted(small_phantom.glob("dicoms/*/*.dcm"))
+    random.Random(3).shuffle(images)
+    for i, path in enumerate(images):
+        folder = tmp_path / "heap" / f"disk{i % 3}"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, folder / f"IMG{i:05d}")
+    shutil.copytree(small_phantom / "contourfiles", tmp_path / "heap" / "contourfiles")
+    shutil.copy2(small_phantom / "link.csv", tmp_path / "heap" / "link.csv")
+    return tmp_path / "heap"
+
+
+def change(path: Path, target: Path, **values: object) -> None:
+    """A copy of an image with other header values."""
+    image = pydicom.dcmread(path)
+    for name, value in values.items():
+        setattr(image, name, value)
+    image.save_as(target)
+
+
+def test_a_heap_lands_as_the_layout_would(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
+    """The same files under the same names as from the sorted folder; a second landing does nothing."""
+    raw = tmp_path / "data" / "raw"
+    land_unsorted(heap, raw)
+    for name in ("dicoms", "contourfiles"):
+        assert hash_tree(raw / name) == hash_tree(small_phantom / name)
+    assert read_asides(raw) == []
+    landed = land_unsorted(heap, raw)
+    assert (landed.new, landed.changed, len(landed.unchanged)) == ((), (), 6)
+
+
+def test_what_does_not_fit_is_put_aside_with_its_reason(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
+    """Other modality or series, no number, no patient, a copy, no DICOM, equal numbers: each is told, none lands."""
+    one, two, three = sorted((heap / "disk0").iterdir())[:3]
+    header = pydicom.dcmread(one)
+    change(one, heap / "ct", Modality="CT")
+    change(one, heap / "localizer", SeriesInstanceUID="1.2.3", InstanceNumber=1)
+    change(one, heap / "unnumbered", InstanceNumber=None)
+    change(one, heap / "nobody", PatientID="")
+    change(one, heap / "slash", PatientID="../x")
+    shutil.copy2(two, heap / "zz-copy")
+    change(three, heap / "equal", SeriesDescription="changed")
+    (heap / "notes.txt").write_text("not an image")
+    raw = tmp_path / "data" / "raw"
+    landed = land_unsorted(heap, raw)
+    reasons = {aside.what: aside.reason for aside in read_asides(raw)}
+    assert "modality CT" in reasons.pop("ct")
+    assert "not the series that is a short-axis cine" in reasons.pop("localizer")
+    assert "no InstanceNumber" in reasons.pop("unnumbered")
+    assert "no PatientID" in reasons.pop("nobody")
+    assert "cannot name a folder" in reasons.pop("slash")
+    assert "a copy of disk0/" in reasons.pop("zz-copy")
+    assert "different images have InstanceNumber" in reasons.pop("equal")
+    assert "different images" in reasons.pop(three.relative_to(heap).as_posix())
+    assert "not a DICOM file" in reasons.pop("notes.txt")
+    assert reasons == {}
+    assert landed.aside == 9
+    assert header.PatientID
+    expected = hash_tree(small_phantom / "dicoms")
+    found = hash_tree(raw / "dicoms")
+    assert len(expected) - len(found) == 1
+    assert found.items() <= expected.items()
+
+
+def test_two_cines_are_ambiguous_until_one_is_named(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
+    """A second stack of slices puts its patient aside as a whole; source.series decides."""
+    patient = sorted(p.name for p in (small_phantom / "dicoms").iterdir())[0]
+    for i, path in enumerate(sorted((small_phantom / "dicoms" / patient).iterdir())):
+        change(path, heap / f"again{i}", SeriesInstanceUID="1.2.3", SeriesDescription="cine long")
+    raw = tmp_path / "data" / "raw"
+    landed = land_unsorted(heap, raw)
+    assert landed.failed == {f"dicoms/{patient}": "none of its 80 images could be sorted; see aside/"}
+    assert all("2 of 2 series" in aside.reason for aside in read_asides(raw))
+    landed = land_unsorted(heap, raw, series="^cine long$")
+    assert f"dicoms/{patient}" in landed.new
+    assert sum(aside.patient_id == patient for aside in read_asides(raw)) == 40
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    """The message says what is missing."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "readme.txt").write_text("nothing")
+    with pytest.raises(LayoutError, match="dicoms/"):
+        land_unsorted(tmp_path / "empty", tmp_path / "raw")
+    with pytest.raises(LayoutError, match="no DICOM image"):
+        land_unsorted(tmp_path / "empty", tmp_path / "raw", sort="always")
