@@ -54,6 +54,11 @@ def migrate_command(
             f"migrate: position or orientation of {done.unplaced} samples is stored as unknown: neither the store nor "
             f"{catalog} has them; `cmrpipe store` reads them from the raw data"
         )
+    if done.unlocated:
+        typer.echo(
+            f"migrate: where the heart is in the images of {done.unlocated} patients is stored as unknown: only the "
+            "cine tells; `cmrpipe store` looks at it in the raw data"
+        )
 
 
 def export_command(

@@ -56,12 +56,14 @@ class Migrated:
     version : schema version that the store had
     patients, samples : how many were written again; 0 when nothing was to do
     unplaced : samples whose position or orientation is unknown now, and that the raw data may know
+    unlocated : patients of whom it is unknown where the heart is, which only the cine in the raw data can tell
     """
 
     version: int
     patients: int
     samples: int
     unplaced: int
+    unlocated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _migrate_patient(task: _Task | _Index, out: Path) -> Written:
     history = [*lineage.get("migrated", ()), {"schema": task.version, "sha256": task.sha256}]
     hashes = write_patient(out, data, {**lineage, "migrated": history}, task.store_format)
     unplaced = np.isnan(data.position_mm).any(axis=1) | np.isnan(data.orientation).any(axis=1)
-    info = {**task.info, "sha256": hashes, "unplaced": int(unplaced.sum())}
+    info = {**task.info, "sha256": hashes, "unplaced": int(unplaced.sum()), "unlocated": int(data.heart_px is None)}
     return Written([patient_file(task.patient_id, task.store_format)], info)
 
 
@@ -169,7 +171,7 @@ def migrate(
     own = StoreFormat(root.get("format", StoreFormat.HDF5))
     wanted = store_format or own
     if version == SCHEMA_VERSION and wanted is own:
-        return Migrated(SCHEMA_VERSION, 0, 0, 0)
+        return Migrated(SCHEMA_VERSION, 0, 0, 0, 0)
     patients = tuple(key for key in entries if key not in INDEXES)
     units: list[Unit[Any]] = []
     for patient in patients:
@@ -188,4 +190,5 @@ def migrate(
         sum(patient in result.done and bool(entries[patient]["files"]) for patient in patients),
         sum(entry.get("samples", 0) for entry in info),
         sum(entry.get("unplaced", 0) for entry in info),
+        sum(entry.get("unlocated", 0) for entry in info),
     )

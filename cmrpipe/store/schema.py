@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cmrpipe.model import Phase
 
 SCHEMA_VERSION = 2
-"""2 adds `position_mm` and `orientation`, and holds the phase as a number. `cmrpipe migrate` brings 1 to 2."""
+"""2 adds `position_mm`, `orientation` and `heart_px`, and holds the phase as a number; see `migrate`."""
 
 IMAGE, LABEL, CONTOURS = "image", "label", "contours"
 NUMBER, SLICE, FRAME, PHASE = "instance_number", "slice_index", "frame", "phase"

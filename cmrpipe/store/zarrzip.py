@@ -94,6 +94,7 @@ class ZarrPatient:
         self._content = content
         self._where = where
         self._members: dict[str, tuple[int, int]] = {}
+        self._small: dict[str, Array] = {}
         self._arrays: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
         try:
             self._find_members()
@@ -146,7 +147,9 @@ class ZarrPatient:
         """Entry i of an array's first axis, a copy."""
         shape, dtype = self._arrays[name]
         if len(shape) != SLICED:
-            return np.array(self.read(name)[i])
+            if name not in self._small:
+                self._small[name] = self.read(name)
+            return np.array(self._small[name][i])
         out = np.empty(shape[1:], dtype)
         self._decode(name, (range(shape[0])[i], 0, 0), out)
         return out
