@@ -22,7 +22,7 @@ from cmrpipe.report.facts import Drawn, Epoch, Facts, ImageScores, LeftOut, Mode
 from cmrpipe.report.measures import contour_measures
 from cmrpipe.samples import patient_samples
 
-_KEYS = frozenset({"patient_id", "instance_number", "slice_index", "frame", "phase", "epoch"})
+_KEYS = frozenset({"patient_id", "instance_number", "slice_index", "frame", "phase", "region", "epoch"})
 
 
 def _figures(row: Mapping[str, str]) -> dict[str, float | None]:
