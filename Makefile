@@ -37,12 +37,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing pinned packages (the first time this takes some minutes)"
-	@$(PIP) -e '.[train,flows]'
+	@$(PIP) -e '.[predict,flows]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "installing the development tools"
-	@$(PIP) -e '.[train,flows,dev]'
+	@$(PIP) -e '.[predict,flows,dev]'
 	@touch $@
 
 clean:

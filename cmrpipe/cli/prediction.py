@@ -1,0 +1,57 @@
+"""`cmrpipe predict`: contours, masks, DICOM Segmentations, pictures and volumes of new patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe.cli import console
+from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.params import load_params
+from cmrpipe.workspace import Workspace
+
+# Heavy modules are imported by the command that needs them.
+# ruff: noqa: PLC0415
+
+_MODEL = Workspace(Path()).model
+
+
+def predict_command(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DICOM_DIR", help="A patient's DICOM files, or a folder of patients.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
+    model: Annotated[Path, typer.Option("--model", help="Output of train.")] = _MODEL,
+    overlays: Annotated[bool, typer.Option(help="Draw pictures.")] = True,
+    segmentation: Annotated[bool, typer.Option(help="Write DICOM Segmentations.")] = True,
+    params: ParamsFile = PARAMS,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Find the left ventricle in new patients. Exit codes: 0 all judged, 1 some could not be, 2 could not run."""
+    with console.guarded("predict"), console.needs("predict"), console.progress() as listen:
+        from cmrpipe.learn.extra import require_torch
+
+        require_torch()
+        from cmrpipe.predict.output import Options
+        from cmrpipe.predict.run import predict
+
+        if segmentation:
+            import highdicom  # noqa: F401 so that its absence is told before the work, not after
+        settings = load_params(params if params.exists() or params != PARAMS else None)
+        options = Options(settings.ingest.contour_origin, overlays, segmentation)
+        rows = predict(folder, output, model, settings, options, listen=listen)
+    for row in rows:
+        names = ("EDV {:.0f} mL", "ESV {:.0f} mL", "SV {:.0f} mL", "EF {:.1f} %", "CO {:.1f} L/min", "mass {:.0f} g")
+        values = [name.format(value) for name, value in zip(names, row.values, strict=True) if value is not None]
+        doubts = [f"{row.unsure} images of ED and ES unsure"] if row.unsure else []
+        said = [f"{row.images} images", *values, *doubts, *([row.reason] if row.reason else [])]
+        typer.echo(f"{row.patient_id}: {'; '.join(said)}")
+    raise typer.Exit(console.EXIT_CLEAN if all(row.judged for row in rows) else console.EXIT_FINDINGS)
+
+
+def add(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("predict")(predict_command)

@@ -1,0 +1,1 @@
+"""Prediction on new patients: from DICOM folders to contours, masks, DICOM Segmentation, pictures, volumes."""

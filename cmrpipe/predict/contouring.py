@@ -1,0 +1,214 @@
+"""From probabilities to one endocardium and one epicardium an image, consistent over slices and frames.
+
+A network that looks at one image at a time has ideas where there is no ventricle: beside it, above its base, below its
+apex. What is kept must be part of one body that reaches through the slices:
+
+1. *One body.* In the slice with the most blood, the largest outline is the ventricle; from there outwards, in every
+   slice and frame, the outline nearest to that of the slice before, within its radius.
+2. *No apex of some moments.* A slice in which a cavity is found in at most half of the frames is beyond the end.
+3. *No atrium.* At the wider end, a slice is beyond the base when its cavity does not shrink towards end-systole while
+   the ventricle does (an atrium grows), or when it is far narrower at end-diastole than the next slice's.
+
+The numbers were set on five real patients (see docs/predict.md) and are no more certain than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from cmrpipe.geometry import centroid, contains_points, polygon_area
+from cmrpipe.learn.voting import SURE, Opinion
+from cmrpipe.model import Points
+from cmrpipe.outline import outlines
+
+MIN_AREA_PX = 12.0
+"""Square pixels; a cavity that is smaller is not drawn."""
+
+OFTEN = 0.5
+"""Share of a slice's frames that must show a cavity, more than."""
+
+NARROW = 0.72
+"""Cavity area at end-diastole over the next slice's, below which a basal slice is beyond the base."""
+
+PUMPS = 0.9
+"""Cavity area of all slices at end-systole over end-diastole, below which a slice that grows is no ventricle."""
+
+_HALF = SURE / 2
+
+
+class Place(NamedTuple):
+    """Slice (from 0) and frame (from 1)."""
+
+    slice_index: int
+    frame: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """The borders of one image; points (n, 2), pixels. An endocardium may be there without an epicardium."""
+
+    endo: Points | None
+    epi: Points | None
+
+    @property
+    def area(self) -> float:
+        """Of the cavity, square pixels."""
+        return 0.0 if self.endo is None else polygon_area(self.endo)
+
+
+NOTHING = Drawing(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A slice that the network saw a cavity in, and that is beyond the ventricle."""
+
+    slice_index: int
+    why: str
+
+
+def _candidates(opinion: Opinion) -> list[Drawing]:
+    """Cavities of an image, each with the epicardium around it, largest first."""
+    if int(opinion.cavity.max(initial=0)) < _HALF:
+        return []
+    hearts = outlines(opinion.heart, _HALF)
+    found = []
+    for endo in outlines(opinion.cavity, _HALF):
+        if len(endo) < 3 or polygon_area(endo) < MIN_AREA_PX:
+            continue
+        middle = np.array([centroid(endo)])
+        around = [heart for heart in hearts if contains_points(heart, middle)[0]]
+        larger = [heart for heart in around if polygon_area(heart) > polygon_area(endo)]
+        found.append(Drawing(endo, larger[0] if larger else None))
+    return found
+
+
+def _nearest(candidates: Sequence[Drawing], centre: tuple[float, float], reach: float) -> Drawing:
+    """The candidate whose middle is nearest to a place, within reach."""
+
+    def distance(drawing: Drawing) -> float:
+        x, y = centroid(drawing.endo) if drawing.endo is not None else (np.inf, np.inf)
+        return float(np.hypot(x - centre[0], y - centre[1]))
+
+    best = min(candidates, key=distance, default=NOTHING)
+    return best if best.endo is not None and distance(best) <= reach else NOTHING
+
+
+def _one_body(candidates: dict[Place, list[Drawing]]) -> dict[Place, Drawing]:
+    """Rule 1."""
+    slices = sorted({place.slice_index for place in candidates})
+    frames = sorted({place.frame for place in candidates})
+    total = {
+        index: sum(
+            candidates[place][0].area for place in candidates if place.slice_index == index and candidates[place]
+        )
+        for index in slices
+    }
+    anchor = max(slices, key=lambda index: total[index])
+    firsts = [candidates[p][0].endo for p in candidates if p.slice_index == anchor and candidates[p]]
+    middles = np.array([centroid(endo) for endo in firsts if endo is not None]).reshape(-1, 2)
+    if not len(middles):
+        return dict.fromkeys(candidates, NOTHING)
+    middle = (float(np.median(middles[:, 0])), float(np.median(middles[:, 1])))
+    radius = float(np.sqrt(np.median([polygon_area(endo) for endo in firsts if endo is not None]) / np.pi))
+    chosen: dict[Place, Drawing] = {}
+    for frame in frames:
+        for order in (range(anchor, slices[-1] + 1), range(anchor - 1, slices[0] - 1, -1)):
+            before = chosen.get(Place(anchor, frame), NOTHING)
+            for index in order:
+                place = Place(index, frame)
+                if place not in candidates:
+                    continue
+                at, reach = (
+                    (middle, radius)
+                    if before.endo is None
+                    else (centroid(before.endo), float(np.sqrt(before.area / np.pi)))
+                )
+                chosen[place] = _nearest(candidates[place], at, reach)
+                if chosen[place].endo is not None:
+                    before = chosen[place]
+    return chosen
+
+
+def _areas(drawings: dict[Place, Drawing], index: int) -> dict[int, float]:
+    return {place.frame: drawing.area for place, drawing in drawings.items() if place.slice_index == index}
+
+
+def _seldom(drawings: dict[Place, Drawing], slices: Sequence[int]) -> list[Removed]:
+    """Rule 2, from the outermost slices inwards; a gap ends the ventricle."""
+    often = [np.mean([area > 0 for area in _areas(drawings, index).values()]) > OFTEN for index in slices]
+    if not any(often):
+        return [
+            Removed(index, "no cavity in most frames") for index in slices if sum(_areas(drawings, index).values()) > 0
+        ]
+    sums = [sum(_areas(drawings, index).values()) * keep for index, keep in zip(slices, often, strict=True)]
+    anchor = int(np.argmax(sums))
+    low = high = anchor
+    while low > 0 and often[low - 1]:
+        low -= 1
+    while high < len(slices) - 1 and often[high + 1]:
+        high += 1
+    return [
+        Removed(index, "a cavity in half of the frames or fewer" if not often[i] else "apart from the rest")
+        for i, index in enumerate(slices)
+        if not low <= i <= high and sums[i] + sum(_areas(drawings, index).values()) > 0
+    ]
+
+
+def _atria(drawings: dict[Place, Drawing], kept: Sequence[int]) -> list[Removed]:
+    """Rule 3; at least two slices stay."""
+    curve: dict[int, float] = {}
+    for place, drawing in drawings.items():
+        if place.slice_index in kept:
+            curve[place.frame] = curve.get(place.frame, 0.0) + drawing.area
+    if len(kept) < 3 or len(curve) < 2:
+        return []
+    ed, es = max(curve, key=lambda frame: curve[frame]), min(curve, key=lambda frame: curve[frame])
+    area = {index: _areas(drawings, index) for index in kept}
+    third = max(1, len(kept) // 3)
+    ends = [np.mean([area[index].get(ed, 0.0) for index in part]) for part in (kept[:third], kept[-third:])]
+    order = list(kept) if ends[0] >= ends[1] else list(kept)[::-1]
+    pumps = curve[es] < PUMPS * curve[ed]
+    removed = []
+    for index, following in pairwise(order[:-1]):
+        here, there = area[index].get(ed, 0.0), area[following].get(ed, 0.0)
+        share = here / there if there else 1.0
+        if share < NARROW:
+            why = f"beyond the base: {share:.0%} as wide at end-diastole as the next slice"
+        elif pumps and area[index].get(es, 0.0) >= here:
+            why = "beyond the base: it grows towards end-systole, as an atrium does"
+        else:
+            break
+        removed.append(Removed(index, why))
+    return removed
+
+
+def contour(opinions: dict[Place, Opinion]) -> tuple[dict[Place, Drawing], list[Removed]]:
+    """Borders of a patient's images, and the slices whose cavities were taken for something else.
+
+    Parameters
+    ----------
+    opinions : the network's, by place
+    """
+    candidates = {place: _candidates(opinion) for place, opinion in opinions.items()}
+    return consistent(candidates)
+
+
+def consistent(candidates: dict[Place, list[Drawing]]) -> tuple[dict[Place, Drawing], list[Removed]]:
+    """Choose one candidate, or none, for every image by the rules above."""
+    if not candidates:
+        return {}, []
+    drawings = _one_body(candidates)
+    slices = sorted({place.slice_index for place in drawings})
+    removed = _seldom(drawings, slices)
+    gone = {item.slice_index for item in removed}
+    kept = [index for index in slices if index not in gone and sum(_areas(drawings, index).values()) > 0]
+    removed += _atria(drawings, kept)
+    gone = {item.slice_index for item in removed}
+    told = {place: NOTHING if place.slice_index in gone else drawing for place, drawing in drawings.items()}
+    return told, sorted(removed, key=lambda item: item.slice_index)

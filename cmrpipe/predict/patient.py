@@ -1,0 +1,162 @@
+"""One patient: from files to borders, end-diastole and end-systole, volumes, and where the model is unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from cmrpipe.clinical import ClinicalValues, clinical_values
+from cmrpipe.dicom import read_pixels
+from cmrpipe.geometry import label_image
+from cmrpipe.learn.prediction import Predictor
+from cmrpipe.learn.voting import Opinion, opinions
+from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
+from cmrpipe.predict.contouring import NOTHING, Drawing, Place, Removed, contour
+from cmrpipe.predict.judge import Judged, judge
+from cmrpipe.predict.source import PatientFolder
+from cmrpipe.slices import slice_gap_mm
+
+SURE_FROM = 0.93
+"""Agreement of the looks (see `cmrpipe.learn.voting`) below which an image is unsure."""
+
+Images = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """One image of the stack with what was found in it.
+
+    Attributes
+    ----------
+    number : in contour file names
+    agreement : of the model's looks, 0 to 1
+    unsure : why a person should look; "" when nothing speaks for it
+    """
+
+    record: ImageRecord
+    number: int
+    place: Place
+    phase: Phase
+    drawing: Drawing
+    agreement: float
+    unsure: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """One patient's result.
+
+    Attributes
+    ----------
+    judged : what was taken and what was refused
+    seen : the stack's images, in its order; empty when nothing could be judged
+    images : (n, rows, cols) in the same order; None when nothing could be judged
+    removed : slices that were taken for something else than the ventricle
+    ed_frame, es_frame : None when they cannot be told
+    values : volumes, ejection fraction, mass; what is missing has its reason there
+    """
+
+    patient_id: str
+    judged: Judged
+    values: ClinicalValues
+    seen: tuple[Seen, ...] = ()
+    images: Images | None = None
+    removed: tuple[Removed, ...] = ()
+    ed_frame: int | None = None
+    es_frame: int | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def unsure(self) -> tuple[Seen, ...]:
+        """Images of end-diastole and end-systole, on which the values rest, that a person should look at."""
+        return tuple(item for item in self.seen if item.unsure and item.phase is not Phase.OTHER)
+
+    def labels(self) -> npt.NDArray[np.uint8]:
+        """Label images (n, rows, cols), in the order of `seen`."""
+        if self.images is None:
+            return np.zeros((0, 0, 0), np.uint8)
+        shape = (self.images.shape[1], self.images.shape[2])
+        return np.stack([label_image(item.drawing.endo, item.drawing.epi, shape) for item in self.seen])
+
+
+def cavity_curve(drawings: dict[Place, Drawing]) -> dict[int, float]:
+    """Total cavity area by frame, square pixels, over frames that every slice of the ventricle has."""
+    slices = {place.slice_index for place, drawing in drawings.items() if drawing.endo is not None}
+    frames = sorted({place.frame for place in drawings})
+    whole = [frame for frame in frames if all(Place(index, frame) in drawings for index in slices)]
+    return {frame: sum(drawings[Place(index, frame)].area for index in slices) for frame in whole} if slices else {}
+
+
+def choose_phases(curve: dict[int, float]) -> tuple[int | None, int | None]:
+    """Frames of the largest and the smallest cavity; None where there is no choice."""
+    if len(curve) < 2 or max(curve.values()) <= 0:
+        return None, None
+    return max(curve, key=lambda frame: (curve[frame], -frame)), min(curve, key=lambda frame: (curve[frame], frame))
+
+
+def _doubt(drawing: Drawing, agreement: float, inside: bool) -> str:
+    """Why an image is unsure; `inside`: its slice cuts the ventricle."""
+    if not inside:
+        return ""
+    if drawing.endo is None:
+        return "no cavity found between slices or frames that have one"
+    if drawing.epi is None:
+        return "no epicardium found"
+    return f"the model's looks agree to {agreement:.2f} only" if agreement < SURE_FROM else ""
+
+
+def _phase(frame: int, ed: int | None, es: int | None) -> Phase:
+    return Phase.ED if frame == ed else Phase.ES if frame == es else Phase.OTHER
+
+
+def sample_of(item: Seen) -> Sample:
+    """An image with its contours, as the rest of cmrpipe takes it."""
+    borders = ((ContourKind.ENDO, item.drawing.endo), (ContourKind.EPI, item.drawing.epi))
+    endo, epi = (None if points is None else Contour(kind, points) for kind, points in borders)
+    return Sample(item.record, None, endo, epi, item.phase)
+
+
+def predict_patient(folder: PatientFolder, predictor: Predictor, frames_per_slice: int) -> Prediction:
+    """Predict one patient; what cannot be judged is refused with its reason, never guessed.
+
+    Raises
+    ------
+    DicomError : an image whose header promised pixels cannot be read
+    """
+    judged = judge(folder.records(), frames_per_slice)
+    if not judged.stack:
+        return Prediction(folder.patient_id, judged, ClinicalValues(folder.patient_id, reason=judged.reason))
+    images = np.stack([read_pixels(folder.root / record.path) for record in judged.stack])
+    return interpret(folder.patient_id, judged, images, opinions(predictor, images))
+
+
+def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Opinion]) -> Prediction:
+    """From the network's opinions on the stack's images, in its order, to the patient's result."""
+    places = [Place(record.slice_index or 0, record.frame or 1) for record in judged.stack]
+    opinion = dict(zip(places, told, strict=True))
+    drawings, removed = contour(opinion)
+    inside = {place.slice_index for place, drawing in drawings.items() if drawing.endo is not None}
+    ed, es = choose_phases(cavity_curve(drawings))
+    seen = tuple(
+        Seen(
+            record,
+            number,
+            place,
+            _phase(place.frame, ed, es),
+            drawings.get(place, NOTHING),
+            opinion[place].agreement,
+            _doubt(drawings.get(place, NOTHING), opinion[place].agreement, place.slice_index in inside),
+        )
+        for record, number, place in zip(judged.stack, judged.numbers, places, strict=True)
+    )
+    notes = [*judged.notes]
+    if not inside:
+        notes.append("no ventricle found in any image")
+    elif ed is None:
+        notes.append("one frame only: end-diastole and end-systole cannot be told, so no ejection fraction")
+    samples = [sample_of(item) for item in seen if item.phase is not Phase.OTHER and item.drawing.endo is not None]
+    values = clinical_values(patient_id, samples, slice_gap_mm(judged.stack))
+    return Prediction(patient_id, judged, values, seen, images, tuple(removed), ed, es, tuple(notes))

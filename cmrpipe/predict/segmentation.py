@@ -1,0 +1,144 @@
+"""A phase's labels as a DICOM Segmentation that refers to its source images (DICOM PS3.3 A.51), by highdicom."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues, SegmentDescription
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+from pydicom.uid import generate_uid
+from pydicom.valuerep import DA, TM
+
+from cmrpipe import __version__
+from cmrpipe.model import Label, Phase
+from cmrpipe.predict.patient import Prediction, Seen
+
+SERIES_NUMBER = 9000
+_NEEDED = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SOPInstanceUID")
+_SEGMENTS = (
+    (Label.CAVITY, "LV cavity", codes.SCT.LeftVentricle),
+    (Label.MYOCARDIUM, "LV myocardium", codes.SCT.LeftVentricleMyocardium),
+)
+
+
+_PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
+_STUDY = ("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName")
+
+
+def _source(path: Path) -> Dataset:
+    """A source image's header, with an empty value where what the object must repeat is absent or no date or time."""
+    dataset = pydicom.dcmread(path, stop_before_pixels=True)
+    for keyword in (*_PATIENT, *_STUDY):
+        kind = {"Date": DA, "Time": TM}.get(keyword[-4:], str)
+        try:
+            kind(str(dataset[keyword].value))
+        except (KeyError, ValueError):
+            setattr(dataset, keyword, "")
+    return dataset
+
+
+def _one_frame_of_reference(sources: Sequence[Dataset]) -> None:
+    """Give all images of a series the first one's frame of reference.
+
+    The standard lets a series have one only; anonymised images may carry one each, though their positions agree.
+    """
+    first: dict[str, str] = {}
+    for source in sources:
+        if "FrameOfReferenceUID" in source:
+            series = str(source.SeriesInstanceUID)
+            source.FrameOfReferenceUID = first.setdefault(series, source.FrameOfReferenceUID)
+
+
+def _description(number: int, segment: tuple[Label, str, Code], model: str) -> SegmentDescription:
+    _, label, kind = segment
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=label,
+        segmented_property_category=codes.SCT.AnatomicalStructure,
+        segmented_property_type=kind,
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=hd.AlgorithmIdentificationSequence(
+            name="cmrpipe", version=__version__, family=codes.DCM.ArtificialIntelligence, parameters={"model": model}
+        ),
+        tracking_id=f"{label} by cmrpipe",
+        tracking_uid=generate_uid(entropy_srcs=["cmrpipe", label, model]),
+    )
+
+
+def write_segmentation(
+    path: Path, found: Prediction, labels: npt.NDArray[np.uint8], phase: Phase, root: Path, model: str
+) -> str:
+    """Write the Segmentation object of one phase; returns "", or why there is none.
+
+    Parameters
+    ----------
+    labels : (n, rows, cols), in the order of `found.seen`
+    root : what the records' paths are relative to
+    model : SHA-256 of the weights; UIDs are made from it and the source's, so that the same prediction has the same
+    """
+    chosen: Sequence[tuple[Seen, npt.NDArray[np.uint8]]] = [
+        (item, label) for item, label in zip(found.seen, labels, strict=True) if item.phase is phase
+    ]
+    if not any(label.any() for _, label in chosen):
+        return f"nothing found at {phase.value}"
+    pixels = np.stack([label for _, label in chosen])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of UIDs and dates in the source that break a rule: validation tells them
+        sources = [_source(root / item.record.path) for item, _ in chosen]
+        _one_frame_of_reference(sources)
+        absent = sorted({keyword for source in sources for keyword in _NEEDED if not source.get(keyword)})
+        if absent:
+            return f"the images lack {', '.join(absent)}"
+        try:
+            made = _build(sources, pixels, phase, model)
+        except (ValueError, TypeError, AttributeError) as error:
+            return f"the images' headers break the standard in a way that highdicom refuses ({error})"
+        made.save_as(path)
+    return ""
+
+
+def _geometry(sources: Sequence[Dataset]) -> dict[str, Any]:
+    """Where the planes lie: as their images do, or told one by one where every slice is a series of its own."""
+    first = sources[0]
+    if len({source.SeriesInstanceUID for source in sources}) == 1:
+        return {"source_images": sources}
+    patient = hd.CoordinateSystemNames.PATIENT
+    return {
+        "source_images": [first],
+        "further_source_images": sources[1:],
+        "plane_positions": [hd.PlanePositionSequence(patient, source.ImagePositionPatient) for source in sources],
+        "plane_orientation": hd.PlaneOrientationSequence(patient, first.ImageOrientationPatient),
+        "pixel_measures": hd.PixelMeasuresSequence(first.PixelSpacing, first.get("SliceThickness") or 0.0),
+    }
+
+
+def _build(sources: Sequence[Dataset], pixels: npt.NDArray[np.uint8], phase: Phase, model: str) -> Segmentation:
+    """The object; empty planes are left out of it."""
+    there = [segment for segment in _SEGMENTS if (pixels == segment[0]).any()]
+    seed = [model, phase.value, *(str(source.SOPInstanceUID) for source in sources)]
+    return Segmentation(
+        **_geometry(sources),
+        pixel_array=np.stack([pixels == label for label, *_ in there], axis=-1).astype(np.uint8),
+        segmentation_type=SegmentationTypeValues.BINARY,
+        segment_descriptions=[_description(number, segment, model) for number, segment in enumerate(there, 1)],
+        series_instance_uid=generate_uid(entropy_srcs=["series", *seed]),
+        series_number=SERIES_NUMBER + (phase is Phase.ES),
+        sop_instance_uid=generate_uid(entropy_srcs=["instance", *seed]),
+        instance_number=1,
+        manufacturer="cmrpipe",
+        manufacturer_model_name="cmrpipe predict",
+        software_versions=__version__,
+        device_serial_number=model[:16],
+        content_label=f"LV_{phase.value}",
+        content_description=f"Left ventricle at {phase.value}, predicted",
+        series_description=f"cmrpipe LV segmentation {phase.value}",
+    )

@@ -1,0 +1,119 @@
+"""One ventricle over slices and frames: ghosts go, the heart stays."""
+
+import numpy as np
+import pytest
+
+from cmrpipe.learn.voting import SURE, Opinion
+from cmrpipe.model import Points
+from cmrpipe.predict.contouring import Drawing, Place, consistent, contour
+from cmrpipe.raster import area_coverage
+
+FRAMES = (1, 2, 3, 4)
+SHRINK = (1.0, 0.8, 0.7, 0.9)
+
+
+def ring(x: float, y: float, radius: float) -> Points:
+    """A circle."""
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    return np.column_stack([x + radius * np.cos(angle), y + radius * np.sin(angle)])
+
+
+def heart(radius: float, x: float = 40, y: float = 32) -> Drawing:
+    """Both borders."""
+    return Drawing(ring(x, y, radius), ring(x, y, radius + 5))
+
+
+def ventricle(radii: tuple[float, ...] = (12, 12, 11, 9, 6)) -> dict[Place, list[Drawing]]:
+    """A beating one, base first."""
+    return {
+        Place(s, f): [heart(radius * shrink)]
+        for s, radius in enumerate(radii)
+        for f, shrink in zip(FRAMES, SHRINK, strict=True)
+    }
+
+
+def test_a_ventricle_stays_as_it_is() -> None:
+    """Nothing is removed from what is consistent."""
+    candidates = ventricle()
+    drawings, removed = consistent(candidates)
+    assert removed == []
+    assert all(drawings[place] is candidates[place][0] for place in candidates)
+
+
+def test_a_larger_ghost_beside_it_is_not_taken() -> None:
+    """In outer slices nearness counts, not size; and a ghost alone in an image is nothing."""
+    candidates = ventricle()
+    for frame in FRAMES:
+        candidates[Place(4, frame)].insert(0, heart(10, x=70))
+        candidates[Place(5, frame)] = [heart(10, x=70)]
+    drawings, _ = consistent(candidates)
+    for frame in FRAMES:
+        assert drawings[Place(4, frame)] is candidates[Place(4, frame)][1]
+        assert drawings[Place(5, frame)].endo is None
+
+
+def test_a_cavity_of_some_moments_is_beyond_the_apex() -> None:
+    """Found in two frames of four."""
+    candidates = ventricle() | {Place(5, frame): [heart(3)] if frame < 3 else [] for frame in FRAMES}
+    drawings, removed = consistent(candidates)
+    assert [(item.slice_index, item.why) for item in removed] == [(5, "a cavity in half of the frames or fewer")]
+    assert drawings[Place(5, 1)].endo is None
+
+
+def test_an_atrium_grows_while_the_ventricle_shrinks() -> None:
+    """As wide as the ventricle, at the wide end, whichever end of the stack that is."""
+    body = ventricle()
+    atrium = {Place(5, f): [heart(11 * grow)] for f, grow in zip(FRAMES, (1, 1.05, 1.1, 1.05), strict=True)}
+    turned = {Place(4 - place.slice_index, place.frame): found for place, found in body.items()}
+    drawings, removed = consistent(turned | atrium)
+    assert [item.slice_index for item in removed] == [5]
+    assert "atrium" in removed[0].why
+    assert drawings[Place(5, 3)].endo is None
+    assert drawings[Place(4, 3)].endo is not None
+
+
+def test_an_infarcted_apex_that_bulges_stays() -> None:
+    """Growth towards end-systole is held against the base only."""
+    candidates = ventricle()
+    for frame, grow in zip(FRAMES, (1, 1.05, 1.1, 1.05), strict=True):
+        candidates[Place(4, frame)] = [heart(6 * grow)]
+    assert consistent(candidates)[1] == []
+
+
+def test_a_heart_that_hardly_pumps_loses_no_slice_for_it() -> None:
+    """Where nothing shrinks, nobody can tell an atrium by growth."""
+    still = {place: [heart(12)] for place in ventricle()}
+    assert consistent(still)[1] == []
+
+
+def test_a_far_narrower_slice_at_the_base_is_beyond_it() -> None:
+    """Half as wide as the next one; the same at the apex is an apex."""
+    candidates = ventricle((8, 12, 12, 11, 9, 6))
+    drawings, removed = consistent(candidates)
+    assert [item.slice_index for item in removed] == [0]
+    assert drawings[Place(5, 1)].endo is not None
+
+
+def test_borders_come_from_probabilities() -> None:
+    """The endocardium of the cavity, the epicardium around it, to a fraction of a pixel; specks are nothing."""
+    shape = (64, 80)
+    layers = [np.rint(SURE * area_coverage(ring(40, 32, radius), shape)).astype(np.uint8) for radius in (10, 15)]
+    speck = layers[0].copy()
+    speck[2:4, 2:5] = SURE
+    drawings, _ = contour({Place(0, 1): Opinion(speck, layers[1], 1.0)})
+    found = drawings[Place(0, 1)]
+    for points, radius in ((found.endo, 10), (found.epi, 15)):
+        assert points is not None
+        assert np.hypot(points[:, 0] - 40, points[:, 1] - 32) == pytest.approx(radius, abs=0.3)
+
+
+def test_nothing_is_found_in_nothing() -> None:
+    """No image, an empty image, and a speck."""
+    assert contour({}) == ({}, [])
+    empty = np.zeros((20, 20), np.uint8)
+    speck = empty.copy()
+    speck[3:5, 3:5] = SURE
+    for layer in (empty, speck):
+        drawings, removed = contour({Place(0, 1): Opinion(layer, layer, 1.0)})
+        assert drawings[Place(0, 1)].endo is None
+        assert removed == []

@@ -1,0 +1,118 @@
+"""What can be judged, and why the rest cannot."""
+
+from dataclasses import replace
+
+import pytest
+
+from cmrpipe.model import ImageRecord
+from cmrpipe.predict.judge import judge
+
+SHORT = (0.7071, 0.7071, 0.0, -0.4082, 0.4082, -0.8165)
+LONG = (0.0, 0.7071, 0.7071, 1.0, 0.0, 0.0)
+NORMAL = (-0.5774, 0.5774, 0.5774)
+TRANSVERSE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+def image(number: int, place: int, frame: int, frames: int = 4) -> ImageRecord:
+    """An image of a short-axis cine."""
+    return ImageRecord(
+        path=f"{number}.dcm",
+        sha256="",
+        bytes=1,
+        patient_id="P",
+        file_number=number,
+        instance_number=number,
+        trigger_time_ms=40.0 * (frame - 1),
+        position_mm=(8.0 * place * NORMAL[0], 8.0 * place * NORMAL[1], 8.0 * place * NORMAL[2]),
+        orientation=SHORT,
+        pixel_spacing_mm=(1.4, 1.4),
+        frames_per_slice=frames,
+        rows=64,
+        columns=72,
+        modality="MR",
+        image_type="ORIGINAL\\PRIMARY\\M",
+        series_uid="1.2",
+    )
+
+
+def cine(slices: int = 5, frames: int = 4) -> list[ImageRecord]:
+    """A whole one."""
+    return [image(1 + s * frames + f, s, f + 1, frames) for s in range(slices) for f in range(frames)]
+
+
+def test_a_cine_is_taken_whole_and_in_order() -> None:
+    """By slice, then frame, under the numbers of its files."""
+    found = judge(cine()[::-1], 20)
+    assert [(r.slice_index, r.frame) for r in found.stack] == [(s, f) for s in range(5) for f in range(1, 5)]
+    assert found.numbers == tuple(range(1, 21))
+    assert (found.refused, found.notes, found.reason) == ((), (), "")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"modality": "CT"}, "not MR but CT"),
+        ({"image_type": "ORIGINAL\\PRIMARY\\LOCALIZER"}, "a localizer, by its ImageType"),
+        ({"image_type": "DERIVED\\PRIMARY\\PHASE MAP"}, "a phase map, by its ImageType"),
+        ({"error": "not a DICOM file (no DICM mark at byte 128)"}, "not a DICOM file (no DICM mark at byte 128)"),
+        ({"orientation": LONG}, "not parallel to the short-axis stack (long axis or localizer)"),
+        ({"rows": 32}, "32 x 72 pixels, the stack has 64 x 72"),
+        ({"series_uid": "1.3"}, "a further series where the stack already has slices"),
+    ],
+)
+def test_a_stranger_among_them_is_refused_with_its_reason(change: dict[str, object], reason: str) -> None:
+    """And the others are judged all the same."""
+    stranger = replace(image(99, 2, 1), path="99.dcm", **change)  # type: ignore[arg-type]
+    found = judge([*cine(), stranger], 20)
+    assert len(found.stack) == 20
+    assert [(item.path, item.reason) for item in found.refused] == [("99.dcm", reason)]
+
+
+def test_a_long_axis_cine_with_more_images_than_any_slice_does_not_win() -> None:
+    """Slices as series of their own, 4 images each, and a long-axis cine of 30: slice positions decide."""
+    short = [replace(r, series_uid=f"1.{(r.file_number or 0) // 4 + 10}") for r in cine(6, 4)]
+    short = [replace(r, series_uid=f"2.{i // 4}") for i, r in enumerate(short)]
+    long = [replace(image(100 + f, 0, f + 1, 30), orientation=LONG, series_uid="9") for f in range(30)]
+    found = judge([*long, *short], 20)
+    assert len(found.stack) == 24
+    assert len(found.refused) == 30
+
+
+@pytest.mark.parametrize(
+    ("records", "reason"),
+    [
+        ([], "it holds no file"),
+        (cine(2), "only 2 slice positions"),
+        (cine(1), "only 1 slice position:"),
+        ([replace(r, modality="CT") for r in cine()], "none of its 20 files can be judged: not MR but CT"),
+        (
+            [replace(r, orientation=TRANSVERSE, position_mm=(0, 0, 8.0 * (i // 4))) for i, r in enumerate(cine())],
+            "the stack is transverse",
+        ),
+    ],
+)
+def test_what_is_no_short_axis_stack_is_refused_as_a_whole(records: list[ImageRecord], reason: str) -> None:
+    """Every image with a reason."""
+    found = judge(records, 20)
+    assert found.stack == ()
+    assert found.reason.startswith(reason)
+    assert len(found.refused) == len(records)
+
+
+def test_without_geometry_it_is_taken_on_trust_and_said_so() -> None:
+    """Slice and frame then come from the number."""
+    bare = [replace(r, position_mm=None, orientation=None, trigger_time_ms=None) for r in cine()]
+    found = judge(bare, 4)
+    assert len(found.stack) == 20
+    assert "taken on trust" in found.notes[0]
+
+
+def test_images_that_share_a_number_are_numbered_anew() -> None:
+    """Each slice a series that counts from 1: no contour file may be written twice."""
+    records = [
+        replace(r, file_number=None, instance_number=i % 4 + 1, series_uid=f"2.{i // 4}", path=f"{i // 4}/{i % 4}.dcm")
+        for i, r in enumerate(cine())
+    ]
+    found = judge(records, 20)
+    assert found.numbers == tuple(range(1, 21))
+    assert "numbered by slice, then frame" in found.notes[0]

@@ -1,0 +1,156 @@
+"""What is written: contours that cmrpipe reads, tables, and DICOM Segmentations that others read."""
+
+import csv
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+
+from cmrpipe.contours import read_contour
+from cmrpipe.dicom import read_pixels
+from cmrpipe.geometry import label_image
+from cmrpipe.model import ContourKind, Phase
+from cmrpipe.params import IngestParams, ValidateParams
+from cmrpipe.predict.output import Options, replacing, write_patient
+from cmrpipe.predict.patient import Prediction
+from cmrpipe.progress import silent
+from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.validate import validate
+from tests.conftest import missing
+from tests.predict.oracle import folder_of, perfect
+
+PATIENT = "PHA0000101"
+
+
+@pytest.fixture(scope="module")
+def found(small_phantom: Path) -> Prediction:
+    """A perfect prediction of a patient."""
+    return perfect(small_phantom, PATIENT)
+
+
+@pytest.fixture(scope="module")
+def out(small_phantom: Path, found: Prediction, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, written; read only."""
+    folder = tmp_path_factory.mktemp("predicted")
+    write_patient(folder, found, folder_of(small_phantom, PATIENT).root, "0" * 64, Options(contour_origin=1.0))
+    return folder
+
+
+def test_contours_are_read_back_as_they_were_drawn(out: Path, found: Prediction) -> None:
+    """Every border a file, in the layout of the experts', to a hundredth of a pixel."""
+    folder = out / "contourfiles" / PATIENT
+    files = sorted(folder.rglob("*.txt"))
+    expected = {}
+    for item in found.seen:
+        for kind, points in ((ContourKind.ENDO, item.drawing.endo), (ContourKind.EPI, item.drawing.epi)):
+            if points is not None:
+                expected[item.number, kind] = points
+    assert len(files) == len(expected) > 0
+    for path in files:
+        record = read_contour(path.read_bytes(), path.relative_to(out).as_posix(), 1.0)
+        assert record.error == ""
+        assert record.number is not None
+        assert record.kind is not None
+        assert record.points == pytest.approx(expected[record.number, record.kind], abs=0.0051)
+    assert (folder / "i-contours" / f"IM-0001-{found.seen[-1].number:04d}-icontour-auto.txt").parent.is_dir()
+
+
+def test_the_output_beside_the_images_is_a_data_set_that_validates(
+    small_phantom: Path, out: Path, found: Prediction, tmp_path: Path
+) -> None:
+    """What experts draw, too, is read, linked and checked like an expert's, and no error is found in them."""
+    (tmp_path / "raw" / "dicoms").mkdir(parents=True)
+    shutil.copytree(small_phantom / "dicoms" / PATIENT, tmp_path / "raw" / "dicoms" / PATIENT)
+    shutil.copytree(out / "contourfiles", tmp_path / "raw" / "contourfiles")
+    phases = {item.number: item.phase for item in found.seen}
+    for path in (tmp_path / "raw" / "contourfiles").rglob("*.txt"):  # the oracle's other borders are no images' own
+        phase = phases[int(path.name.split("-")[2])]
+        if phase is Phase.OTHER or (phase is Phase.ES and "ocontour" in path.name):
+            path.unlink()
+    (tmp_path / "raw" / "link.csv").write_text(f"patient_id,original_id\n{PATIENT},{PATIENT}\n")
+    catalog = tmp_path / "catalog"
+    ingest(tmp_path / "raw", catalog, tmp_path / "state", IngestParams(), listen=silent)
+    summary = validate(tmp_path / "raw", catalog, tmp_path / "f", tmp_path / "q.csv", ValidateParams(), listen=silent)
+    assert summary.findings["error"] == 0
+
+
+def test_tables_and_labels_agree(out: Path, found: Prediction) -> None:
+    """images.csv, labels.npy and result.json tell the same."""
+    folder = out / "patients" / PATIENT
+    rows = list(csv.DictReader((folder / "images.csv").read_text().splitlines()))
+    labels = np.load(folder / "labels.npy", allow_pickle=False)
+    told = json.loads((folder / "result.json").read_text())
+    assert len(rows) == len(labels) == told["images"] == len(found.seen)
+    for row, label, item in zip(rows, labels, found.seen, strict=True):
+        assert (label == label_image(item.drawing.endo, item.drawing.epi, label.shape)).all()
+        assert float(row["cavity_px2"]) == pytest.approx(item.drawing.area, abs=1e-5)
+    assert told["values"]["ef_pct"] == found.values.ef_pct
+    assert {row["frame"] for row in rows if row["phase"] == "ED"} == {str(told["ed_frame"])}
+    pictures = list((folder / "overlays").glob("*.png"))
+    assert len(pictures) == sum(i.phase is not Phase.OTHER and i.drawing.endo is not None for i in found.seen)
+    assert (folder / "overview.png").is_file()
+
+
+@pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
+def test_a_segmentation_is_read_back_pixel_for_pixel(
+    small_phantom: Path, out: Path, found: Prediction, phase: Phase
+) -> None:
+    """By highdicom, addressed by source image; its segments are named and coded."""
+    made = highdicom.seg.segread(out / "patients" / PATIENT / f"seg_{phase.value}.dcm")
+    root = folder_of(small_phantom, PATIENT).root
+    names = (
+        {d.segment_label: d for d in made.segment_descriptions if hasattr(d, "segment_label")}
+        if hasattr(made, "segment_descriptions")
+        else {made.get_segment_description(n).segment_label: made.get_segment_description(n) for n in (1, 2)}
+    )
+    assert set(names) == {"LV cavity", "LV myocardium"}
+    assert names["LV myocardium"].segmented_property_type.value == "49848007"
+    chosen = [(i, item) for i, item in enumerate(found.seen) if item.phase is phase and item.drawing.endo is not None]
+    uids = [item.record.sop_uid for _, item in chosen]
+    read = made.get_pixels_by_source_instance(uids, combine_segments=True, skip_overlap_checks=True)
+    assert (read == found.labels()[[i for i, _ in chosen]]).all()
+    sources = {pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID for path in root.glob("*.dcm")}
+    assert {ref.ReferencedSOPInstanceUID for ref in made.SourceImageSequence} <= sources
+
+
+@pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
+def test_dciodvfy_finds_no_error_in_a_segmentation(out: Path, phase: Phase) -> None:
+    """The independent checker of Debian's dicom3tools."""
+    if shutil.which("dciodvfy") is None:
+        missing("dciodvfy", "install dicom3tools")
+    path = out / "patients" / PATIENT / f"seg_{phase.value}.dcm"
+    told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    lines = (told.stdout + told.stderr).splitlines()
+    assert "Segmentation" in lines
+    assert not [line for line in lines if line.startswith(("Error", "Abort"))]
+
+
+def test_a_patient_that_fails_midway_leaves_the_old_result(tmp_path: Path) -> None:
+    """The new folder takes the old one's place only when it is whole; nothing is left behind."""
+    with replacing(tmp_path / "P") as new:
+        (new / "a").write_text("old")
+
+    def fail() -> None:
+        with replacing(tmp_path / "P") as new:
+            (new / "a").write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (tmp_path / "P" / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["P"]
+    with replacing(tmp_path / "P") as new:
+        (new / "b").write_text("new")
+    assert [path.name for path in (tmp_path / "P").iterdir()] == ["b"]
+
+
+def test_pixels_are_untouched(small_phantom: Path, found: Prediction) -> None:
+    """The images that were judged are those of the files, in the order of the tables."""
+    assert found.images is not None
+    root = folder_of(small_phantom, PATIENT).root
+    assert (found.images[7] == read_pixels(root / found.seen[7].record.path)).all()

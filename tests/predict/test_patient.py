@@ -1,0 +1,80 @@
+"""From a perfect network's answers to the patient's values."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmrpipe.model import Phase
+from cmrpipe.phantom.truth import read_truth
+from cmrpipe.predict.contouring import Drawing, Place
+from cmrpipe.predict.judge import judge
+from cmrpipe.predict.patient import cavity_curve, choose_phases, interpret
+from tests.predict.oracle import FRAMES, folder_of, opinions_of, perfect
+from tests.predict.test_contouring import ring, ventricle
+
+
+def test_perfect_answers_give_the_true_volumes(small_phantom: Path) -> None:
+    """ED and ES frames, EDV, ESV, EF and mass of all phantoms, from borders that passed through pixels and back."""
+    for truth in read_truth(small_phantom).patients:
+        found = perfect(small_phantom, truth.patient_id)
+        assert (found.ed_frame, found.es_frame) == (truth.ed_frame, truth.es_frame)
+        for name in ("edv_ml", "esv_ml", "mass_g", "co_l_min"):
+            assert getattr(found.values, name) == pytest.approx(getattr(truth, name), rel=0.02)
+        assert found.values.ef_pct == pytest.approx(truth.ef_pct, abs=0.5)
+        assert found.values.reason == ""
+        assert found.unsure == ()
+
+
+def test_labels_are_those_of_the_borders(small_phantom: Path) -> None:
+    """In the order of the images, 0, 1 and 2."""
+    found = perfect(small_phantom, "PHA0000101")
+    labels = found.labels()
+    assert labels.shape == (len(found.seen), 64, 72)
+    for item, label in zip(found.seen, labels, strict=True):
+        assert (label == 1).sum() == pytest.approx(item.drawing.area, abs=4)
+        assert bool(label.any()) == (item.drawing.endo is not None)
+
+
+def test_without_spacing_there_are_contours_and_no_volumes(small_phantom: Path) -> None:
+    """And the reason is told."""
+    truth = read_truth(small_phantom).patients[0]
+    folder = folder_of(small_phantom, truth.patient_id)
+    judged = judge([replace(r, pixel_spacing_mm=None) for r in folder.records()], FRAMES)
+    images = np.zeros((len(judged.stack), 64, 72), np.int16)
+    found = interpret(truth.patient_id, judged, images, opinions_of(small_phantom, truth, judged, images))
+    assert (found.values.edv_ml, found.values.ef_pct) == (None, None)
+    assert "pixel spacing unknown" in found.values.reason
+    assert (found.ed_frame, found.es_frame) == (truth.ed_frame, truth.es_frame)
+    assert any(item.drawing.endo is not None for item in found.seen)
+
+
+def test_doubt_is_told_where_the_looks_disagree_or_something_is_missing(small_phantom: Path) -> None:
+    """At ED or ES; elsewhere it changes no value."""
+    truth = read_truth(small_phantom).patients[0]
+    folder = folder_of(small_phantom, truth.patient_id)
+    judged = judge(folder.records(), FRAMES)
+    images = np.zeros((len(judged.stack), 64, 72), np.int16)
+    told = list(opinions_of(small_phantom, truth, judged, images))
+    at = {(r.slice_index, r.frame): i for i, r in enumerate(judged.stack)}
+    middle = truth.contours[0].slice_index
+    i = at[middle, truth.es_frame]
+    told[i] = replace(told[i], agreement=0.5)
+    found = interpret(truth.patient_id, judged, images, iter(told))
+    assert [(item.place, item.phase) for item in found.unsure] == [(Place(middle, truth.es_frame), Phase.ES)]
+    assert "agree to 0.50 only" in found.unsure[0].unsure
+
+
+def test_phases_are_the_largest_and_the_smallest_cavity() -> None:
+    """Over all slices; a frame that a slice lacks is no candidate."""
+    drawings = {place: found[0] for place, found in ventricle().items()}
+    assert choose_phases(cavity_curve(drawings)) == (1, 3)
+    del drawings[Place(2, 1)]
+    assert choose_phases(cavity_curve(drawings)) == (4, 3)
+
+
+def test_one_frame_has_no_phases() -> None:
+    """Nor has a patient without a ventricle."""
+    assert choose_phases(cavity_curve({Place(0, 1): Drawing(ring(9, 9, 4), None)})) == (None, None)
+    assert choose_phases({}) == (None, None)
