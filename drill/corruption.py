@@ -33,6 +33,8 @@ from drill.harm import EVERYWHERE, IN_STORE, IN_ZARR, OF_PATIENTS, ZARR, Harm, s
 REPOSITORY = Path(__file__).resolve().parents[1]
 CODE = ("cmrpipe", "flows", "dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
 PATIENTS = 6
+MANIFEST = "manifest"
+"""The store's manifest, a place of its own in the table."""
 PER_ROUND = 50
 _STAGES = ("ingest", "validate", "store")
 
@@ -119,9 +121,12 @@ class Yard:
             "cache": "space/.dvc/cache/files/md5",
             "remote": "remote/files/md5",
         }
-        return {
+        found = {
             place: sorted(name for name in self.whole if name.startswith(f"{part}/")) for place, part in parts.items()
         }
+        found[MANIFEST] = [name for name in found["store"] if "/manifest" in name]
+        found["store"] = [name for name in found["store"] if "/manifest" not in name]
+        return found
 
     def look(self) -> dict[str, str]:
         """SHA-256 of everything that must be as it was."""
@@ -211,9 +216,8 @@ def plant(yard: Yard, count: int, rng: random.Random) -> list[Fault]:
 def _named(fault: Fault, bad: Iterable[Mapping[str, str]]) -> bool:
     """Whether a verification names every file of a fault, in its place."""
     said = {(entry["place"], entry["path"]) for entry in bad}
-    return all(
-        any(place == fault.place and _same(fault.place, name, path) for place, path in said) for name in fault.files
-    )
+    where = "store" if fault.place == MANIFEST else fault.place
+    return all(any(place == where and _same(fault.place, name, path) for place, path in said) for name in fault.files)
 
 
 def _same(place: str, name: str, path: str) -> bool:
@@ -241,6 +245,7 @@ def drill(yard: Yard, faults: int, seed: int, tell: bool = True) -> dict[tuple[s
             count.detected += _named(fault, bad)
             count.mended += all(now.get(name) == yard.whole[name] for name in fault.files)
             patients = {_patient(name) for name in fault.files} - {""} if fault.place == "store" else set()
+            patients = set(yard.arrays) if fault.place == MANIFEST else patients
             count.read += any(seen.get(patient, "") not in {"", yard.arrays[patient]} for patient in patients)
         if now != yard.whole or after:
             differing = sorted(name for name in yard.whole.keys() | now.keys() if yard.whole.get(name) != now.get(name))
