@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
+
+_NOT_VALUES = ("event", "level", "timestamp")
+
+
+def readable(values: Mapping[str, Any]) -> str:
+    """A log line for people: what happened, then the values that were named."""
+    about = ", ".join(f"{key} {values[key]}" for key in values if key not in _NOT_VALUES)
+    return f"{values['event']} ({about})" if about else str(values["event"])
 
 
 def configure(*, json_lines: bool, level: str = "warning") -> None:

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,3 +46,41 @@ def stop(process: subprocess.Popen[bytes], patience_s: float = 10.0, first: sign
             return
         except subprocess.TimeoutExpired:
             continue
+
+
+def stream(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    cwd: Path,
+    on_line: Callable[[str], None],
+    timeout_s: float | None = None,
+) -> int | None:
+    """Run a command to its end, a line of its output at a time; its exit code, None when it took too long.
+
+    Parameters
+    ----------
+    on_line : called for every line, line end included; when it raises, the command is ended
+    timeout_s : the whole process group is ended after this time; a task's own timeout does not reach a child
+    """
+    timed_out = threading.Event()
+    with start(command, environment=environment, cwd=cwd, output=subprocess.PIPE) as process:
+
+        def expire() -> None:
+            timed_out.set()
+            stop(process)
+
+        timer = threading.Timer(timeout_s or 0.0, expire)
+        if timeout_s:
+            timer.start()
+        try:
+            assert process.stdout is not None
+            for raw in process.stdout:
+                on_line(raw.decode(errors="replace"))
+            code = process.wait()
+        except BaseException:
+            stop(process)
+            raise
+        finally:
+            timer.cancel()
+    return None if timed_out.is_set() else code

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +14,8 @@ from typing import Any
 
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
-from flows.child import start, stop
+from cmrpipe.logs import readable
+from flows.child import stream
 
 LOGS = Path(".cmrpipe") / "logs"
 _STATES = (
@@ -53,23 +52,22 @@ def child_environment() -> dict[str, str]:
         "DVC_NO_ANALYTICS": "1",
         "PYTHONUNBUFFERED": "1",
         "CMRPIPE_LOG_JSON": "1",
+        "CMRPIPE_LOG_LEVEL": os.environ.get("CMRPIPE_LOG_LEVEL", "info"),
         events.VARIABLE: "1",
     }
 
 
-def _log_event(line: str) -> dict[str, Any] | None:
-    """A warning or error that the stage logged, as an event; None for any other line."""
+def log_event(line: str) -> dict[str, Any] | None:
+    """A line that the stage logged (information, warning or error) as an event; None for any other line."""
     if not line.startswith("{"):
         return None
     try:
         value = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(value, dict) or value.get("level") not in ("warning", "error"):
+    if not isinstance(value, dict) or value.get("level") not in ("info", "warning", "error"):
         return None
-    about = ", ".join(f"{key} {value[key]}" for key in value if key not in ("event", "level", "timestamp"))
-    message = f"{value['event']} ({about})" if about else str(value["event"])
-    return {"event": "log", "level": value["level"], "message": message}
+    return {"event": "log", "level": value["level"], "message": readable(value)}
 
 
 def run_dvc(
@@ -96,42 +94,25 @@ def run_dvc(
     outcome = Outcome()
     tail: deque[str] = deque(maxlen=_TAIL)
     said = ""
-    timed_out = threading.Event()
     command = [sys.executable, "-m", "dvc", *arguments]
-    with (
-        log.open("w", encoding="utf-8") as record,
-        start(command, environment=child_environment(), cwd=workspace, output=subprocess.PIPE) as process,
-    ):
+    with log.open("w", encoding="utf-8") as record:
 
-        def expire() -> None:
-            timed_out.set()
-            stop(process)
+        def on_line(line: str) -> None:
+            nonlocal said
+            record.write(line)
+            event = events.parse(line) or log_event(line)
+            if event is None:
+                tail.append(line.rstrip())
+                outcome.state = next((state for pattern, state in _STATES if pattern.search(line)), outcome.state)
+                return
+            if event["event"] == "summary":
+                outcome.summary = event
+            elif event["event"] == "error":
+                said = event["message"]
+            on_event(event)
 
-        timer = threading.Timer(timeout_s or 0.0, expire)
-        if timeout_s:
-            timer.start()
-        try:
-            assert process.stdout is not None
-            for raw in process.stdout:
-                line = raw.decode(errors="replace")
-                record.write(line)
-                event = events.parse(line) or _log_event(line)
-                if event is None:
-                    tail.append(line.rstrip())
-                    outcome.state = next((state for pattern, state in _STATES if pattern.search(line)), outcome.state)
-                    continue
-                if event["event"] == "summary":
-                    outcome.summary = event
-                elif event["event"] == "error":
-                    said = event["message"]
-                on_event(event)
-            code = process.wait()
-        except BaseException:
-            stop(process)
-            raise
-        finally:
-            timer.cancel()
-    if timed_out.is_set():
+        code = stream(command, environment=child_environment(), cwd=workspace, on_line=on_line, timeout_s=timeout_s)
+    if code is None:
         raise DvcError(f"dvc {' '.join(arguments)}", f"took longer than {timeout_s:g} s and was ended", f"See {log}")
     if code:
         cause = said or "failed:\n" + "\n".join(tail)

@@ -42,7 +42,7 @@ class Watcher:
             )
         elif kind == "landed":
             self._say("land", _landed(event))
-        elif kind == "log":
+        elif kind == "log" and event["level"] != "info":
             out.print(f"{event['level']}: {stage}: {event['message']}", markup=False)
         elif kind == "waiting":
             out.print(f"waiting for {event['holder']}, which is writing to this workspace")
@@ -65,15 +65,16 @@ def _landed(event: Mapping[str, Any]) -> str:
 def _with_prefect(source: str | None, contours: str, workspace: Path) -> None:
     out.print("starting Prefect's embedded server in the background")
     with embedded_server(workspace, out.print) as wait:
-        from flows import pipeline  # noqa: PLC0415 prefect reads its settings when it is imported
+        from flows import pipeline, tasks  # noqa: PLC0415 prefect reads its settings when it is imported
 
         wait()
         with console.progress() as listen:
-            pipeline.watchers.append(Watcher(listen))
+            tasks.watchers.append(Watcher(listen))
             try:
-                pipeline.pipeline(source=source, workspace=str(workspace), contours=contours)
+                once = pipeline.pipeline.with_options(retries=0)  # a person sees the error, and mends it
+                once(source=source, workspace=str(workspace), contours=contours)
             finally:
-                pipeline.flush_logs()
+                tasks.flush_logs()
 
 
 def _without_prefect(source: str | None, contours: str, workspace: Path) -> None:

@@ -12,6 +12,7 @@ from cmrpipe.connect.credentials import Credentials
 from cmrpipe.connect.opening import open_source
 from cmrpipe.landing import Forgotten, Landed, land, recover
 from cmrpipe.layouts import patient_folders
+from cmrpipe.locking import TIMEOUT_S
 from cmrpipe.params import load_params
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import Listener, Progress
@@ -108,6 +109,10 @@ def stage_step(workspace: Path, stage: str, tell: Tell, timeout_s: float | None 
     return outcome
 
 
-def writing(workspace: Path, tell: Tell) -> AbstractContextManager[None]:
-    """The write lock, with the waiting told."""
-    return write_lock(workspace, waiting=lambda holder: tell("lock", {"event": "waiting", "holder": holder}))
+def writing(workspace: Path, tell: Tell, timeout_s: float = TIMEOUT_S) -> AbstractContextManager[None]:
+    """The write lock, with the waiting told; another writer is waited for `timeout_s`."""
+    return write_lock(
+        workspace,
+        timeout_s=timeout_s,
+        waiting=lambda holder: tell("lock", {"event": "waiting", "holder": holder}),
+    )

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cmrpipe import __version__
-from cmrpipe.cli import console, integrity, prediction, sources, storing
+from cmrpipe.cli import console, integrity, models, prediction, sources, storing
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import check_landed
@@ -277,3 +277,4 @@ integrity.add(app)
 prediction.add(app)
 storing.add(app)
 sources.add(app)
+models.add(app)

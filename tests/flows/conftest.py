@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -15,12 +17,16 @@ from cmrpipe.files import sha256_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 
+if TYPE_CHECKING:
+    from tests.flows.standing import Standing
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMITTED = (
     "cmrpipe",
     "flows",
     "dvc.yaml",
     "params.yaml",
+    "prefect.yaml",
     ".dvc/config",
     ".dvc/.gitignore",
     ".dvcignore",
@@ -142,3 +148,23 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_phantom: Path) -> t
     space = new_space(base / "space", base / "home")
     printed = space.call("cmrpipe", "run", "--source", str(small_phantom))
     return space, printed
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    """A standing server on PostgreSQL with its deployments, and a worker for each pool; one for the session."""
+    from tests.flows import postgres, standing
+
+    base = tmp_path_factory.mktemp("standing")
+    with postgres.running() as database, standing.told() as webhook:
+        found = standing.Standing(new_space(base / "space", base / "home"), database)
+        found.webhook = webhook
+        try:
+            found.start_server()
+            found.call("flows.setup", "--zombie-after", str(standing.ZOMBIE_S), "--webhook", webhook.url)
+            found.call("prefect", "deploy", "--all")
+            for pool in standing.POOLS:
+                found.start_worker(pool)
+            yield found
+        finally:
+            found.close()

@@ -74,10 +74,10 @@ def test_prefect_knows_the_run(finished: tuple[Space, str]) -> None:
         flows = database.execute("select name, state_type from flow_run").fetchall()
         tasks = dict(database.execute("select name, state_type from task_run").fetchall())
         artifacts = {key for (key,) in database.execute("select key from artifact").fetchall()}
-    assert flows == [("pipeline", "COMPLETED")]
+    assert flows == [("pipeline: 3 patients, 3 new", "COMPLETED")]
     assert set(tasks) == {"land", *STAGES}
     assert set(tasks.values()) == {"COMPLETED"}
-    assert {"findings", "pipeline", "ingest-progress", "store-progress"} <= artifacts
+    assert {"findings", "pipeline", "ingest-progress", "store-progress", "model", "report"} <= artifacts
 
 
 def test_dvc_has_nothing_to_do_and_a_second_run_says_so(finished: tuple[Space, str], tmp_path: Path) -> None:

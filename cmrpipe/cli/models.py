@@ -1,0 +1,53 @@
+"""`cmrpipe compare`: two models on the same unseen patients."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe import events
+from cmrpipe.cli import console
+from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.files import write_json
+from cmrpipe.params import load_params
+from cmrpipe.workspace import Workspace
+
+# Heavy modules are imported by the command that needs them.
+# ruff: noqa: PLC0415
+
+HERE = Workspace(Path())
+
+
+def add(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @app.command("compare")
+    def compare_command(
+        last: Annotated[Path, typer.Argument(help="Folder of the model to hold it against.")],
+        new: Annotated[
+            Path, typer.Option("--model", help="Folder of the new model, with its splits.json.")
+        ] = HERE.model,
+        store: Annotated[Path, typer.Option("--store", help="Output of store.")] = HERE.store,
+        out: Annotated[Path | None, typer.Option("--out", help="Write figures and patients to this JSON file.")] = None,
+        params: ParamsFile = PARAMS,
+        log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+        log_json: LogJson = False,  # noqa: ARG001 the callback acts
+    ) -> None:
+        """Judge two models on the new one's test patients, less those that either of them has seen."""
+        with console.guarded("compare"), console.needs("train"), console.progress() as listen:
+            from cmrpipe.learn.contest import compare
+            from cmrpipe.learn.splits import read_split
+            from cmrpipe.store import open_store
+
+            candidates = read_split(new / "splits.json").test
+            with open_store(store) as source:
+                found = compare(source, new, last, candidates, load_params(params).evaluate, listen=listen)
+            if out is not None:
+                write_json(out, asdict(found))
+        if not events.wanted():
+            for name, figures in found.figures.items():
+                text = ", ".join(f"{key} {value}" for key, value in figures.items() if value is not None)
+                typer.echo(f"{name}: {text}")

@@ -1,0 +1,59 @@
+"""Running one of cmrpipe's own commands as a child: in a group of its own, its events told, ended after a time."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from cmrpipe import events
+from cmrpipe.errors import CmrpipeError
+from flows.child import stream
+from flows.dvc import child_environment, log_event
+from flows.steps import Tell
+
+_TAIL = 15
+
+
+class CommandError(CmrpipeError, RuntimeError):
+    """A command of ours that failed."""
+
+
+def run_command(
+    module: str,
+    arguments: Sequence[str],
+    workspace: Path,
+    *,
+    tell: Tell,
+    timeout_s: float,
+    fine: Sequence[int] = (0,),
+) -> int:
+    """Run `python -m <module> <arguments>` in a workspace; returns its exit code, one of `fine`.
+
+    Raises
+    ------
+    CommandError : another exit code, or it took too long and was ended
+    """
+    command = " ".join((module, *arguments))
+    tail: deque[str] = deque(maxlen=_TAIL)
+    said = ""
+
+    def on_line(line: str) -> None:
+        nonlocal said
+        event = events.parse(line) or log_event(line)
+        if event is None:
+            tail.append(line.rstrip())
+            return
+        said = event["message"] if event["event"] == "error" else said
+        tell(arguments[0], event)
+
+    whole = [sys.executable, "-m", module, *arguments]
+    code = stream(whole, environment=child_environment(), cwd=workspace, on_line=on_line, timeout_s=timeout_s)
+    if code is None:
+        raise CommandError(
+            command, f"took longer than {timeout_s:g} s and was ended", "Give it more time, or less to do"
+        )
+    if code not in fine:
+        raise CommandError(command, said or "failed:\n" + "\n".join(tail), f"Run it by hand in {workspace}")
+    return code

@@ -1,0 +1,103 @@
+"""Judging the trained model against the current one, and marking it: `python -m flows.judge [list|promote ID]`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cmrpipe.cli import console
+from cmrpipe.errors import CmrpipeError, InputError
+from cmrpipe.files import write_json
+from flows.command import run_command
+from flows.dvc import run_dvc
+from flows.lock import write_lock
+from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, Verdict, current, decide, keep, kept, verdict_of
+from flows.steps import Tell
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")]
+
+
+def _compare(root: Path, model: str, last: str, tell: Tell, timeout_s: float) -> dict[str, Any]:
+    """Both models on the same patients, in a child: torch stays out of this process."""
+    out = kept(root, model) / COMPARISON
+    if not kept(root, last).is_dir():
+        run_dvc(["pull", "--no-run-cache", str(KEPT)], root, log_name="pull-models", timeout_s=timeout_s)
+    arguments = ["compare", str(KEPT / last), "--model", str(KEPT / model), "--out", str(out.relative_to(root))]
+    run_command("cmrpipe", arguments, root, tell=tell, timeout_s=timeout_s)
+    found: dict[str, Any] = json.loads(out.read_bytes())
+    return found
+
+
+def judge(root: Path, tell: Tell, *, may_lose: float, least: int, timeout_s: float) -> Verdict:
+    """Keep the trained model, hold it against the current one, and mark it current when it is no worse.
+
+    A model is judged once. Every step is atomic and repeated after a kill: the model's files, the comparison, the
+    verdict, and last the mark. The caller holds the write lock.
+
+    Parameters
+    ----------
+    may_lose : mean Dice that the new model may lose against the last
+    least : fewest patients, unseen by both, that the verdict rests on
+    """
+    model, last = keep(root), current(root)
+    verdict = verdict_of(root, model)
+    if verdict is None:
+        contest = _compare(root, model, last, tell, timeout_s) if last and last != model else None
+        verdict = decide(model, last if last != model else "", contest, may_lose, least)
+        run_dvc(["add", str(KEPT)], root, log_name="add-models", timeout_s=timeout_s)
+        write_json(root / VERDICTS / f"{model}.json", asdict(verdict))
+    if verdict.current and verdict.last == last:
+        write_json(root / VERDICTS / CURRENT, asdict(verdict))
+    return verdict
+
+
+def judgement(verdict: Verdict) -> str:
+    """The verdict as Markdown."""
+    lines = [f"Model `{verdict.model}` {'is current' if verdict.current else 'is not current'}: {verdict.why}."]
+    if verdict.figures:
+        lines += ["", "| | new | last |", "| --- | ---: | ---: |"]
+        names = sorted(verdict.figures["new"])
+        lines += [
+            f"| {name} | {verdict.figures['new'][name]} | {verdict.figures['last'].get(name)} |" for name in names
+        ]
+    return "\n".join(lines)
+
+
+@app.command("list")
+def list_command(workspace: Root = Path()) -> None:
+    """Print every judged model, and which one is current."""
+    with console.guarded("models"):
+        root = workspace.resolve()
+        now = current(root)
+        for path in sorted((root / VERDICTS).glob("*.json")):
+            verdict = verdict_of(root, path.stem) if path.name != CURRENT else None
+            if verdict is not None:
+                typer.echo(f"{'*' if verdict.model == now else ' '} {verdict.model}  {verdict.why}")
+
+
+@app.command("promote")
+def promote_command(
+    model: Annotated[str, typer.Argument(help="Its id.")],
+    why: Annotated[str, typer.Option(help="Your reason; it goes into the record.")],
+    workspace: Root = Path(),
+) -> None:
+    """Mark a judged model as current, whatever its verdict."""
+    with console.guarded("models"):
+        root = workspace.resolve()
+        if not (root / VERDICTS).is_dir():
+            raise CmrpipeError(root / VERDICTS, "is not there: no model has been judged", "Run the deployment train")
+        with write_lock(root):
+            verdict = verdict_of(root, model)
+            if verdict is None:
+                raise InputError(model, "is no judged model", "See `python -m flows.judge list`")
+            write_json(root / VERDICTS / CURRENT, asdict(replace(verdict, current=True, why=f"{why} (a person)")))
+    typer.echo(f"{model} is current")
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m flows.judge")

@@ -1,0 +1,26 @@
+"""The pull step of every deployment: a run works in the worker's own checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cmrpipe.errors import CmrpipeError
+
+VARIABLE = "CMRPIPE_WORKSPACE"
+
+
+def enter() -> dict[str, str]:
+    """Change to the checkout that the worker's CMRPIPE_WORKSPACE names; paths differ from machine to machine.
+
+    Raises
+    ------
+    CmrpipeError : the variable is not set, or names no workspace
+    """
+    place = os.environ.get(VARIABLE, "")
+    if not place:
+        raise CmrpipeError(VARIABLE, "is not set", "Set it to this machine's checkout, and start the worker again")
+    if not (Path(place) / "dvc.yaml").is_file():
+        raise CmrpipeError(place, "is no workspace (it has no dvc.yaml)", f"Set {VARIABLE} to your checkout")
+    os.chdir(place)
+    return {"directory": str(Path.cwd())}

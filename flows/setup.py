@@ -1,0 +1,144 @@
+"""`python -m flows.setup`: what a server needs beside the deployments: work pools, and automations that watch runs.
+
+It may be run again at any time, and leaves what is there as it should be.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import CallWebhook, ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectNotFound
+
+from cmrpipe.cli import console
+from cmrpipe.errors import CmrpipeError, InputError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+POOLS = {"cpu": "reads, checks and stores patients", "gpu": "trains"}
+ZOMBIES, STUCK, NOTIFY = (
+    "cmrpipe: crash runs without heartbeat",
+    "cmrpipe: crash runs that never began",
+    "cmrpipe: notify",
+)
+BLOCK = "cmrpipe-notify"
+_RUN = "prefect.flow-run"
+_ENDED = tuple(f"{_RUN}.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut"))
+_BAD = tuple(f"{_RUN}.{state}" for state in ("Failed", "Crashed", "TimedOut"))
+_PAYLOAD = """{
+ "run": {{ flow_run.name | tojson }},
+ "state": {{ flow_run.state.name | tojson }},
+ "message": {{ flow_run.state.message | tojson }}
+}"""
+
+
+def _pools(kind: str, template: Path | None) -> None:
+    values: dict[str, Any] = {}
+    if template is not None:
+        try:
+            values["base_job_template"] = json.loads(template.read_bytes())
+        except (OSError, ValueError) as error:
+            raise InputError(template, f"cannot be read ({error})", "Name a job template in JSON") from error
+    with get_client(sync_client=True) as client:
+        for name, about in POOLS.items():
+            try:
+                there = client.read_work_pool(name)
+            except ObjectNotFound:
+                client.create_work_pool(WorkPoolCreate(name=name, type=kind, description=about, **values))
+                continue
+            if there.type != kind:
+                raise CmrpipeError(
+                    f"work pool {name}", f"is of type {there.type}", f"Use --type {there.type}, or delete the pool"
+                )
+            if values:
+                client.update_work_pool(name, WorkPoolUpdate(**values))
+
+
+def _crash(message: str) -> ChangeFlowRunState:
+    return ChangeFlowRunState(state=StateType.CRASHED, message=message)
+
+
+def _every_run() -> ResourceSpecification:
+    return ResourceSpecification({"prefect.resource.id": f"{_RUN}.*"})
+
+
+def _automations(zombie_after_s: float, start_within_s: float) -> list[AutomationCore]:
+    """Crash what a dead worker left "Running" or "Pending": it would stand in the way of the next run for ever."""
+    heartbeat = f"{_RUN}.heartbeat"
+    running = EventTrigger(
+        after={heartbeat},
+        expect={heartbeat, *_ENDED},
+        match=_every_run(),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=timedelta(seconds=zombie_after_s),
+    )
+    pending = EventTrigger(
+        after={f"{_RUN}.Pending"},
+        expect={f"{_RUN}.{state}" for state in ("Running", "Scheduled", "AwaitingConcurrencySlot")} | {*_ENDED},
+        match=_every_run(),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=timedelta(seconds=start_within_s),
+    )
+    return [
+        AutomationCore(name=ZOMBIES, trigger=running, actions=[_crash(f"no sign of life for {zombie_after_s:g} s")]),
+        AutomationCore(name=STUCK, trigger=pending, actions=[_crash(f"did not begin within {start_within_s:g} s")]),
+    ]
+
+
+def _notify(webhook: str) -> AutomationCore:
+    block = Webhook(method="POST", url=webhook)
+    made = block.save(BLOCK, overwrite=True)
+    trigger = EventTrigger(expect={*_BAD}, match=_every_run(), posture=Posture.Reactive, threshold=1)
+    action = CallWebhook(block_document_id=made, payload=_PAYLOAD)
+    return AutomationCore(
+        name=NOTIFY, description="Failed, crashed and timed-out runs", trigger=trigger, actions=[action]
+    )
+
+
+def _put(automation: AutomationCore) -> None:
+    """Create an automation in place of the one of the same name."""
+    with get_client(sync_client=True) as client:
+        for there in client.read_automations_by_name(automation.name):
+            client.delete_automation(there.id)
+        client.create_automation(automation)
+
+
+@app.command()
+def setup(
+    kind: Annotated[str, typer.Option("--type", help="Type of the work pools: process or kubernetes.")] = "process",
+    job_template: Annotated[Path | None, typer.Option(help="Base job template (JSON) of the pools.")] = None,
+    zombie_after: Annotated[
+        float, typer.Option(min=45, help="Seconds without heartbeat (workers send one every 30) that crash a run.")
+    ] = 90.0,
+    start_within: Annotated[float, typer.Option(min=45, help="Seconds in which a submitted run must begin.")] = 600.0,
+    webhook: Annotated[
+        str, typer.Option(envvar="CMRPIPE_WEBHOOK", help="Address that is told of failed and crashed runs.")
+    ] = "",
+) -> None:
+    """Make the work pools cpu and gpu and the automations on the server of PREFECT_API_URL."""
+    with console.guarded("setup"):
+        _pools(kind, job_template)
+        automations = _automations(zombie_after, start_within) + ([_notify(webhook)] if webhook else [])
+        for automation in automations:
+            _put(automation)
+    typer.echo(f"work pools: {', '.join(POOLS)} ({kind})")
+    for automation in automations:
+        typer.echo(f"automation: {automation.name}")
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m flows.setup")
