@@ -42,7 +42,7 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "installing the development tools"
-	@$(PIP) -e '.[predict,flows,dev]'
+	@$(PIP) -e '.[predict,flows,remotes,dev]'
 	@touch $@
 
 clean:

@@ -217,7 +217,9 @@ class Judge:
             if found is None:
                 yield Verdict(Place.REMOTE, object_path(oid), patient, State.MISSING, _purpose(used), remedy)
                 continue
-            state, detail = self._differs(found, md5_of(oid), len(self._tree_data(oid) or b"") or self._size(oid))
+            state, detail = State.ALTERED, "cannot be read"
+            if found.md5:
+                state, detail = self._differs(found, md5_of(oid), len(self._tree_data(oid) or b"") or self._size(oid))
             yield Verdict(Place.REMOTE, object_path(oid), patient, state, f"{_purpose(used)}; {detail}", remedy)
 
     def _tree_data(self, oid: str) -> bytes | None:

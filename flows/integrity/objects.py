@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import atomic
@@ -95,6 +95,10 @@ class _Unproven(Exception):  # noqa: N818 a signal inside this module
     """What was copied has another hash."""
 
 
+class _UnreadableError(Exception):
+    """The remote answers, and does not give out this object's bytes."""
+
+
 class Remote:
     """Objects of a DVC remote: a folder, a machine reached by SSH, an S3-compatible service, whatever DVC knows.
 
@@ -104,50 +108,69 @@ class Remote:
     def __init__(self, name: str, odb: Any) -> None:
         self.name = name
         self._odb = odb
+        if odb.fs.protocol == "s3":
+            # botocore ends the reading of an object whose checksum is wrong with an error; we want to see its bytes
+            odb.fs.fs_args.setdefault("config_kwargs", {})["response_checksum_validation"] = "when_required"
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (FileNotFoundError, CmrpipeError):
+        except (FileNotFoundError, CmrpipeError, _UnreadableError):
             raise
         except Exception as error:  # each kind of remote has errors of its own
             mend = "Check its address and your access with `dvc remote list` and `dvc status --cloud`"
             raise RemoteError(f"remote {self.name}", f"could not {what} ({error})", mend) from error
 
-    @contextmanager
-    def _open(self, oid: str) -> Iterator[BinaryIO]:
-        with self._odb.fs.open(self._odb.oid_to_path(oid), "rb") as stream:
-            yield cast(BinaryIO, stream)
+    def _blocks(self, oid: str) -> Iterator[bytes]:
+        """An object's bytes, piece by piece.
+
+        Raises
+        ------
+        FileNotFoundError : it is not there
+        _UnreadableError : it is, and reading it fails
+        RemoteError : the remote does not answer
+        """
+        path = self._odb.oid_to_path(oid)
+        with self._guarded("be read"):
+            try:
+                with self._odb.fs.open(path, "rb") as stream:
+                    while block := stream.read(_BLOCK):
+                        yield block
+            except FileNotFoundError:
+                raise
+            except Exception as error:
+                self._odb.fs.info(path)  # a remote that is not there fails here too
+                raise _UnreadableError(oid) from error
 
     def digest(self, oid: str) -> Digest | None:
-        """Hash of an object's bytes as they are; None when it is not there."""
-        with self._guarded("be read"):
-            try:
-                md5, size = hashlib.md5(usedforsecurity=False), 0
-                with self._open(oid) as stream:
-                    while block := stream.read(_BLOCK):
-                        md5.update(block)
-                        size += len(block)
-                return Digest(md5.hexdigest(), "", size)
-            except FileNotFoundError:
-                return None
+        """Hash of an object's bytes as they are, "" when they cannot be read; None when it is not there."""
+        md5, size = hashlib.md5(usedforsecurity=False), 0
+        try:
+            for block in self._blocks(oid):
+                md5.update(block)
+                size += len(block)
+        except FileNotFoundError:
+            return None
+        except _UnreadableError:
+            return Digest("", "", 0)
+        return Digest(md5.hexdigest(), "", size)
 
     def read(self, oid: str) -> bytes | None:
-        """A small object's bytes; None when it is not there."""
-        with self._guarded("be read"):
-            try:
-                with self._open(oid) as stream:
-                    return stream.read()
-            except FileNotFoundError:
-                return None
+        """A small object's bytes, none when they cannot be read; None when it is not there."""
+        try:
+            return b"".join(self._blocks(oid))
+        except FileNotFoundError:
+            return None
+        except _UnreadableError:
+            return b""
 
     def fetch(self, oid: str, cache: Cache) -> bool:
         """Bring an object into the cache if it is there with the right bytes; whether it was."""
-        with self._guarded("be read"), suppress(FileNotFoundError, _Unproven):
-            with self._open(oid) as stream, replacing(cache.path(oid), cache.MODE) as temporary:
+        with suppress(FileNotFoundError, _UnreadableError, _Unproven):
+            with replacing(cache.path(oid), cache.MODE) as temporary:
                 with temporary.open("wb") as write:
-                    while block := stream.read(_BLOCK):
+                    for block in self._blocks(oid):
                         write.write(block)
                 if digest_file(temporary, md5=True, sha256=False).md5 != md5_of(oid):
                     raise _Unproven

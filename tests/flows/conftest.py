@@ -101,6 +101,12 @@ class Space:
         values[section][key] = value
         path.write_text(yaml.safe_dump(values, sort_keys=False))
 
+    def commit(self, message: str) -> None:
+        """Commit everything that git does not ignore."""
+        who = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", "add", "-A"], cwd=self.root, check=True)
+        subprocess.run(["git", *who, "commit", "-q", "-m", message], cwd=self.root, check=True)
+
     def copy(self, target: Path) -> Space:
         """A copy of everything, DVC's cache included."""
         shutil.copytree(self.root, target, symlinks=True)
@@ -139,6 +145,17 @@ def four_patients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source") / "four"
     write_phantom(folder, 4, 5, slices=4, frames=10, rows=64, columns=72, listen=silent)
     return folder
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """A workspace with few files after a whole run, committed to git; to be copied."""
+    base = tmp_path_factory.mktemp("recorded")
+    space = new_space(base / "space", base / "home")
+    write_phantom(base / "source", 3, 5, slices=2, frames=4, rows=48, columns=48, listen=silent)
+    space.run("--source", str(base / "source"))
+    space.commit("Run the pipeline")
+    return space
 
 
 @pytest.fixture(scope="session")
