@@ -38,6 +38,7 @@ SMALL = {
     "overlay": {"scale": 1},
     "source": {"settle_s": 0.0},
 }
+UP_TO_STORE = ("ingest", "validate", "overlay", "store")
 OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "report")
 
 
@@ -149,11 +150,15 @@ def four_patients(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Space:
-    """A workspace with few files after a whole run, committed to git; to be copied."""
+    """A workspace with few files, committed to git; its dvc.yaml is this one as far as the store. To be copied."""
     base = tmp_path_factory.mktemp("recorded")
     space = new_space(base / "space", base / "home")
-    write_phantom(base / "source", 3, 5, slices=2, frames=4, rows=48, columns=48, listen=silent)
-    space.run("--source", str(base / "source"))
+    pipeline = yaml.safe_load((space.root / "dvc.yaml").read_bytes())
+    stages = {name: pipeline["stages"][name] for name in UP_TO_STORE}
+    (space.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    write_phantom(space.root / "data" / "raw", 3, 5, slices=2, frames=4, rows=48, columns=48, listen=silent)
+    space.call("dvc", "add", "-q", "data/raw")
+    space.call("dvc", "repro", "-q")
     space.commit("Run the pipeline")
     return space
 

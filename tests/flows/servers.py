@@ -103,6 +103,5 @@ def s3_server(base: Path) -> Iterator[Server]:
     (folder / "cmr-bucket").mkdir(parents=True)
     port = _free_port()
     options = ["--addr", f"{HOST}:{port}", "--auth-key", f"{KEY_ID},{SECRET}", "--config", str(base / "rclone.conf")]
-    options += ["--dir-cache-time", "0s"]  # files that a test harms in the folder are seen at once
     with _running([str(program), "serve", "s3", *options, str(folder)], port, base / "rclone.log"):
         yield Server(port, folder / "cmr-bucket")
