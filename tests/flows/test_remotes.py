@@ -145,7 +145,7 @@ def clone(setup: Setup, tmp_path: Path) -> Space:
 
 
 def test_every_command_of_the_page_is_one_that_is_run() -> None:
-    """The page has these sections and no other; each is run by a test below."""
+    """The page has these sections and no other; all are run below, save for the one on S3."""
     assert list(blocks()) == [*KINDS, "Tell the others", "A colleague", "Look, and mend"]
     for kind in KINDS:
         assert "verify true" in blocks()[kind][0]
