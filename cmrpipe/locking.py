@@ -11,10 +11,12 @@ from pathlib import Path
 
 import structlog
 
-from cmrpipe.errors import BusyError
+from cmrpipe.errors import BusyError, ParamsError
 
 _POLL_S = 0.2
 TIMEOUT_S = 3600.0
+VARIABLE = "CMRPIPE_LOCK_TIMEOUT"
+"""Environment variable: seconds to wait for another writer, in place of `TIMEOUT_S`."""
 
 log = structlog.get_logger(__name__)
 
@@ -23,13 +25,32 @@ def _tell(path: Path) -> Callable[[str], None]:
     return lambda holder: log.warning("waiting for another writer", lock=str(path), holder=holder)
 
 
+def patience_s() -> float:
+    """How long a writer waits for another one, in seconds.
+
+    Raises
+    ------
+    ParamsError : the environment variable is no number of seconds
+    """
+    text = os.environ.get(VARIABLE, "")
+    try:
+        seconds = float(text) if text else TIMEOUT_S
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise ParamsError(f"{VARIABLE}={text}", "is no number of seconds", "Give 0 or more, or unset it")
+    return seconds
+
+
 @contextmanager
-def alone(path: Path, *, timeout_s: float = TIMEOUT_S, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+def alone(
+    path: Path, *, timeout_s: float | None = None, waiting: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold the lock file `path` (made when it is not there; it stays).
 
     Parameters
     ----------
-    timeout_s : how long to wait for another writer
+    timeout_s : how long to wait for another writer; by default what the environment says, else an hour
     waiting : told once, with the holder, when there is something to wait for; by default a warning is logged
 
     Raises
@@ -38,7 +59,7 @@ def alone(path: Path, *, timeout_s: float = TIMEOUT_S, waiting: Callable[[str], 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     tell = waiting or _tell(path)
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + (patience_s() if timeout_s is None else timeout_s)
     with path.open("a+", encoding="utf-8") as stream:
         told = False
         while True:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from cmrpipe.locking import TIMEOUT_S, alone
+from cmrpipe.locking import alone
 
 LOCK = Path(".dvc") / "tmp" / "cmrpipe.lock"
 DVC_LOCKS = Path(".dvc") / "tmp" / "rwlock"
@@ -22,14 +22,14 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def write_lock(
-    workspace: Path, *, timeout_s: float = TIMEOUT_S, waiting: Callable[[str], None] | None = None
+    workspace: Path, *, timeout_s: float | None = None, waiting: Callable[[str], None] | None = None
 ) -> Iterator[None]:
     """Hold the workspace's write lock; the system releases it when the process ends, however it ends.
 
     Parameters
     ----------
     workspace : folder with `.dvc`
-    timeout_s : how long to wait for another writer
+    timeout_s : how long to wait for another writer; by default what CMRPIPE_LOCK_TIMEOUT says, else an hour
     waiting : told once, with the holder, when there is something to wait for
 
     Raises

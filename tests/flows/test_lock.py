@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.errors import BusyError
+from cmrpipe.errors import BusyError, ParamsError
 from flows.lock import write_lock
 
 HOLDER = "import sys, time; from pathlib import Path; from flows.lock import write_lock\n"
@@ -38,6 +38,19 @@ def test_timeout_names_the_holder(tmp_path: Path) -> None:
     with hold(tmp_path, 60) as first:
         with pytest.raises(BusyError, match=f"process {first.pid}"), write_lock(tmp_path, timeout_s=0.1):
             pass
+        first.kill()
+
+
+def test_environment_says_how_long_a_writer_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CMRPIPE_LOCK_TIMEOUT holds where nothing else was said; what is no number of seconds is refused."""
+    with hold(tmp_path, 60) as first:
+        monkeypatch.setenv("CMRPIPE_LOCK_TIMEOUT", "0.1")
+        with pytest.raises(BusyError, match=f"process {first.pid}"), write_lock(tmp_path):
+            pass
+        for text in ("soon", "-1", "nan"):
+            monkeypatch.setenv("CMRPIPE_LOCK_TIMEOUT", text)
+            with pytest.raises(ParamsError, match=text), write_lock(tmp_path):
+                pass
         first.kill()
 
 
