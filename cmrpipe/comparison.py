@@ -56,7 +56,7 @@ def comparison(
     gray = magnify(image, crop, size, robust_window(image, _PERCENTILES))
     sheet = np.full((_PIXELS, 2 * _PIXELS + _GUTTER), 9, np.uint8)
     for left, label in ((0, expert), (_PIXELS + _GUTTER, predicted)):
-        canvas = Canvas(gray)
+        canvas = Canvas(gray.copy())  # a canvas darkens its greys around outlines
         for kind, mask in _borders(label):
             canvas.border(mask, crop, INKS[kind], _WIDTH)
         sheet[:, left : left + _PIXELS] = canvas.pixels

@@ -195,7 +195,7 @@ class ReportParams(Section):
     """The pages."""
 
     pictures: int = Field(12, ge=0, le=200, description="pictures of each kind inside the front page, at most")
-    comparisons: int = Field(6, ge=0, le=100, description="pictures of expert and model on the front page, at most")
+    comparisons: int = Field(20, ge=0, le=100, description="pictures of expert and model on the front page, at most")
     rows: int = Field(1000, ge=10, description="rows of a table on the front page, at most, gravest first")
     maps: int = Field(24, ge=0, description="coverage maps on the front page, at most")
     patient_pages: bool = Field(True, description="a page a patient beside the front page")

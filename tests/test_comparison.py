@@ -47,3 +47,12 @@ def test_an_empty_prediction_is_a_plain_panel() -> None:
     assert np.ptp(shown[:, 286:], axis=2).max() == 0
     assert np.ptp(shown[:, :280], axis=2).max() > 0
     assert np.ptp(colours(comparison(image, empty, empty)), axis=2).max() == 0
+
+
+def test_the_experts_outline_leaves_no_trace_on_the_models_side() -> None:
+    """The dark casing of the left panel's outline darkens that panel only."""
+    image = np.full((90, 110), 100, np.int16)
+    image[:10] = 0
+    shown = colours(comparison(image, ring(90, 110, 50, 55), np.zeros((90, 110), np.uint8)))
+    assert np.ptp(shown[:, 286:]) == 0
+    assert np.ptp(shown[:, :280, 0]) > 50

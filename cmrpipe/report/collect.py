@@ -43,6 +43,8 @@ def _model(artefacts: Places) -> ModelFacts | None:
             ImageScores(row["patient_id"], int(row["instance_number"]), _figures(row))
             for row in read_rows(artefacts.evaluation / "per_image.csv")
         ),
+        metrics,
+        tuple(read_rows(artefacts.evaluation / "volumes.csv")),
     )
 
 

@@ -90,12 +90,22 @@ class ImageScores:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """The model; `metrics` are the evaluation's figures, empty before evaluation."""
+    """The model.
+
+    Attributes
+    ----------
+    metrics : the evaluation's main figures, empty before evaluation
+    images : its rows by image
+    evaluation : all of its metrics.json
+    volumes : its rows of volumes by expert and model, as text
+    """
 
     parts: Mapping[str, tuple[str, ...]]
     history: tuple[Epoch, ...]
     metrics: Mapping[str, float | None]
     images: tuple[ImageScores, ...]
+    evaluation: Mapping[str, Any]
+    volumes: tuple[Mapping[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

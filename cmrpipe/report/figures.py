@@ -96,7 +96,7 @@ def coverage_map(coverage: Coverage, link_of: LinkOf) -> Markup:
 _WIDTH, _HEIGHT, _PAD_LEFT, _PAD_TOP, _PAD_BOTTOM = 520, 220, 44, 12, 30
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Three to six round numbers between two values."""
     span = high - low
     step = next(
@@ -141,11 +141,9 @@ def line_chart(history: Sequence[Epoch], series: Sequence[tuple[str, str]], labe
         '<path class="c-grid" d="M{} {}H{}"/><text class="c-axis" x="{}" y="{}" text-anchor="end">{:g}</text>'
     )
     mark = Markup('<text class="c-axis" x="{}" y="{}" text-anchor="middle">{}</text>')
-    body = [
-        grid.format(_PAD_LEFT, y(tick), _WIDTH - 12, _PAD_LEFT - 6, y(tick) + 4, tick) for tick in _ticks(low, high)
-    ]
+    body = [grid.format(_PAD_LEFT, y(tick), _WIDTH - 12, _PAD_LEFT - 6, y(tick) + 4, tick) for tick in ticks(low, high)]
     round_epochs = [
-        int(t) for t in _ticks(1, last) if t == int(t) and x(last) - x(int(t)) > 24 and x(int(t)) - x(1) > 16
+        int(t) for t in ticks(1, last) if t == int(t) and x(last) - x(int(t)) > 24 and x(int(t)) - x(1) > 16
     ]
     body += [mark.format(x(epoch), _HEIGHT - 12, epoch) for epoch in sorted({1, last, *round_epochs})]
     legend = []
@@ -192,7 +190,7 @@ def strip_plot(points: Sequence[tuple[str, float, str]], title: str, unit: str) 
     axis = round(24 + max(lane_of) * 2 * _DOT)
     body = [
         Markup('<text class="c-axis" x="{}" y="{}" text-anchor="middle">{:g}</text>').format(x(t), axis + 18, t)
-        for t in _ticks(low, high)
+        for t in ticks(low, high)
     ]
     body.append(Markup('<path class="c-grid" d="M{} {}H{}"/>').format(_STRIP_PAD, axis, _WIDTH - _STRIP_PAD))
     for (name, value, link), lane, far in zip(ordered, lane_of, outliers(values), strict=True):

@@ -21,6 +21,7 @@ from cmrpipe.params import ReportParams
 from cmrpipe.report.facts import Facts, PatientFacts
 from cmrpipe.report.figures import coverage_map, line_chart, strip_plot
 from cmrpipe.report.measures import MEASURES, Measure
+from cmrpipe.report.model_section import model_section, patient_values
 from cmrpipe.report.outcome import Outcome
 from cmrpipe.report.pictures import Album, Picture, gallery
 from cmrpipe.report.volumes import volumes
@@ -179,6 +180,8 @@ def run_page(
         missing_groups=group_missing(facts.missing),
         holes=[item for item in facts.missing if item.why is not Why.PROTOCOL][: params.rows],
         model=facts.model,
+        section=model_section(facts.model, pages),
+        ejection=patient_values(facts.model.volumes) if facts.model else {},
         scored=scored,
         charts=_charts(facts),
         comparisons=comparisons,

@@ -99,7 +99,8 @@ def test_the_page_is_well_formed_and_keeps_to_itself(places: Artefacts, tmp_path
             assert address[1:] in document.ids
         elif address and not address.startswith("data:"):
             assert (out / address).is_file()
-    assert "http" not in re.sub(r"\s", "", (out / "report.html").read_text()).replace("http-equiv", "")
+    text = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]*", "", (out / "report.html").read_text())
+    assert "http" not in text.replace("http-equiv", "")
 
 
 def test_the_page_and_the_printed_table_agree(places: Artefacts, tmp_path: Path) -> None:

@@ -1,0 +1,140 @@
+"""The page's account of the model: figures with intervals and baselines, good contours, strata, agreement of volumes.
+
+All of it comes from the evaluation's metrics.json and volumes.csv, whose names are told here for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from cmrpipe.report.agreement import agreement_plot
+from cmrpipe.report.artefacts import number
+from cmrpipe.report.facts import ModelFacts
+
+_FIGURES = {
+    "dice_cavity": "Dice, cavity",
+    "dice_myocardium": "Dice, myocardium",
+    "dice_epicardium": "Dice, whole ventricle",
+    "jaccard_cavity": "Jaccard, cavity",
+    "under_cavity": "Under-segmentation, cavity",
+    "over_cavity": "Over-segmentation, cavity",
+    "apd_cavity_mm": "APD, endocardium, mm",
+    "apd_epicardium_mm": "APD, epicardium, mm",
+    "asd_cavity_mm": "Mean surface distance, cavity, mm",
+    "hd95_cavity_mm": "HD95, cavity, mm",
+}
+_BASELINES = {"otsu": "Otsu inside epicardium", "mean_shape": "Mean shape"}
+_GIVEN = "given"
+"""What Otsu's threshold does not find: it is told the expert's outer border."""
+_QUANTITIES = {
+    "edv_ml": ("End-diastolic volume", "mL"),
+    "esv_ml": ("End-systolic volume", "mL"),
+    "ef_pct": ("Ejection fraction", "percentage points"),
+    "mass_g": ("LV mass", "g"),
+}
+_GROUPS = {"region": ("base", "mid", "apex", "unknown"), "phase": ("ED", "ES", "other")}
+_PARTS = {"cavity": "Endocardium", "epicardium": "Epicardium"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSection:
+    """Tables of text cells, the first row their heading, and plots; empty where there is nothing to show."""
+
+    figures: tuple[tuple[str, ...], ...] = ()
+    good: tuple[tuple[str, ...], ...] = ()
+    strata: tuple[tuple[str, ...], ...] = ()
+    agreement: tuple[tuple[str, ...], ...] = ()
+    plots: tuple[Markup, ...] = ()
+
+
+def _text(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _between(row: Mapping[str, Any], digits: int = 3) -> str:
+    low, high = row.get("low"), row.get("high")
+    return "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def _figures(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """Means over all slices with intervals, beside those of the baselines."""
+    found, beside = told.get("all_slices", {}), told.get("baselines", {})
+    rows = []
+    for name, text in _FIGURES.items():
+        if (row := found.get(name)) is not None:
+            others = [
+                _GIVEN
+                if key == "otsu" and "epicardium" in name
+                else _text(beside.get(key, {}).get("all_slices", {}).get(name, {}).get("mean"))
+                for key in _BASELINES
+            ]
+            means = (_text(row["mean"]), _between(row), _text(row["median"]), _text(row["mean_patients"]))
+            rows.append((text, *means, str(row["images"]), *others))
+    head = ("All slices", "Mean", "95 % interval", "Median", "Mean over patients", "Images", *_BASELINES.values())
+    return (head, *rows) if rows else ()
+
+
+def _good(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    rows = [
+        (_PARTS.get(part, part), f"{row['good']} of {row['images']}", _text(row["dice"]), _text(row["apd_mm"], 2))
+        for part, row in told.get("good_contours_apd_below_5mm", {}).items()
+    ]
+    return (("Good contours only (APD < 5 mm)", "Good", "Dice", "APD, mm"), *rows) if rows else ()
+
+
+def _strata(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    names = ("dice_cavity", "dice_myocardium", "apd_cavity_mm")
+    rows = []
+    for kind, groups in _GROUPS.items():
+        for group in groups:
+            found = told.get("by", {}).get(kind, {}).get(group)
+            if found is not None:
+                cells = [_text(found[name]["mean"]) if name in found else "" for name in names]
+                rows.append((group, *cells, str(found.get(names[0], {}).get("images", ""))))
+    return (("Slices", *(_FIGURES[name] for name in names), "Images"), *rows) if rows else ()
+
+
+def _agreement(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    rows, beside = [], told.get("baselines", {})
+    for name, (text, unit) in _QUANTITIES.items():
+        if (row := told.get("clinical", {}).get(name)) is not None:
+            others = [
+                _text(beside.get(key, {}).get("clinical", {}).get(name, {}).get("mean_absolute"), 1)
+                for key in _BASELINES
+            ]
+            sizes = (_text(row["bias"], 1), _between(row, 1), _text(row["mean_absolute"], 1))
+            rows.append((f"{text}, {unit}", str(row["n"]), *sizes, *others))
+    head = ("Model less expert", "Patients", "Bias", "Limits of agreement", "Mean size", *_BASELINES.values())
+    return (head, *rows) if rows else ()
+
+
+def _plots(model: ModelFacts, pages: Mapping[str, str]) -> tuple[Markup, ...]:
+    plots = []
+    for name, (text, unit) in _QUANTITIES.items():
+        points = [
+            (row["patient_id"], expert, ours, pages.get(row["patient_id"], ""))
+            for row in model.volumes
+            if (expert := number(row.get(f"{name}_expert"))) is not None
+            and (ours := number(row.get(f"{name}_model"))) is not None
+        ]
+        limits = model.evaluation.get("clinical", {}).get(name)
+        if points and limits:
+            plots.append(agreement_plot(points, (limits["bias"], limits["low"], limits["high"]), text, unit))
+    return tuple(plots)
+
+
+def model_section(model: ModelFacts | None, pages: Mapping[str, str]) -> ModelSection:
+    """All that the evaluation says; `pages` are the addresses of the patients' pages by id."""
+    if model is None or not model.evaluation:
+        return ModelSection()
+    told = model.evaluation
+    return ModelSection(_figures(told), _good(told), _strata(told), _agreement(told), _plots(model, pages))
+
+
+def patient_values(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, float | None]]:
+    """Ejection fraction by expert and model, by patient id."""
+    return {row["patient_id"]: {who: number(row.get(f"ef_pct_{who}")) for who in ("expert", "model")} for row in rows}
