@@ -57,11 +57,11 @@ def encode_index(files: Mapping[str, str], schema_version: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Stack:
-    """Where the slices of an array of three axes lie in the file."""
+    """The slices of an array of three axes, seen where they lie in the file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    offsets: tuple[int, ...]
+    slices: tuple[Array, ...]
 
 
 class Hdf5Patient:
@@ -86,7 +86,7 @@ class Hdf5Patient:
         self._rest: tuple[dict[str, Array], dict[str, Any]] | None = None
         with h5py.File(content, "r") as file:
             for name in STACKS:
-                self._stacks[name] = _stack(file, name, where)
+                self._stacks[name] = _stack(file, name, content, where)
 
     def _small(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Arrays of fewer axes, and attributes: read together when the first of them is asked for."""
@@ -121,8 +121,8 @@ class Hdf5Patient:
         if stack is None:
             return self._small()[0][name].copy()
         whole = np.empty(stack.shape, stack.dtype)
-        for i, offset in enumerate(stack.offsets):
-            whole[i] = np.ndarray(stack.shape[1:], stack.dtype, self._content, offset)
+        for i, part in enumerate(stack.slices):
+            whole[i] = part
         return whole
 
     def read_slice(self, name: str, i: int) -> Array:
@@ -130,12 +130,13 @@ class Hdf5Patient:
         stack = self._stacks.get(name)
         if stack is None:
             return np.array(self._small()[0][name][i])
-        return np.ndarray(stack.shape[1:], stack.dtype, self._content, stack.offsets[i]).copy()
+        return stack.slices[i].copy()
 
 
-def _stack(file: h5py.File, name: str, where: str) -> _Stack:
-    """Offsets of an array's chunks in its file, slice by slice."""
+def _stack(file: h5py.File, name: str, content: mmap.mmap, where: str) -> _Stack:
+    """An array's chunks in the map, slice by slice."""
     dataset = file[name]
+    shape, dtype = dataset.shape, dataset.dtype
     size = dataset.dtype.itemsize * dataset.shape[1] * dataset.shape[2] + _CHECKSUM
     offsets: dict[int, int] = {}
 
@@ -147,7 +148,8 @@ def _stack(file: h5py.File, name: str, where: str) -> _Stack:
         dataset.id.chunk_iter(note)
     if sorted(offsets) != list(range(len(dataset))):
         raise StoreError(where, f"lacks slices of {name}, or was not written by cmrpipe", "Run `cmrpipe store`")
-    return _Stack(dataset.shape, dataset.dtype, tuple(offsets[i] for i in range(len(dataset))))
+    slices = (np.ndarray(shape[1:], dtype, content, offsets[i]) for i in range(shape[0]))
+    return _Stack(shape, dtype, tuple(slices))
 
 
 HDF5 = Backend(encode, Hdf5Patient, encode_index)

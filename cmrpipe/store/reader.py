@@ -170,11 +170,13 @@ class Store:
 
     def image(self, patient_id: str, i: int) -> npt.NDArray[np.generic]:
         """Image i of a patient, (rows, columns)."""
-        return self._patient(patient_id).read_slice(IMAGE, i)
+        patient = self._open.get(patient_id) or self._patient(patient_id)  # a call less for each slice
+        return patient.read_slice(IMAGE, i)
 
     def label(self, patient_id: str, i: int) -> npt.NDArray[np.uint8]:
         """Label i of a patient, (rows, columns) uint8."""
-        return self._patient(patient_id).read_slice(LABEL, i)
+        patient = self._open.get(patient_id) or self._patient(patient_id)
+        return patient.read_slice(LABEL, i)
 
     def sample(self, patient_id: str, i: int) -> StoredSample:
         """Sample i of a patient, read without the others."""
