@@ -42,15 +42,25 @@ _PAYLOAD = """{
 }"""
 
 
-def _pools(kind: str, template: Path | None) -> None:
-    values: dict[str, Any] = {}
-    if template is not None:
-        try:
-            values["base_job_template"] = json.loads(template.read_bytes())
-        except (OSError, ValueError) as error:
-            raise InputError(template, f"cannot be read ({error})", "Name a job template in JSON") from error
+def template_file(pool: str) -> str:
+    """Name of a pool's job template in the folder of `--job-templates`."""
+    return f"{pool}-job-template.json"
+
+
+def _template(folder: Path | None, pool: str) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    path = folder / template_file(pool)
+    try:
+        return {"base_job_template": json.loads(path.read_bytes())}
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read ({error})", "Name a folder with a job template a pool") from error
+
+
+def _pools(kind: str, templates: Path | None) -> None:
     with get_client(sync_client=True) as client:
         for name, about in POOLS.items():
+            values = _template(templates, name)
             try:
                 there = client.read_work_pool(name)
             except ObjectNotFound:
@@ -120,7 +130,10 @@ def _put(automation: AutomationCore) -> None:
 @app.command()
 def setup(
     kind: Annotated[str, typer.Option("--type", help="Type of the work pools: process or kubernetes.")] = "process",
-    job_template: Annotated[Path | None, typer.Option(help="Base job template (JSON) of the pools.")] = None,
+    job_templates: Annotated[
+        Path | None,
+        typer.Option(help="Folder with cpu-job-template.json and gpu-job-template.json: docker/kubernetes."),
+    ] = None,
     zombie_after: Annotated[
         float, typer.Option(min=45, help="Seconds without heartbeat (workers send one every 30) that crash a run.")
     ] = 90.0,
@@ -131,7 +144,7 @@ def setup(
 ) -> None:
     """Make the work pools cpu and gpu and the automations on the server of PREFECT_API_URL."""
     with console.guarded("setup"):
-        _pools(kind, job_template)
+        _pools(kind, job_templates)
         automations = _automations(zombie_after, start_within) + ([_notify(webhook)] if webhook else [])
         for automation in automations:
             _put(automation)
