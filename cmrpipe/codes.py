@@ -37,6 +37,7 @@ class FindingCode(StrEnum):
     IMAGE_DUPLICATE_PIXELS = "image-duplicate-pixels"
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     IMAGE_CONSTANT = "image-constant"
+    IMAGE_PUT_ASIDE = "image-put-aside"
     SERIES_MIXED = "series-mixed"
     SPACING_MISSING = "spacing-missing"
     SPACING_NOT_SQUARE = "spacing-not-square"

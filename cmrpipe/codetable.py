@@ -105,6 +105,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "move it to its patient, or correct the header at the source",
     ),
     _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
+    _C.IMAGE_PUT_ASIDE: CodeInfo(
+        _W,
+        "a source has images that were not sorted into the layout",
+        "headers at landing: no MR, another series, no number or patient, a copy, equal numbers",
+        "see aside/ in the raw folder; where the wrong series was taken, set source.series and land again",
+    ),
     _C.SERIES_MIXED: CodeInfo(
         _E,
         "a patient's folder holds images of several series",

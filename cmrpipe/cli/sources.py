@@ -13,6 +13,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import Forgotten, Ledger, land
 from cmrpipe.landing.plan import make_plan
 from cmrpipe.locking import alone
@@ -118,5 +119,21 @@ def sources_command(
 
 def add(app: typer.Typer) -> None:
     """Register the commands."""
+
+    @app.command(
+        "forget",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        add_help_option=False,
+    )
+    def forget_command(context: typer.Context) -> None:
+        """Remove a patient for good, everywhere: list first, do with --yes (`cmrpipe forget --help`)."""
+        with console.guarded("forget"):
+            if not in_workspace():
+                raise CmrpipeError(
+                    Path.cwd(), "is no cmrpipe workspace (it has no .dvc and flows/)", "Change to your checkout first"
+                )
+        command = [sys.executable, "-m", "flows.forget", *context.args]
+        raise typer.Exit(subprocess.run(command, check=False, env=os.environ).returncode)
+
     app.command("land")(land_command)
     app.command("sources")(sources_command)

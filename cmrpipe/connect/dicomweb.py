@@ -12,10 +12,11 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
+from cmrpipe.asides import Aside
 from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.copying import copy_file
 from cmrpipe.connect.sorting import Found, folder_problem, sort_patient
-from cmrpipe.connect.source import Aside, Fetched, Look, Offer
+from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.connect.web import MODALITY, PATIENT_ID, SERIES_UID, STUDY_UID, Server, value
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import SourceError

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pydicom
 
-from cmrpipe.connect.source import Aside
+from cmrpipe.asides import Aside
 from cmrpipe.model import ImageRecord
 
 _PLACES, _FRAMES = 3, 2

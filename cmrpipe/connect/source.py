@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from cmrpipe.asides import Aside
 from cmrpipe.files import canonical_json, sha256_bytes
 
 Hashes: TypeAlias = dict[str, str]
@@ -27,24 +28,6 @@ class Offer:
     folder: str
     token: str
     quiet: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """An image that a source has and that was not sorted into the layout; it stays where it is.
-
-    Attributes
-    ----------
-    patient_id : whose it is, "" where the header does not say
-    what : the file's path in the source, or the instance's UID
-    series_uid : its series, "" where unknown
-    reason : why, in words
-    """
-
-    patient_id: str
-    what: str
-    series_uid: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

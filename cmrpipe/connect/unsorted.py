@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from cmrpipe.asides import Aside
 from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.copying import check_regular, copy_file, unchanged
 from cmrpipe.connect.sorting import Found, Sorted, folder_problem, sort_patient
-from cmrpipe.connect.source import Aside, Fetched, Look, Offer
+from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import LayoutError, SourceError
 from cmrpipe.files import canonical_json, sha256_bytes

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import structlog
 
+from cmrpipe.asides import write_asides
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.folder import PHANTOM, FolderSource, read_optional
 from cmrpipe.connect.source import Fetched, Offer, Source, content_digest
 from cmrpipe.errors import CmrpipeError, DiskError, LandingError
 from cmrpipe.files import disk_trouble, write_bytes
-from cmrpipe.landing.asides import write_asides
 from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
 from cmrpipe.landing.phantoms import check_mix, make_way
 from cmrpipe.landing.place import Placer, marked, never

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from cmrpipe.asides import read_asides
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks import copies
 from cmrpipe.checks import links as link_checks
+from cmrpipe.checks.asides import check_asides
 from cmrpipe.checks.finding import count_by_severity, finding, rank
 from cmrpipe.checks.fit import Image, Pixels
 from cmrpipe.checks.images import duplicate_pixels, pixel_twins
@@ -147,6 +149,7 @@ def _set_findings(
 ) -> Iterable[Finding]:
     """Findings that concern more than one patient, or none."""
     tables, unreadable = _tables(raw)
+    yield from check_asides(read_asides(raw))
     yield from link_checks.check_tables(tables, unreadable)
     yield from link_checks.check_rows([link for table in tables for link in table.links])
     yield from link_checks.check_ambiguous(links)

@@ -16,6 +16,7 @@ from cmrpipe.store.verify import Digest, digest_file
 from flows.integrity.records import DIR, RecordError
 
 _NAME = re.compile(r"[0-9a-f]{30}(\.dir)?")
+_OID = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _BLOCK = 1 << 20
 
 
@@ -68,6 +69,15 @@ class Cache:
         """Whether the object is there with the right bytes."""
         found = self.digest(oid)
         return found is not None and found.md5 == md5_of(oid)
+
+    def read(self, oid: str) -> bytes | None:
+        """An object's bytes; None when it is not there."""
+        path = self.path(oid)
+        return path.read_bytes() if path.is_file() else None
+
+    def remove(self, oid: str) -> None:
+        """Remove an object."""
+        self.path(oid).unlink(missing_ok=True)
 
     def add(self, oid: str, source: Path) -> bool:
         """Put an object in place from a file; False, and nothing changed, when the file does not hold its bytes."""
@@ -176,6 +186,16 @@ class Remote:
                     raise _Unproven
             return True
         return False
+
+    def all(self) -> list[str]:
+        """Names of all objects; files that are none are left alone."""
+        with self._guarded("be listed"):
+            try:
+                paths = self._odb.fs.find(self._odb.path)
+            except FileNotFoundError:
+                return []
+        names = ("".join(str(path).rsplit("/", 2)[-2:]) for path in paths)
+        return sorted(name for name in names if _OID.fullmatch(name))
 
     def remove(self, oid: str) -> None:
         """Remove an object."""

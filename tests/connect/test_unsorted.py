@@ -9,11 +9,13 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from cmrpipe.asides import read_asides
+from cmrpipe.checks.asides import check_asides
+from cmrpipe.codes import FindingCode
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.opening import open_source
 from cmrpipe.errors import LayoutError
 from cmrpipe.landing import Landed, land
-from cmrpipe.landing.asides import read_asides
 from cmrpipe.params import SourceParams
 from cmrpipe.progress import silent
 
@@ -83,6 +85,9 @@ def test_what_does_not_fit_is_put_aside_with_its_reason(heap: Path, small_phanto
     assert "not a DICOM file" in reasons.pop("notes.txt")
     assert reasons == {}
     assert landed.aside == 9
+    told = list(check_asides(read_asides(raw)))
+    assert sum(int(found.evidence["images"] or 0) for found in told) == 9
+    assert {found.code for found in told} == {FindingCode.IMAGE_PUT_ASIDE}
     assert header.PatientID
     expected = hash_tree(small_phantom / "dicoms")
     found = hash_tree(raw / "dicoms")

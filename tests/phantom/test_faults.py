@@ -26,6 +26,7 @@ SIZE = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
 UNPLANTED = {
     FindingCode.LINK_TABLE_MISSING,  # without a table nothing else could be found
     FindingCode.LINK_TABLE_UNREADABLE,
+    FindingCode.IMAGE_PUT_ASIDE,  # told at landing, before there is a set to plant it in
     FindingCode.CONTOUR_NOT_DRAWN,  # no fault, but the protocol
 }
 

@@ -8,13 +8,31 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from cmrpipe.connect.source import Aside
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_text
 from cmrpipe.layouts import ASIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An image that a source has and that was not sorted into the layout; it stays where it is.
+
+    Attributes
+    ----------
+    patient_id : whose it is, "" where the header does not say
+    what : the file's path in the source, or the instance's UID
+    series_uid : its series, "" where unknown
+    reason : why, in words
+    """
+
+    patient_id: str
+    what: str
+    series_uid: str
+    reason: str
+
 
 COLUMNS = tuple(field.name for field in fields(Aside))
 

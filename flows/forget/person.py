@@ -1,0 +1,79 @@
+"""Who is to be forgotten: the ids and folders of one patient, and whether a name or a text speaks of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cmrpipe.errors import CmrpipeError
+from cmrpipe.files import write_json
+from cmrpipe.layouts import CONTOURS, DICOMS, link_tables, patient_folders
+from cmrpipe.links import normalise_id, read_link_table
+
+JOURNAL = Path(".dvc") / "tmp" / "cmrpipe-forget.json"
+"""Whom a `forget` that was cut short was about: the link that tells their contours may be gone already."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A patient and the contour folders that are theirs alone."""
+
+    patient_id: str
+    originals: tuple[str, ...]
+    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = "|".join(re.escape(name) for name in (self.patient_id, *self.originals))
+        object.__setattr__(self, "_pattern", re.compile(rf"(?<![0-9A-Za-z])(?:{names})(?![0-9A-Za-z])"))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Their folders, relative to the raw folder."""
+        return (f"{DICOMS}/{self.patient_id}", *(f"{CONTOURS}/{original}" for original in self.originals))
+
+    def named_in(self, text: str | bytes) -> bool:
+        """Whether a path or a file's content has one of their ids, as a word of its own."""
+        return self._pattern.search(text if isinstance(text, str) else text.decode("latin-1")) is not None
+
+
+def _links(raw: Path) -> Iterable[tuple[str, str]]:
+    for path in link_tables(raw):
+        try:
+            table = read_link_table((raw / path).read_bytes(), path)
+        except CmrpipeError:
+            continue
+        yield from ((link.patient_id, link.original_id) for link in table.links)
+
+
+def find_person(root: Path, name: str) -> Person:
+    """The patient that is called so, with the contour folders that no other patient is linked to."""
+    raw = root / "data" / "raw"
+    known = {normalise_id(folder): folder for folder in patient_folders(raw)}
+    patient = known.get(normalise_id(name), name)
+    links = list(_links(raw))
+    wanted = normalise_id(patient)
+    theirs = {original for person, original in links if normalise_id(person) == wanted}
+    others = {normalise_id(original) for person, original in links if normalise_id(person) != wanted}
+    originals = {original for original in theirs if normalise_id(original) not in others}
+    journal = root / JOURNAL
+    if journal.is_file():
+        begun = json.loads(journal.read_bytes())
+        if begun["patient_id"] != patient:
+            raise CmrpipeError(
+                begun["patient_id"], "is not forgotten to the end: that was cut short", "`cmrpipe forget` it first"
+            )
+        originals |= set(begun["originals"])
+    return Person(patient, tuple(sorted(originals)))
+
+
+def begin(root: Path, person: Person) -> None:
+    """Note whom a `forget` is about, until `end`."""
+    write_json(root / JOURNAL, {"patient_id": person.patient_id, "originals": list(person.originals)})
+
+
+def end(root: Path) -> None:
+    """The work is done."""
+    (root / JOURNAL).unlink(missing_ok=True)

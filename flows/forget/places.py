@@ -1,0 +1,134 @@
+"""A patient's traces in the workspace itself: what there is, and taking it out."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from cmrpipe.connect.opening import fetching
+from cmrpipe.files import write_bytes, write_text
+from cmrpipe.landing import Ledger, replaced, staging
+from cmrpipe.layouts import ASIDE, link_tables
+from cmrpipe.quarantine import read_quarantine, write_quarantine
+from cmrpipe.workspace import Workspace
+from flows.forget.person import Person
+from flows.forget.vault import table_without
+
+OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "report")
+LATER = ("evaluate", "report")
+"""Stages whose outputs are removed: they speak of a model that saw the patient, and are made anew with the next one."""
+_LOCK = "dvc.lock"
+_NOT_OURS = ("data/model/", "data/phantom/", "data/inbox/", "data/raw/phantom.json")
+"""What may go on naming a patient: the model, sources, and the truth of synthetic patients, who are nobody."""
+_FOLDERS = {"ingest": "catalog", "validate": "findings", "overlay": "overlays", "evaluate": "evaluation"}
+
+
+def _size(folder: Path) -> tuple[int, int]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return len(files), sum(path.stat().st_size for path in files)
+
+
+def _about(person: Person, name: str) -> bool:
+    return name == person.patient_id or any(name == f or name.startswith(f"{f}/") for f in person.folders)
+
+
+def traces(root: Path, person: Person) -> Iterator[str]:
+    """What the workspace has of a patient, a line each."""
+    home = Workspace(root)
+    for folder in person.folders:
+        if (home.raw / folder).is_dir():
+            count, size = _size(home.raw / folder)
+            yield f"data/raw/{folder}: {count} files, {size / 1e6:.1f} MB"
+    for table in link_tables(home.raw):
+        if person.named_in((home.raw / table).read_bytes()):
+            yield f"data/raw/{table}: rows"
+    for path in sorted((home.raw / ASIDE).glob("*.csv")):
+        if person.named_in(path.name) or person.named_in(path.read_bytes()):
+            yield f"data/raw/{ASIDE}/{path.name}"
+    for name in OUTPUTS:
+        output = root / "data" / name
+        files = [path for path in output.rglob("*") if path.is_file()]
+        own = sum(person.named_in(path.relative_to(output).as_posix()) for path in files)
+        if own:
+            yield f"data/{name}: {own} files of their own, and what the shared ones say"
+    rows = [row for row in read_quarantine(home.quarantine) if _about(person, row.name)]
+    if rows:
+        yield f"quarantine.csv: {len(rows)} rows"
+    lines = sum(entry.folder in person.folders for entry in Ledger(home.raw).entries)
+    if lines:
+        yield f"data/landings.csv: {lines} lines"
+    for folder in person.folders:
+        for kept in sorted((replaced(home.raw) / folder).glob("*")):
+            yield f"data/{kept.relative_to(root / 'data')}: a replaced version"
+
+
+def erase(root: Path, person: Person) -> Counter[str]:
+    """Take a patient out of raw data, lists and memories; outputs are the stages' business. What was removed."""
+    home, done = Workspace(root), Counter[str]()
+    for folder in person.folders:
+        if (home.raw / folder).is_dir():
+            done["raw files"] += _size(home.raw / folder)[0]
+            shutil.rmtree(home.raw / folder)
+        shutil.rmtree(replaced(home.raw) / folder, ignore_errors=True)
+    for path in link_tables(home.raw):
+        data = (home.raw / path).read_bytes()
+        rest = table_without(data, person)
+        if rest != data:
+            done["link tables"] += 1
+            write_bytes(home.raw / path, rest)
+    _erase_asides(home.raw, person)
+    rows = read_quarantine(home.quarantine)
+    kept = [row for row in rows if not _about(person, row.name)]
+    if len(kept) < len(rows):
+        done["quarantine rows"] += len(rows) - len(kept)
+        write_quarantine(home.quarantine, kept)
+    done["ledger lines"] += Ledger(home.raw).without(lambda entry: entry.folder in person.folders)
+    for place in (fetching(home.raw), staging(home.raw), home.state):
+        shutil.rmtree(place, ignore_errors=True)
+    for memory in (root / "data").glob(".*-seen.sqlite"):
+        memory.unlink()
+    return done
+
+
+def _erase_asides(raw: Path, person: Person) -> None:
+    for path in sorted((raw / ASIDE).glob("*.csv")):
+        if path.stem == person.patient_id:
+            path.unlink()
+        elif person.named_in(path.read_bytes()):
+            with path.open(encoding="utf-8", newline="") as stream:
+                kept = [row for row in csv.reader(stream) if not any(person.named_in(cell) for cell in row)]
+            temporary = path.with_name(f".tmp-{path.name}")
+            with temporary.open("w", encoding="utf-8", newline="") as stream:
+                csv.writer(stream, lineterminator="\n").writerows(kept)
+            temporary.replace(path)
+
+
+def drop_outputs(root: Path, stages: Iterable[str]) -> None:
+    """Remove outputs of stages with their records, and what stages keep beside their outputs."""
+    for stage in stages:
+        shutil.rmtree(root / "data" / _FOLDERS.get(stage, stage), ignore_errors=True)
+    for pending in (root / "data").glob(".*-pending"):
+        shutil.rmtree(pending, ignore_errors=True)
+    lock = root / _LOCK
+    value = yaml.safe_load(lock.read_text(encoding="utf-8"))
+    for stage in stages:
+        (value.get("stages") or {}).pop(stage, None)
+    write_text(lock, yaml.safe_dump(value, sort_keys=False))
+    shutil.rmtree(root / ".cmrpipe" / "logs", ignore_errors=True)
+
+
+def remaining(root: Path, person: Person) -> list[str]:
+    """Files of the workspace that still name the patient, the model's apart (Parquet and HDF5 by name only)."""
+    found = []
+    for path in sorted((root / "data").rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and not name.startswith(_NOT_OURS):
+            text = path.suffix in {".csv", ".json", ".html", ".jsonl", ".txt", ".js"}
+            if person.named_in(name) or (text and person.named_in(path.read_bytes())):
+                found.append(name)
+    return found

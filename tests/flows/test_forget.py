@@ -1,0 +1,131 @@
+"""`cmrpipe forget`: nothing of the patient is left but what is told, others keep all they had."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.flows.conftest import Space
+
+pytestmark = pytest.mark.slow
+
+
+def git(space: Space, *arguments: str) -> str:
+    """Run git in the workspace."""
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    done = subprocess.run(["git", *identity, *arguments], cwd=space.root, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def mentions(folder: Path, *names: str) -> list[str]:
+    """Files below a folder whose path or content names one of them."""
+    pattern = re.compile("|".join(rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])" for name in names))
+    return [
+        path.relative_to(folder).as_posix()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (pattern.search(str(path)) or pattern.search(path.read_bytes().decode("latin-1")))
+    ]
+
+
+@pytest.fixture
+def source(small_phantom: Path, tmp_path: Path) -> Path:
+    """The phantom, and room to change it."""
+    shutil.copytree(small_phantom, tmp_path / "source")
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def lived(finished: tuple[Space, str], source: Path, tmp_path: Path) -> Space:
+    """A workspace with a remote and two versions of another patient in it, all committed and pushed."""
+    space = finished[0].copy(tmp_path / "space")
+    for name, value in (("user.name", "t"), ("user.email", "t@example.org")):
+        git(space, "config", name, value)
+    git(space, "add", "-A")
+    git(space, "commit", "-qm", "one")
+    space.call("dvc", "remote", "add", "-d", "box", str(tmp_path / "box"))
+    space.call("dvc", "push", "-q")
+    other = sorted((source / "dicoms").iterdir())[2]
+    sorted(other.iterdir())[0].unlink()
+    for stage in ("ingest", "validate", "overlay", "store"):
+        if stage == "ingest":
+            space.call("cmrpipe", "land", str(source))
+        space.call("dvc", "repro", "-q", "--single-item", stage)
+    git(space, "commit", "-qam", "two")
+    space.call("dvc", "push", "-q")
+    return space
+
+
+def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, source: Path, tmp_path: Path) -> None:
+    """Raw, outputs, cache and remote lose every byte and name; others keep both versions; landing again is refused."""
+    who = sorted(p.name for p in (source / "dicoms").iterdir())[0]
+    other = sorted(p.name for p in (source / "dicoms").iterdir())[2]
+    link = [line.split(",") for line in (source / "link.csv").read_text().split()]
+    original = next(row[1] for row in link if row[0] == who)
+    cache, box = lived.root / ".dvc" / "cache", tmp_path / "box"
+    theirs = list((lived.root / "data/raw/dicoms" / who).iterdir())
+    md5s = [hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in theirs]
+    assert all((cache / "files/md5" / md5[:2] / md5[2:]).exists() for md5 in md5s)
+    old_raw = yaml.safe_load(git(lived, "show", "HEAD~1:data/raw.dvc"))["outs"][0]["md5"]
+    splits = json.loads((lived.root / "data/model/splits.json").read_text())
+    part = next(name for name in ("train", "val", "test") if who in splits[name])
+
+    before = lived.hashes("raw", "store", "model")
+    listed = lived.call("cmrpipe", "forget", who.lower())
+    assert "nothing was done" in listed
+    assert f"data/raw/dicoms/{who}: 40 files" in listed
+    assert f"data/model had them in {part}" in listed
+    assert lived.hashes("raw", "store", "model") == before
+
+    said = lived.call("cmrpipe", "forget", who, "--yes", "--remote")
+    assert f"data/model had them in {part}" in said
+    model = lived.root / "data" / "model"
+    kept = {path.relative_to(lived.root / "data").as_posix() for path in model.rglob("*")} | {"raw/phantom.json"}
+    assert set(mentions(lived.root / "data", who, original)) <= kept
+    assert not mentions(lived.root / ".cmrpipe", who, original)
+    stay = [*(path for path in model.rglob("*") if path.is_file()), lived.root / "data/raw/phantom.json"]
+    staying = {hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in stay}
+    for place in (cache / "files/md5", box / "files/md5"):
+        assert not any((place / md5[:2] / md5[2:]).exists() for md5 in md5s)
+        assert {name.replace("/", "") for name in mentions(place, who, original)} <= staying
+    assert git(lived, "status", "--porcelain", "-uno") == ""
+    assert who not in git(lived, "show", "HEAD")
+
+    # the others' older version can still be had, by the list that the commit names
+    new_raw = re.search(rf"data/raw {old_raw} is now (\w+\.dir)", git(lived, "log", "-1", "--format=%b"))
+    assert new_raw
+    record = lived.root / "data" / "raw.dvc"
+    now = record.read_text()
+    current = yaml.safe_load(now)["outs"][0]["md5"]
+    record.write_text(now.replace(current, new_raw[1]))
+    lived.call("dvc", "checkout", "-q", "data/raw.dvc")
+    assert len(list((lived.root / "data/raw/dicoms" / other).iterdir())) == 40
+    record.write_text(now)
+    lived.call("dvc", "checkout", "-q", "data/raw.dvc")
+    assert len(list((lived.root / "data/raw/dicoms" / other).iterdir())) == 39
+
+    assert "1 of forgotten patients" in lived.call("cmrpipe", "land", str(source))
+    assert not (lived.root / "data/raw/dicoms" / who).exists()
+    assert mentions(lived.root / "data/raw", who, original) == ["phantom.json"]
+
+
+def test_forgetting_that_was_cut_short_goes_on(lived: Space, source: Path) -> None:
+    """Killed after raw was emptied, the next call still knows the contours and ends the work."""
+    who = sorted(p.name for p in (source / "dicoms").iterdir())[1]
+    original = next(row.split(",")[1] for row in (source / "link.csv").read_text().split() if row.startswith(who))
+    lock = lived.root / "dvc.lock"
+    good = lock.read_text()
+    lock.write_text("stages: [")  # DVC refuses: the middle of the work fails
+    lived.call("cmrpipe", "forget", who, "--yes", code=2)
+    lock.write_text(good)
+    assert not (lived.root / "data/raw/dicoms" / who).exists()
+    lived.call("cmrpipe", "forget", who, "--yes")
+    model = {path.relative_to(lived.root / "data").as_posix() for path in (lived.root / "data/model").rglob("*")}
+    assert set(mentions(lived.root / "data", who, original)) <= model | {"raw/phantom.json"}
+    assert "is nobody that" in lived.call("cmrpipe", "forget", "NOBODY-1", code=2)
