@@ -38,4 +38,4 @@ def test_every_command_of_the_page_on_forgetting(
             shutil.rmtree(space.root / "data" / "phantom", ignore_errors=True)
     assert "Dice" in said
     assert who not in (space.root / "data/model/splits.json").read_text()
-    assert who not in (space.root / "data/report/index.html").read_text()
+    assert who not in (space.root / "data/report/report.html").read_text()
