@@ -27,7 +27,7 @@ from flows.versions import Versioned, fetch, record
 
 STAGE_TIMEOUT_S = 24 * 3600.0
 RETRIES = 2
-RETRY_DELAY_S = 10.0
+RETRY_DELAY_S = 10
 """Flows are tried again, not tasks: when new data or another writer came between, all stages must look again."""
 
 watchers: list[Tell] = []
