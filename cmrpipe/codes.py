@@ -71,4 +71,6 @@ class FindingCode(StrEnum):
     CONTOUR_MISFIT = "contour-misfit"
     ORIGIN_DISAGREES = "origin-disagrees"
 
+    LABEL_SUSPECT = "label-suspect"
+
     STRAY_FILES = "stray-files"

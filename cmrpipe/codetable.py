@@ -278,6 +278,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "check how the contours were exported, then ingest.contour_origin",
         "validate.origin_px, validate.origin_patient_px",
     ),
+    _C.LABEL_SUSPECT: CodeInfo(
+        _W,
+        "a contour lies far from where a model puts it that has never seen the patient",
+        "mean distance of the outlines in radii of the patient's median cavity; `cmrpipe suspects` ranks all",
+        "look at its picture; the model errs, too",
+    ),
     _C.STRAY_FILES: CodeInfo(
         _I, "files of editors and file managers were passed over", ".DS_Store, ._*, *.swp, Thumbs.db, ...", "nothing"
     ),

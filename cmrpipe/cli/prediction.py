@@ -1,4 +1,4 @@
-"""`cmrpipe predict`: contours, masks, DICOM Segmentations, pictures and volumes of new patients."""
+"""`cmrpipe predict`: contours, masks, pictures and volumes of new patients; `cmrpipe suspects`: labels to look at."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cmrpipe.workspace import Workspace
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
 
-_MODEL = Workspace(Path()).model
+_HERE = Workspace(Path())
 
 
 def predict_command(
@@ -23,7 +23,7 @@ def predict_command(
         Path, typer.Argument(metavar="DICOM_DIR", help="A patient's DICOM files, or a folder of patients.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
-    model: Annotated[Path, typer.Option("--model", help="Output of train.")] = _MODEL,
+    model: Annotated[Path, typer.Option("--model", help="Output of train.")] = _HERE.model,
     overlays: Annotated[bool, typer.Option(help="Draw pictures.")] = True,
     segmentation: Annotated[bool, typer.Option(help="Write DICOM Segmentations.")] = True,
     params: ParamsFile = PARAMS,
@@ -52,6 +52,29 @@ def predict_command(
     raise typer.Exit(console.EXIT_CLEAN if all(row.judged for row in rows) else console.EXIT_FINDINGS)
 
 
+def suspects_command(
+    store: Annotated[Path, typer.Option("--store", help="Output of store.")] = _HERE.store,
+    predictions: Annotated[
+        Path,
+        typer.Option(help="Folder with predictions/<patient>.npy by models that have not seen the patient."),
+    ] = _HERE.evaluation,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = _HERE.root / "data" / "suspects",
+    most: Annotated[int, typer.Option(min=1, help="Findings at most, strongest disagreement first.")] = 20,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Rank contours by their distance from out-of-fold predictions; the first become findings with a picture."""
+    with console.guarded("suspects"), console.progress() as listen:
+        from cmrpipe.learn.review import review
+
+        found = review(store, predictions, out, most, listen=listen)
+    for item in found.findings:
+        typer.echo(f"{item.patient_id} {item.message}")
+    left = f"; no prediction of {len(found.unpredicted)} patients" if found.unpredicted else ""
+    typer.echo(f"suspects: {len(found.findings)} of {found.contours} contours, pictures in {out}{left}")
+
+
 def add(app: typer.Typer) -> None:
-    """Register the command."""
+    """Register the commands."""
     app.command("predict")(predict_command)
+    app.command("suspects")(suspects_command)

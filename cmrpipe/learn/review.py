@@ -1,0 +1,129 @@
+"""The strongest disagreements of expert and out-of-fold model: findings with a picture each, for a person to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cmrpipe.codes import FindingCode
+from cmrpipe.codetable import CODES
+from cmrpipe.comparison import comparison
+from cmrpipe.errors import InputError
+from cmrpipe.files import write_bytes
+from cmrpipe.findings import write_findings
+from cmrpipe.learn.suspects import Suspect, ranked, suspects_of
+from cmrpipe.learn.tables import write_rows
+from cmrpipe.model import ContourKind, Finding
+from cmrpipe.progress import Listener, Progress
+from cmrpipe.store import PatientData, Store, open_store
+
+SUSPECTS, PICTURES = "suspects.csv", "pictures"
+PREDICTIONS = "predictions"
+FLOOR = 0.2
+"""Score below which a contour is no finding, however far in front it stands: a fifth of the cavity's radius."""
+
+_NAMES = {ContourKind.ENDO: "endocardial", ContourKind.EPI: "epicardial"}
+_COLUMNS = ("rank", "patient_id", "instance_number", "kind", "score", "dice", "distance_px", "path", "picture")
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What was held against predictions: number of contours, findings in their order, patients without predictions."""
+
+    contours: int
+    findings: tuple[Finding, ...]
+    unpredicted: tuple[str, ...]
+
+
+def _predicted(folder: Path, data: PatientData) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    path = folder / PREDICTIONS / f"{data.patient_id}.npy"
+    labels = np.load(path, allow_pickle=False)
+    if labels.shape != data.label.shape:
+        raise InputError(
+            path,
+            f"holds labels of shape {labels.shape}, the store {data.label.shape}",
+            "Make the predictions again from this store",
+        )
+    return np.asarray(labels, np.uint8)
+
+
+def _picture(suspect: Suspect) -> str:
+    return f"{PICTURES}/{suspect.patient_id}_{suspect.instance_number:04d}_{suspect.kind.value}.png"
+
+
+def _finding(suspect: Suspect, path: str) -> Finding:
+    return Finding(
+        FindingCode.LABEL_SUSPECT,
+        CODES[FindingCode.LABEL_SUSPECT].severity,
+        suspect.patient_id,
+        suspect.instance_number,
+        path,
+        f"The {_NAMES[suspect.kind]} contour of image {suspect.instance_number} lies {suspect.distance_px:.1f} pixels "
+        f"({suspect.score:.2f} cavity radii, Dice {suspect.overlap:.2f}) from where a model that has not seen the "
+        f"patient puts it; see {_picture(suspect)}.",
+        {"score": round(suspect.score, 4), "dice": round(suspect.overlap, 4), "pixels": round(suspect.distance_px, 2)},
+    )
+
+
+def review(store: Path, predictions: Path, out: Path, most: int, *, listen: Listener) -> Review:
+    """Rank all contours; the first `most` with a score of `FLOOR` or more become findings.
+
+    Parameters
+    ----------
+    store : the store stage's output
+    predictions : a folder with predictions/<patient_id>.npy (n, rows, cols) uint8 in the store's order, each by a model
+        that has not seen that patient: what crossvalidate and evaluate write
+    out : suspects.csv (every contour), findings.csv, findings.json, pictures/ (left the expert, right the model)
+
+    Raises
+    ------
+    InputError : there are no predictions, or they belong to another store
+    """
+    with open_store(store) as source:
+        there = [p for p in source.patients if (predictions / PREDICTIONS / f"{p}.npy").is_file()]
+        if not there:
+            raise InputError(
+                predictions / PREDICTIONS,
+                "holds no prediction of a patient of the store",
+                "Run `cmrpipe crossvalidate` (or `cmrpipe evaluate`, for the test patients only)",
+            )
+
+        def every() -> Iterator[Suspect]:
+            for done, patient in enumerate(there, 1):
+                data = source.load(patient)
+                yield from suspects_of(data, _predicted(predictions, data))
+                listen(Progress("suspects", patient, done, len(there)))
+
+        found = ranked(every())
+        chosen = [suspect for suspect in found[:most] if suspect.score >= FLOOR]
+        paths = [_path(source, suspect) for suspect in found]
+        for suspect in chosen:
+            data = source.load(suspect.patient_id)
+            i = suspect.position
+            png = comparison(data.image[i], data.label[i], _predicted(predictions, data)[i])
+            write_bytes(out / _picture(suspect), png)
+    findings = tuple(_finding(suspect, path) for suspect, path in zip(chosen, paths, strict=False))
+    write_findings(out, findings)
+    kept = {_picture(suspect) for suspect in chosen}
+    for path in (out / PICTURES).glob("*.png"):
+        if f"{PICTURES}/{path.name}" not in kept:
+            path.unlink()
+    rows = (
+        [
+            rank,
+            *(s.patient_id, s.instance_number, s.kind.value, s.score, s.overlap, s.distance_px, path),
+            _picture(s) if rank <= len(chosen) else "",
+        ]
+        for rank, (s, path) in enumerate(zip(found, paths, strict=True), 1)
+    )
+    write_rows(out / SUSPECTS, _COLUMNS, rows)
+    return Review(len(found), findings, tuple(p for p in source.patients if p not in set(there)))
+
+
+def _path(source: Store, suspect: Suspect) -> str:
+    """The contour file that a suspect came from; "" where the store does not say."""
+    sources = source.lineage(suspect.patient_id).get("sources", ())
+    return str(sources[suspect.position].get(suspect.kind.value, "")) if suspect.position < len(sources) else ""

@@ -1,0 +1,96 @@
+"""Labels to look at."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cmrpipe.errors import InputError
+from cmrpipe.learn.review import review
+from cmrpipe.learn.suspects import ranked, suspects_of
+from cmrpipe.model import ContourKind
+from cmrpipe.progress import silent
+from cmrpipe.store import PatientData
+from tests.learn.hearts import make_patient
+
+StoreOf = Callable[[Sequence[PatientData]], Path]
+
+
+def planted() -> tuple[list[PatientData], dict[str, np.ndarray], set[tuple[str, int]]]:
+    """Four patients with three labels moved, what a good model says (a pixel off), and which labels were moved."""
+    patients = [make_patient(name, seed, images=6) for seed, name in enumerate("ABCD")]
+    said = {data.patient_id: np.roll(data.label, 1, axis=2) for data in patients}
+    wrong = {("A", 2), ("C", 5), ("D", 1)}
+    for data in patients:
+        for i in range(len(data)):
+            if (data.patient_id, int(data.instance_number[i])) in wrong:
+                data.label[i] = np.roll(data.label[i], 6, axis=1)
+    return patients, said, wrong
+
+
+def test_moved_labels_come_first() -> None:
+    """All three planted errors are the first three images of the ranking."""
+    patients, said, wrong = planted()
+    found = ranked(s for data in patients for s in suspects_of(data, said[data.patient_id]))
+    order = list(dict.fromkeys((s.patient_id, s.instance_number) for s in found))
+    assert set(order[:3]) == wrong
+    assert len(found) == sum(int(data.contours.sum()) for data in patients)
+    assert {s.kind for s in found} == set(ContourKind)
+
+
+def test_a_miss_is_at_least_a_radius() -> None:
+    """What the model does not find cannot look harmless."""
+    data = make_patient("A", 0)
+    found = list(suspects_of(data, np.zeros_like(data.label)))
+    assert min(s.score for s in found) >= 1
+    assert {s.overlap for s in found} == {0.0}
+
+
+def test_agreement_is_no_suspicion() -> None:
+    """The expert's own labels score 0."""
+    data = make_patient("A", 0)
+    assert {s.score for s in suspects_of(data, data.label)} == {0.0}
+
+
+def test_findings_have_pictures_and_the_table_has_all(store_of: StoreOf, tmp_path: Path) -> None:
+    """The first three are findings; every contour is in the table; pictures of an earlier run go."""
+    patients, said, wrong = planted()
+    store = store_of(patients)
+    (tmp_path / "said" / "predictions").mkdir(parents=True)
+    for name, labels in said.items():
+        np.save(tmp_path / "said" / "predictions" / f"{name}.npy", labels)
+    review(store, tmp_path / "said", tmp_path / "out", 9, listen=silent)
+    found = review(store, tmp_path / "said", tmp_path / "out", 3, listen=silent)
+    table = pd.read_csv(tmp_path / "out" / "suspects.csv")
+    findings = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert len(table) == found.contours
+    assert {(f["patient_id"], f["instance_number"]) for f in findings} <= wrong
+    assert {f["code"] for f in findings} == {"label-suspect"}
+    pictures = {path.name for path in (tmp_path / "out" / "pictures").iterdir()}
+    assert pictures == {name.split("/")[1] for name in table.picture.dropna()}
+    assert len(pictures) == 3
+
+
+def test_predictions_of_another_store_are_refused(store_of: StoreOf, tmp_path: Path) -> None:
+    """None at all, or of another size; patients without are named."""
+    patients, said, _ = planted()
+    store = store_of(patients)
+    with pytest.raises(InputError, match="crossvalidate"):
+        review(store, tmp_path, tmp_path / "out", 3, listen=silent)
+    (tmp_path / "predictions").mkdir()
+    np.save(tmp_path / "predictions" / "A.npy", said["A"])
+    assert review(store, tmp_path, tmp_path / "out", 3, listen=silent).unpredicted == ("B", "C", "D")
+    np.save(tmp_path / "predictions" / "A.npy", said["A"][:3])
+    with pytest.raises(InputError, match="shape"):
+        review(store, tmp_path, tmp_path / "out", 3, listen=silent)
+
+
+def test_an_undrawn_epicardium_is_not_judged() -> None:
+    """A cavity's label is not taken for a ventricle."""
+    data = make_patient("A", 0)
+    only = replace(data, contours=data.contours & [True, False])
+    assert {s.kind for s in suspects_of(only, data.label)} == {ContourKind.ENDO}
