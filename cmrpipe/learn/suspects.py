@@ -2,8 +2,8 @@
 
 The measure is the mean distance of the two outlines, both ways, in radii of the patient's median cavity: a shape's
 size does not count, so that a small apical cavity, whose overlap is always low, does not come before a contour that is
-out of place. Where the model finds nothing, the distance is one radius of the expert's own contour at least. The model errs,
-too: what comes first is worth a look, not wrong.
+out of place. Where the model finds nothing, the distance is one radius of the expert's own contour at least. The model
+errs, too: what comes first is worth a look, not wrong.
 """
 
 from __future__ import annotations
