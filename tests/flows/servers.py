@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from botocore.session import get_session
+
 from tests.conftest import missing
 
 _START_S = 20.0
@@ -105,3 +107,18 @@ def s3_server(base: Path) -> Iterator[Server]:
     options = ["--addr", f"{HOST}:{port}", "--auth-key", f"{KEY_ID},{SECRET}", "--config", str(base / "rclone.conf")]
     with _running([str(program), "serve", "s3", *options, str(folder)], port, base / "rclone.log"):
         yield Server(port, folder / "cmr-bucket")
+
+
+def s3_remove(server: Server, path: Path) -> None:
+    """Delete an object by asking the service: rclone would go on listing a file that is gone behind its back."""
+    client = get_session().create_client(
+        "s3",
+        "us-east-1",
+        endpoint_url=f"http://{HOST}:{server.port}",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
+    )
+    try:
+        client.delete_object(Bucket=server.folder.name, Key=path.relative_to(server.folder).as_posix())
+    finally:
+        client.close()

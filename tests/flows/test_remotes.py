@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cmrpipe.files import sha256_file
 from tests.flows.conftest import OUTPUTS, REPOSITORY, Space, environment
-from tests.flows.servers import KEY_ID, SECRET, s3_server, ssh_server
+from tests.flows.servers import KEY_ID, SECRET, s3_remove, s3_server, ssh_server
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +44,7 @@ class Setup:
     objects : where the remote's objects lie on this machine
     words : what stands in the page, and what to put there
     said : what the page's commands printed
+    remove : removes an object, as somebody with access to the remote would
     """
 
     kind: str
@@ -49,6 +52,7 @@ class Setup:
     objects: Path
     words: Mapping[str, str]
     said: str
+    remove: Callable[[Path], None]
 
     def shell(self, text: str, cwd: Path, home: Path, *, code: int = 0) -> str:
         """Run a block of the page, with this machine's names in place of the page's."""
@@ -83,10 +87,10 @@ def new_home(path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", params=KINDS[:2])
+@pytest.fixture(scope="module", params=KINDS)
 def setup(request: pytest.FixtureRequest, recorded: Space, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     """A workspace that was pushed to a remote of each kind by the page's commands."""
-    base, kind = tmp_path_factory.mktemp("remote"), request.param
+    base, kind, remove = tmp_path_factory.mktemp("remote"), request.param, Path.unlink
     words = {"https://git.example.org/cmr.git": str(base / "space")}
     with ExitStack() as stack:
         if kind == "SSH":
@@ -99,7 +103,7 @@ def setup(request: pytest.FixtureRequest, recorded: Space, tmp_path_factory: pyt
             server = stack.enter_context(s3_server(base / "server"))
             words |= {"https://s3.example.org": f"http://127.0.0.1:{server.port}"}
             words |= {"YOUR_KEY_ID": KEY_ID, "YOUR_SECRET": SECRET}
-            objects = server.folder / "cmr"
+            objects, remove = server.folder / "cmr", partial(s3_remove, server)
         else:
             objects = base / "mounted" / "cmr"
             words |= {"/mnt/backup": str(base / "mounted")}
@@ -108,7 +112,7 @@ def setup(request: pytest.FixtureRequest, recorded: Space, tmp_path_factory: pyt
         space = Space(space.root, home)
         said = "".join(shell(block, words, space.root, home) for block in blocks()[kind])
         said += "".join(shell(block, words, space.root, home) for block in blocks()["Tell the others"])
-        yield Setup(kind, space, objects, words, said)
+        yield Setup(kind, space, objects, words, said, remove)
 
 
 def stored_objects(setup: Setup) -> dict[str, Path]:
@@ -145,7 +149,7 @@ def clone(setup: Setup, tmp_path: Path) -> Space:
 
 
 def test_every_command_of_the_page_is_one_that_is_run() -> None:
-    """The page has these sections and no other; all are run below, save for the one on S3."""
+    """The page has these sections and no other; all are run below."""
     assert list(blocks()) == [*KINDS, "Tell the others", "A colleague", "Look, and mend"]
     for kind in KINDS:
         assert "verify true" in blocks()[kind][0]
@@ -180,7 +184,7 @@ def test_rotten_objects_of_the_remote_are_named_and_mended(setup: Setup) -> None
     rot(objects[small])
     objects[big].chmod(0o644)
     objects[big].write_bytes(whole[big][:100])
-    objects[gone].unlink()
+    setup.remove(objects[gone])
     status, verify, mend = blocks()["Look, and mend"][0].splitlines()
     setup.shell(status, space.root, space.home)
     said = setup.shell(f"{verify} --json found.json", space.root, space.home, code=1)
@@ -243,6 +247,29 @@ def test_repro_checkout_push_and_pull_do_what_their_manuals_say(recorded: Space,
     assert hashes(space.root) == changed
     assert "up to date" in space.call("dvc", "repro", "store")
     space.call("cmrpipe", "verify", "--remote")
+
+
+def test_a_stage_that_never_ran_is_told_by_pull_and_passed_by_when_pulling_by_name(
+    recorded: Space, tmp_path: Path
+) -> None:
+    """Pull brings all there is, names the folder that has no hash, and fails; by the page's names it succeeds."""
+    space = recorded.copy(tmp_path / "space")
+    shutil.copy2(REPOSITORY / "dvc.yaml", space.root)
+    shell(blocks()["A folder"][0], {"/mnt/backup": str(tmp_path / "mounted")}, space.root, space.home)
+    space.commit("Name the remote; have stages that never ran")
+    words = {"https://git.example.org/cmr.git": str(space.root)}
+    shell(blocks()["A colleague"][0], words, tmp_path, space.home)
+    clone = Space(tmp_path / "cmr", space.home)
+    shell(blocks()["A colleague"][2], {}, clone.root, clone.home)
+    everything = hashes(space.root)
+    assert hashes(clone.root) == {
+        path: found for path, found in everything.items() if path.startswith(("data/raw/", "data/store/"))
+    }
+    assert "missing" in clone.call("cmrpipe", "verify", code=1)
+    said = clone.call("dvc", "pull", code=1)
+    assert re.search(r"No file hash info found for '.*data/model'", said)
+    assert hashes(clone.root) == everything
+    clone.call("cmrpipe", "verify")
 
 
 def test_a_remote_that_does_not_answer_is_told(recorded: Space, tmp_path: Path) -> None:
