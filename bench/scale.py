@@ -144,8 +144,10 @@ def main() -> None:
                 grown["cache"].append(sum(new.values()))
                 grown["lists"].append(sum(count for path, count in new.items() if path.endswith(".dir")))
                 grown["pushed"].append(sum(count for path, count in sizes(space.remote).items() if path not in sent))
-            all_s = median([sum(values) for values in zip(*took.values(), strict=True)])
-            rows.append([f"{size:,}", f"{first:.0f}", *(f"{median(took[step]):.1f}" for step in steps), f"{all_s:.1f}"])
+            all_s = median([sum(values) for values in zip(*(took[step] for step in steps), strict=True)])
+            seconds = [*(median(took[step]) for step in steps), all_s, median(took["cpu"])]
+            begun = sum(first[step] for step in steps)
+            rows.append([f"{size:,}", f"{begun:.0f}", *(f"{value:.1f}" for value in seconds)])
             data.append([f"{size:,}", *(f"{median(values) / 1e3:.0f}" for values in grown.values())])
             print(rows[-1], data[-1], flush=True)
             shutil.rmtree(space.root)
