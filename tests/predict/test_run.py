@@ -1,0 +1,68 @@
+"""The command from end to end, with a model of one epoch: not how good it is, but what it says and leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import pydicom
+import pytest
+from typer.testing import CliRunner
+
+from cmrpipe.cli import app
+from cmrpipe.progress import silent
+from cmrpipe.stages.train import train
+from tests.learn.hearts import PATIENTS, make_patient, write_store
+from tests.stages.test_train_evaluate import BRIEF
+
+PHANTOMS = ("PHA0000101", "PHA0000201")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that knows next to nothing; read only."""
+    folder = tmp_path_factory.mktemp("brief")
+    store = write_store(folder / "store", [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)])
+    train(store, folder / "model", BRIEF, listen=silent)
+    return folder / "model"
+
+
+@pytest.fixture
+def source(small_phantom: Path, tmp_path: Path) -> Path:
+    """Two phantoms, and a patient of whom there are CT images and a file that is none."""
+    for name in PHANTOMS:
+        shutil.copytree(small_phantom / "dicoms" / name, tmp_path / "in" / name)
+    strange = tmp_path / "in" / "STRANGE"
+    strange.mkdir()
+    dataset = pydicom.dcmread(next((small_phantom / "dicoms" / PHANTOMS[0]).glob("*.dcm")))
+    dataset.Modality = "CT"
+    dataset.save_as(strange / "1.dcm")
+    (strange / "readme.txt").write_text("not DICOM at all")
+    return tmp_path / "in"
+
+
+def test_who_can_be_judged_is_and_who_cannot_is_told_why(source: Path, model: Path, tmp_path: Path) -> None:
+    """Exit code 1, a row a patient, a reason for each refused file; the same again gives the same bytes."""
+    out = tmp_path / "out"
+    command = ["predict", str(source), "--output", str(out), "--model", str(model), "--no-segmentation"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1, done.output
+    rows = {row["patient_id"]: row for row in csv.DictReader((out / "summary.csv").read_text().splitlines())}
+    assert set(rows) == {*PHANTOMS, "STRANGE"}
+    assert [int(rows[name]["images"]) for name in PHANTOMS] == [40, 40]
+    assert "none of its 2 files can be judged" in rows["STRANGE"]["reason"]
+    refused = (out / "patients" / "STRANGE" / "refused.csv").read_text()
+    assert "not MR but CT" in refused
+    assert "not a DICOM file" in refused
+    assert "STRANGE" not in (out / "link.csv").read_text()
+    before = {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+    assert CliRunner().invoke(app, command).exit_code == 1
+    assert before == {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def test_a_missing_model_is_told_before_anything_is_written(source: Path, tmp_path: Path) -> None:
+    """Exit code 2, with the mend."""
+    done = CliRunner().invoke(app, ["predict", str(source), "-o", str(tmp_path / "out"), "--model", str(tmp_path)])
+    assert done.exit_code == 2
+    assert not (tmp_path / "out").exists()
