@@ -56,8 +56,8 @@ def suspects_command(
     store: Annotated[Path, typer.Option("--store", help="Output of store.")] = _HERE.store,
     predictions: Annotated[
         Path,
-        typer.Option(help="Folder with predictions/<patient>.npy by models that have not seen the patient."),
-    ] = _HERE.evaluation,
+        typer.Option(help="Output of crossvalidate, or of evaluate (its test patients only)."),
+    ] = _HERE.root / "data" / "crossvalidation",
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = _HERE.root / "data" / "suspects",
     most: Annotated[int, typer.Option(min=1, help="Findings at most, strongest disagreement first.")] = 20,
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts

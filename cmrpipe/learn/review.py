@@ -38,8 +38,13 @@ class Review:
     unpredicted: tuple[str, ...]
 
 
-def _predicted(folder: Path, data: PatientData) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    path = folder / PREDICTIONS / f"{data.patient_id}.npy"
+def find_predictions(folder: Path) -> dict[str, Path]:
+    """Files of label images by patient, below `predictions/` or, as crossvalidate has them, `<fold>/predictions/`."""
+    files = [*folder.glob(f"*/{PREDICTIONS}/*.npy"), *folder.glob(f"{PREDICTIONS}/*.npy")]
+    return {path.stem: path for path in sorted(files)}
+
+
+def _predicted(path: Path, data: PatientData) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     labels = np.load(path, allow_pickle=False)
     if labels.shape != data.label.shape:
         raise InputError(
@@ -74,8 +79,8 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
     Parameters
     ----------
     store : the store stage's output
-    predictions : a folder with predictions/<patient_id>.npy (n, rows, cols) uint8 in the store's order, each by a model
-        that has not seen that patient: what crossvalidate and evaluate write
+    predictions : what crossvalidate or evaluate wrote: [<fold>/]predictions/<patient_id>.npy, (n, rows, cols) uint8 in
+        the store's order, each by a model that has not seen that patient
     out : suspects.csv (every contour), findings.csv, findings.json, pictures/ (left the expert, right the model)
 
     Raises
@@ -83,10 +88,11 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
     InputError : there are no predictions, or they belong to another store
     """
     with open_store(store) as source:
-        there = [p for p in source.patients if (predictions / PREDICTIONS / f"{p}.npy").is_file()]
+        files = find_predictions(predictions)
+        there = [patient for patient in source.patients if patient in files]
         if not there:
             raise InputError(
-                predictions / PREDICTIONS,
+                predictions,
                 "holds no prediction of a patient of the store",
                 "Run `cmrpipe crossvalidate` (or `cmrpipe evaluate`, for the test patients only)",
             )
@@ -94,7 +100,7 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
         def every() -> Iterator[Suspect]:
             for done, patient in enumerate(there, 1):
                 data = source.load(patient)
-                yield from suspects_of(data, _predicted(predictions, data))
+                yield from suspects_of(data, _predicted(files[data.patient_id], data))
                 listen(Progress("suspects", patient, done, len(there)))
 
         found = ranked(every())
@@ -103,7 +109,7 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
         for suspect in chosen:
             data = source.load(suspect.patient_id)
             i = suspect.position
-            png = comparison(data.image[i], data.label[i], _predicted(predictions, data)[i])
+            png = comparison(data.image[i], data.label[i], _predicted(files[data.patient_id], data)[i])
             write_bytes(out / _picture(suspect), png)
     findings = tuple(_finding(suspect, path) for suspect, path in zip(chosen, paths, strict=False))
     write_findings(out, findings)

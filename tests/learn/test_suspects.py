@@ -60,9 +60,10 @@ def test_findings_have_pictures_and_the_table_has_all(store_of: StoreOf, tmp_pat
     """The first three are findings; every contour is in the table; pictures of an earlier run go."""
     patients, said, wrong = planted()
     store = store_of(patients)
-    (tmp_path / "said" / "predictions").mkdir(parents=True)
-    for name, labels in said.items():
-        np.save(tmp_path / "said" / "predictions" / f"{name}.npy", labels)
+    for fold, (name, labels) in enumerate(said.items()):  # half as crossvalidate has them, half as evaluate has
+        folder = tmp_path / "said" / (f"fold{fold:02d}/predictions" if fold < 2 else "predictions")
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / f"{name}.npy", labels)
     review(store, tmp_path / "said", tmp_path / "out", 9, listen=silent)
     found = review(store, tmp_path / "said", tmp_path / "out", 3, listen=silent)
     table = pd.read_csv(tmp_path / "out" / "suspects.csv")
