@@ -43,7 +43,10 @@ class Row:
 
 
 def _row(found: Prediction) -> Row:
-    reasons = dict.fromkeys(part for part in (found.judged.reason, found.values.reason, *found.notes) if part)
+    missing = found.values.reason if found.judged.reason == "" else ""
+    if missing and found.values.edv_ml is None:
+        missing = f"contours in pixels only, no volumes: {missing}"
+    reasons = [part for part in (found.judged.reason, missing, *found.notes) if part]
     return Row(
         found.patient_id,
         len(found.seen),
