@@ -107,10 +107,10 @@ def show_report(workspace: Path, report_url: str | None) -> None:
         create_link_artifact(report_link(workspace, report_url), link_text="the report", key="report")
 
 
-def show_model(metrics: Mapping[str, Any], about: str) -> None:
+def show_figures(key: str, metrics: Mapping[str, Any], about: str) -> None:
     """Show a model's figures."""
     rows = [{"figure": name, "value": value} for name, value in sorted(metrics.items())]
-    show_table("model", rows, about)
+    show_table(key, rows, about)
 
 
 def name_run(name: str, tags: Sequence[str] = ()) -> None:

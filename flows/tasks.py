@@ -18,7 +18,7 @@ from cmrpipe.connect.opening import is_url
 from cmrpipe.layouts import patient_folders
 from cmrpipe.params import load_params
 from cmrpipe.workspace import Workspace
-from flows.artifacts import ProgressArtifact, name_run, show_findings, show_model, show_text
+from flows.artifacts import ProgressArtifact, name_run, show_figures, show_findings, show_text
 from flows.command import run_command
 from flows.credentials import pacs_credentials
 from flows.judge import judge, judgement
@@ -97,7 +97,8 @@ def stage_task(workspace: Path, stage: str, timeout_s: float = STAGE_TIMEOUT_S) 
     if stage == "validate":
         show_findings(workspace)
     elif stage in ("train", "evaluate") and outcome.summary:
-        show_model(outcome.summary["metrics"] | outcome.summary["counts"], f"what {stage} measured")
+        key = {"train": "training", "evaluate": "model"}[stage]
+        show_figures(key, outcome.summary["metrics"] | outcome.summary["counts"], f"what {stage} measured")
     return {"state": outcome.state, "summary": outcome.summary}
 
 

@@ -23,8 +23,8 @@ OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "r
 LATER = ("evaluate", "report")
 """Stages whose outputs are removed: they speak of a model that saw the patient, and are made anew with the next one."""
 _LOCK = "dvc.lock"
-_NOT_OURS = ("data/model/", "data/phantom/", "data/inbox/", "data/raw/phantom.json")
-"""What may go on naming a patient: the model, sources, and the truth of synthetic patients, who are nobody."""
+_NOT_OURS = ("data/model/", "data/models/", "data/phantom/", "data/inbox/", "data/raw/phantom.json")
+"""What may go on naming a patient: models, sources, and the truth of synthetic patients, who are nobody."""
 _FOLDERS = {"ingest": "catalog", "validate": "findings", "overlay": "overlays", "evaluate": "evaluation"}
 
 

@@ -64,6 +64,11 @@ def _is_raw(entries: Entries) -> bool:
     return any(path.startswith(f"{DICOMS}/") for path in entries)
 
 
+def _has(entries: Entries, name: str) -> list[str]:
+    """Paths of files of that name: of data/model's one model, or of each in data/models."""
+    return [path for path in entries if path == name or path.endswith(f"/{name}")]
+
+
 def _is_table(path: str) -> bool:
     return path == LINK_TABLE or path.startswith(f"{LINK_FOLDER}/")
 
@@ -118,9 +123,10 @@ class Search:
         found = Findings()
         keep: set[str] = set()
         for oid, entries in self._trees.items():
-            if oid in self._current or MODEL in entries:
+            if oid in self._current or _has(entries, MODEL):
                 keep |= {oid, *entries.values()}
-                part = part_of(self._shelf.read(entries.get(SPLITS, "")), self._person) if MODEL in entries else ""
+                splits = [part_of(self._shelf.read(entries[path]), self._person) for path in _has(entries, SPLITS)]
+                part = next(filter(None, splits), "")
                 if part:
                     found.models[oid] = part
             elif _is_raw(entries):

@@ -51,5 +51,5 @@ def test_the_page_can_be_followed(standing: Standing, small_phantom: Path) -> No
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "Europe/Berlin" in done.stdout
+    assert "automation: cmrpipe: notify" in done.stdout
     assert re.search(r"store: patients: \d+ unchanged", done.stdout)

@@ -44,7 +44,7 @@ def test_pipeline_runs_to_the_end_and_a_schedule_fires(standing: Standing, sourc
     assert run["name"] == "pipeline: 3 patients, 3 new"
     assert {"patients:3", "new:3", "cmrpipe"} <= set(run["tags"])
     shown = standing.artifacts(run["id"])
-    assert {"findings", "model", "report", "judgement", "pipeline"} <= set(shown)
+    assert {"findings", "training", "model", "report", "judgement", "pipeline"} <= set(shown)
     assert all(shown[f"{stage}-progress"] == 100.0 for stage in STAGES)
     assert "report.html" in shown["report"]
     model = {row["figure"]: row["value"] for row in json.loads(shown["model"])}
