@@ -9,7 +9,7 @@ ENV PATH=/opt/venv/bin:$PATH
 # Dependencies before code, as in docker/Dockerfile.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir cmrpipe flows && touch cmrpipe/__init__.py flows/__init__.py
-RUN --mount=type=cache,target=/root/.cache/pip pip install -c constraints.txt '.[flows,train,s3]'
+RUN --mount=type=cache,target=/root/.cache/pip pip install -c constraints.txt '.[flows,train,remotes]'
 
 FROM python:3.11.13-slim-bookworm
 # Debian keeps one version of a package in a release: the base image pins the release, a version here would vanish.
