@@ -1,6 +1,6 @@
 """Prediction of phantoms by a model trained on other phantoms: ejection fraction against truth; seconds and memory.
 
-python bench/predict.py --patients 10 --epochs 12
+python bench/predict.py --patients 10 --steps 400
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=10, help="to train with")
     parser.add_argument("--others", type=int, default=4, help="to predict, of another seed")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--model", type=Path, default=None, help="use this one; nothing is trained")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -56,7 +56,7 @@ def main() -> None:
             write_phantom(raw, args.patients, 21, listen=silent)
             ingest(raw, catalog, base / "state", IngestParams(), listen=silent)
             store(raw, catalog, base / "none.csv", base / "store", StoreParams(), listen=silent, workers=1)
-            recipe = load_params(None).train.model_copy(update={"epochs": args.epochs})
+            recipe = load_params(None).train.model_copy(update={"steps": args.steps})
             model = base / "model"
             start = time.perf_counter()
             train(base / "store", model, recipe, listen=silent)

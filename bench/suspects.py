@@ -3,7 +3,7 @@
 Every fold trains on the other patients, errors included, by the train stage. Planted, in turn: a label moved by half a
 radius to a radius, one of another patient's, one with rows and columns exchanged, one made 1.4 times as large.
 
-    python bench/suspects.py --patients 9 --epochs 10
+    python bench/suspects.py --patients 9 --steps 400
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=9)
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--share", type=float, default=0.1, help="of all labels that are spoilt")
     args = parser.parse_args()
     params: Params = load_params(None)
-    recipe = params.train.model_copy(update={"epochs": args.epochs})
+    recipe = params.train.model_copy(update={"steps": args.steps})
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
