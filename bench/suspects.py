@@ -17,6 +17,7 @@ import numpy as np
 from harness import print_table
 
 from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model
 from cmrpipe.learn.suspects import ranked, suspects_of
@@ -101,7 +102,9 @@ def main() -> None:
             train(write_store(base / f"store{fold}", others), base / f"model{fold}", recipe, listen=silent)
             predictor = Predictor(read_model(base / f"model{fold}"), 16, "cpu")
             for data in patients[fold :: args.folds]:
-                found += list(suspects_of(data, predictor.labels(data.image)))
+                found += list(
+                    suspects_of(data, predicted_labels(predictor, data.image, data.pixel_spacing_mm, data.heart_px))
+                )
     order = list(dict.fromkeys((s.patient_id, s.instance_number) for s in ranked(iter(found))))
     total, minutes = len(planted), (time.perf_counter() - start) / 60
     print(f"{len(order)} labels of {args.patients} phantoms, {total} spoilt; {args.folds} folds, {minutes:.0f} minutes")

@@ -18,17 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import structlog
-
 from cmrpipe.commit import commit, roll_forward
 from cmrpipe.executors import Workers, pool
 from cmrpipe.files import canonical_json, disk_trouble, remove_leftovers, sha256_bytes, sha256_file, write_json
 from cmrpipe.locking import alone
+from cmrpipe.logger import Logger
 from cmrpipe.manifest import MANIFEST, SCHEMA, pending, read_manifest, salvage, waiting_files
 from cmrpipe.progress import Listener, Progress, silent
 from cmrpipe.seenfiles import SeenFiles
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 __all__ = ["MANIFEST", "Refresh", "Unit", "Written", "fingerprint", "read_manifest", "refresh", "salvage"]
 

@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import structlog
-
 from cmrpipe.errors import BusyError, ParamsError
+from cmrpipe.logger import Logger
 
 _POLL_S = 0.2
 TIMEOUT_S = 3600.0
 VARIABLE = "CMRPIPE_LOCK_TIMEOUT"
 """Environment variable: seconds to wait for another writer, in place of `TIMEOUT_S`."""
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 def _tell(path: Path) -> Callable[[str], None]:

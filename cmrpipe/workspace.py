@@ -43,6 +43,11 @@ class Workspace:
         return self.root / "quarantine.csv"
 
     @property
+    def pathology(self) -> Path:
+        """Table of the patients' pathology, for the split; edited by people."""
+        return self.root / "pathology.csv"
+
+    @property
     def overlays(self) -> Path:
         """Output of overlay."""
         return self.root / "data" / "overlays"

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cmrpipe import __version__
-from cmrpipe.cli import console, integrity, models, prediction, sources, storing
+from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import check_landed
@@ -160,6 +160,9 @@ def store(
 @app.command()
 def train(
     store: StoreFolder = HERE.store,
+    pathology: Annotated[
+        Path, typer.Option("--pathology", help="Table patient_id,pathology that the split is stratified by.")
+    ] = HERE.pathology,
     out: Out = HERE.model,
     params: ParamsFile = PARAMS,
     log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
@@ -169,7 +172,7 @@ def train(
     with console.guarded("train"), console.needs("train"), console.progress() as listen:
         from cmrpipe.stages.train import train as stage
 
-        summary = stage(store, out, load_params(params).train, listen=listen)
+        summary = stage(store, out, load_params(params).train, listen=listen, pathology=pathology)
     console.finish(summary)
 
 
@@ -274,6 +277,7 @@ def run_command(context: typer.Context) -> None:
 
 
 integrity.add(app)
+learning.add(app)
 prediction.add(app)
 storing.add(app)
 sources.add(app)

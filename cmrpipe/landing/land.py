@@ -15,8 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
 from cmrpipe.asides import write_asides
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.folder import PHANTOM, FolderSource, read_optional
@@ -29,9 +27,10 @@ from cmrpipe.landing.place import Placer, marked, never
 from cmrpipe.landing.plan import make_plan, nobody
 from cmrpipe.landing.tables import redacted
 from cmrpipe.layouts import DICOMS, LINK_FOLDER, LINK_TABLE
+from cmrpipe.logger import Logger
 from cmrpipe.progress import Listener, Progress
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _BATCH_S = 5.0
 """How often folders that have settled are placed while others are still being fetched, seconds."""

@@ -6,15 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
-import structlog
-
 from cmrpipe.connect.folder import PHANTOM
 from cmrpipe.connect.source import Source
 from cmrpipe.errors import LandingError
 from cmrpipe.landing.ledger import Ledger
 from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, patient_folders
+from cmrpipe.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 def is_synthetic(root: Path) -> bool:

@@ -16,13 +16,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import structlog
-
 from cmrpipe.errors import LandingError
 from cmrpipe.files import sync_folder, write_bytes, write_json
 from cmrpipe.landing.ledger import Entry, Ledger
+from cmrpipe.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _MARKER = "landing-in-progress"
 _PLACING = "placing.json"

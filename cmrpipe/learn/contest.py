@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.evaluation import Figures, ImageScore, by_patient, patient_means, score_patient
 from cmrpipe.learn.leakage import Digests, pixel_digest
 from cmrpipe.learn.metrics import mean
@@ -56,7 +57,7 @@ def _score(store: Store, model: Model, patients: Sequence[str], params: Evaluate
         predictor = Predictor(model, params.batch_size, params.accelerator)
         for patient in patients:
             data = store.load(patient)
-            scores += score_patient(data, predictor.labels(data.image))
+            scores += score_patient(data, predicted_labels(predictor, data.image, data.pixel_spacing_mm, data.heart_px))
     return scores
 
 

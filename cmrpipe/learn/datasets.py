@@ -1,7 +1,8 @@
-"""Samples as the network takes them, in an order that the seed and the epoch alone decide."""
+"""Samples as the network takes them, read when they are asked for, in an order that seed and epoch alone decide."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +15,13 @@ from torch.utils.data import Dataset, Sampler
 from cmrpipe.learn.augment import Augment
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.learn.source import Source
+from cmrpipe.logger import Logger
+from cmrpipe.store.schema import StoredSample
+
+log = Logger(__name__)
+
+MOST_HELD = 2048
+"""Prepared samples that a data set keeps in memory (about 130 kB each); further ones are prepared at each draw."""
 
 
 class Batch(NamedTuple):
@@ -31,6 +39,25 @@ class Batch(NamedTuple):
     known: Tensor
 
 
+class Drawn(NamedTuple):
+    """A training batch and what its line in the batch log says.
+
+    Attributes
+    ----------
+    image, label, known : as in `Batch`
+    samples : "<patient_id>/<instance number>" of each
+    seeds : of each one's augmentation
+    crc32 : of the bytes of image and label
+    """
+
+    image: Tensor
+    label: Tensor
+    known: Tensor
+    samples: tuple[str, ...]
+    seeds: tuple[int, ...]
+    crc32: int
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """Asks a dataset for sample `index` as it looks in `epoch`."""
@@ -39,16 +66,65 @@ class Draw:
     index: int
 
 
-def load_samples(source: Source, patients: Sequence[str], preprocess: Preprocess) -> Batch:
-    """All samples of these patients that have a contour, prepared, in the order of `patients` and of the store."""
-    images, labels, known = [], [], []
-    for patient in patients:
-        data = source.load(patient)
-        for i in np.flatnonzero(data.contours.any(axis=1)):
-            images.append(preprocess.image(data.image[i]))
-            labels.append(preprocess.label(data.label[i]))
-            known.append(torch.from_numpy(data.contours[i].copy()))
-    return Batch(torch.stack(images), torch.stack(labels), torch.stack(known))
+class Address(NamedTuple):
+    """Sample `position` of a patient, in the source's order."""
+
+    patient_id: str
+    position: int
+
+
+class Prepared(NamedTuple):
+    """A sample before augmentation: tiles with a margin, what is known of it, and its name."""
+
+    image: Tensor
+    label: Tensor
+    known: Tensor
+    name: str
+
+
+def addresses(source: Source, patients: Sequence[str]) -> list[Address]:
+    """All samples of these patients, in the order of `patients` and of the source."""
+    return [Address(patient, i) for patient in patients for i in range(source.count(patient))]
+
+
+def prepare(preprocess: Preprocess, patient_id: str, sample: StoredSample, margin: int, whole: bool) -> Prepared:
+    """Cut the window out of a sample; `whole` looks at it as if nobody knew where the heart is."""
+    shape = (sample.image.shape[0], sample.image.shape[1])
+    window = preprocess.window(shape, sample.pixel_spacing_mm, None if whole else sample.heart_px)
+    return Prepared(
+        preprocess.image(sample.image, window, margin),
+        preprocess.label(sample.label, window, margin),
+        torch.from_numpy(np.array(sample.contours)),
+        f"{patient_id}/{sample.instance_number}",
+    )
+
+
+class _Held:
+    """Prepared samples by position, made when they are first asked for; the first `MOST_HELD` stay."""
+
+    def __init__(self, source: Source, patients: Sequence[str], preprocess: Preprocess, margin: int) -> None:
+        self.source = source
+        self.preprocess = preprocess
+        self.margin = margin
+        self.addresses = addresses(source, patients)
+        self._held: dict[int, Prepared] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """A worker prepares for itself."""
+        return {**self.__dict__, "_held": {}}
+
+    def __getitem__(self, index: int) -> Prepared:
+        found = self._held.get(index)
+        if found is None:
+            found = self.read(index, whole=False)
+            if len(self._held) < MOST_HELD:
+                self._held[index] = found
+        return found
+
+    def read(self, index: int, *, whole: bool) -> Prepared:
+        """Prepare a sample anew."""
+        patient, position = self.addresses[index]
+        return prepare(self.preprocess, patient, self.source.sample(patient, position), self.margin, whole)
 
 
 def augmentation_seed(seed: int, draw: Draw) -> int:
@@ -56,41 +132,81 @@ def augmentation_seed(seed: int, draw: Draw) -> int:
     return int(np.random.SeedSequence((seed, draw.epoch, draw.index)).generate_state(1)[0])
 
 
-class TrainingSet(Dataset[Batch]):
+class TrainingSet(Dataset[Drawn]):
     """Augmented samples, addressed by `Draw`.
 
     Parameters
     ----------
-    samples : the prepared samples
-    augment : how they are changed
+    source : where samples come from
+    patients : whose samples
+    preprocess, augment : how they are prepared and changed
     seed : of all randomness
+    whole : share of the draws that show the whole image in place of the window about the heart
     """
 
-    def __init__(self, samples: Batch, augment: Augment, seed: int) -> None:
-        self.samples = samples
+    def __init__(
+        self,
+        source: Source,
+        patients: Sequence[str],
+        preprocess: Preprocess,
+        augment: Augment,
+        seed: int,
+        whole: float = 0.0,
+    ) -> None:
+        self._samples = _Held(source, patients, preprocess, preprocess.size // 8)
         self.augment = augment
         self.seed = seed
+        self.whole = whole
+        log.debug("training set made", patients=len(patients), samples=len(self), seed=seed)
 
     def __len__(self) -> int:
-        return len(self.samples.image)
+        return len(self._samples.addresses)
 
-    def __getitem__(self, draw: Draw) -> Batch:
-        image, label = self.samples.image[draw.index], self.samples.label[draw.index]
-        image, label = self.augment(image, label, augmentation_seed(self.seed, draw))
-        return Batch(image, label, self.samples.known[draw.index])
+    def __getitem__(self, draw: Draw) -> Drawn:
+        return self.changed(draw.index, augmentation_seed(self.seed, draw))
+
+    def changed(self, index: int, seed: int) -> Drawn:
+        """Sample `index` as the augmentation of `seed` changes it."""
+        whole = self.whole > 0 and np.random.default_rng(seed).random() < self.whole
+        found = self._samples.read(index, whole=True) if whole else self._samples[index]
+        image, label = self.augment(found.image, found.label, seed)
+        return Drawn(image, label, found.known, (found.name,), (seed,), 0)
+
+    def index_of(self, name: str) -> int:
+        """Position of the sample that the batch log calls `name`.
+
+        Raises
+        ------
+        KeyError : no patient of the set has it
+        """
+        patient, _, number = name.rpartition("/")
+        for index, address in enumerate(self._samples.addresses):
+            if address.patient_id == patient:
+                sample = self._samples.source.sample(patient, address.position)
+                if str(sample.instance_number) == number:
+                    return index
+        raise KeyError(name)
+
+
+def stacked(items: Sequence[Drawn]) -> Drawn:
+    """A batch of drawn samples; the workers make it, its checksum included."""
+    image, label, known = (torch.stack([getattr(item, name) for item in items]) for name in Batch._fields)
+    crc32 = zlib.crc32(label.numpy().data, zlib.crc32(image.numpy().data))
+    samples = tuple(name for item in items for name in item.samples)
+    return Drawn(image, label, known, samples, tuple(seed for item in items for seed in item.seeds), crc32)
 
 
 class PlainSet(Dataset[Batch]):
     """Samples as they are, addressed by position."""
 
-    def __init__(self, samples: Batch) -> None:
-        self.samples = samples
+    def __init__(self, source: Source, patients: Sequence[str], preprocess: Preprocess) -> None:
+        self._samples = _Held(source, patients, preprocess, 0)
 
     def __len__(self) -> int:
-        return len(self.samples.image)
+        return len(self._samples.addresses)
 
     def __getitem__(self, index: int) -> Batch:
-        return Batch(*(part[index] for part in self.samples))
+        return Batch(*self._samples[index][:3])
 
 
 class Shuffled(Sampler[Draw]):
@@ -116,4 +232,5 @@ class Shuffled(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
+        log.debug("epoch shuffled", epoch=self.epoch, seed=self.seed, samples=self.size)
         return iter([Draw(self.epoch, int(index)) for index in order])

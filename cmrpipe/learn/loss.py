@@ -57,6 +57,7 @@ def masked_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
     scalar; Dice is taken over the whole batch, of the cavity where the endocardium is known and of the myocardium where
     both borders are
     """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # half precision loses small probabilities
     log_probabilities = marginal_log_probabilities(logits, known)
     cross_entropy = functional.nll_loss(log_probabilities, target.long())
     cavity, myocardium = known[:, 0], known.all(dim=1)

@@ -1,13 +1,19 @@
-"""The network: MONAI's UNet with residual units, from one grey image to three class scores a pixel."""
+"""The networks: MONAI's UNets, from one grey image to three class scores a pixel."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from monai.networks.nets import UNet
+from monai.networks.nets import BasicUNet, UNet
+from torch import nn
 
 from cmrpipe.model import Label
+
+Kind = Literal["residual", "basic", "vanilla"]
+VANILLA = (64, 128, 256, 512, 1024)
+"""Channels of the UNet of Ronneberger et al. (2015)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,24 +23,34 @@ class Architecture:
     Attributes
     ----------
     channels : feature channels of each level, finest first; each level halves rows and columns
-    residual_units : convolutions a level, bridged by a residual connection
+    kind : `residual` has residual units of two convolutions and strided ones between levels; `basic` has two
+        convolutions a level and max-pooling, and five levels; `vanilla` is `basic` with channels 64 to 1024
     """
 
     channels: Sequence[int]
-    residual_units: int = 2
+    kind: Kind = "residual"
 
 
-def build(architecture: Architecture) -> UNet:
+def build(architecture: Architecture) -> nn.Module:
     """Make the network; its first weights come from torch's global generator.
 
     Maps (n, 1, size, size) float32 to logits (n, 3, size, size); `size` is a multiple of 2 ** (levels - 1).
     """
-    return UNet(
+    if architecture.kind == "residual":
+        return UNet(
+            spatial_dims=2,
+            in_channels=1,
+            out_channels=len(Label),
+            channels=tuple(architecture.channels),
+            strides=(2,) * (len(architecture.channels) - 1),
+            num_res_units=2,
+            norm="INSTANCE",
+        )
+    channels = VANILLA if architecture.kind == "vanilla" else tuple(architecture.channels)
+    return BasicUNet(
         spatial_dims=2,
         in_channels=1,
         out_channels=len(Label),
-        channels=tuple(architecture.channels),
-        strides=(2,) * (len(architecture.channels) - 1),
-        num_res_units=architecture.residual_units,
+        features=(*channels, channels[0]),
         norm="INSTANCE",
     )

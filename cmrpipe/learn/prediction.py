@@ -1,15 +1,26 @@
-"""Label images from a model, on the images' own grid."""
+"""A trained model made ready: from images to class probabilities on the images' own grid."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from cmrpipe.learn.looks import TURNS, agreement, turned
 from cmrpipe.learn.network import build
+from cmrpipe.learn.preprocess import Window
 from cmrpipe.learn.saved import Model
+from cmrpipe.model import Label
+
+FIRST_LOOKS = 24
+"""Images of a patient, at most, that are looked at once to put the window where the model itself sees the heart."""
+
+Images = npt.NDArray[np.generic]
+Pair = tuple[float, float]
 
 
 class Predictor:
@@ -28,19 +39,59 @@ class Predictor:
         with torch.random.fork_rng():  # first weights are drawn, then replaced
             self.network = build(model.architecture)
         self.network.load_state_dict(dict(model.weights))
-        self.network.eval().to(self.device)
+        self.network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocess = model.preprocess
         self.batch_size = batch_size
 
-    def labels(self, images: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-        """Labels (n, rows, cols) uint8, values of `cmrpipe.model.Label`, of images (n, rows, cols)."""
-        labels = np.empty(images.shape, np.uint8)
+    def probabilities(
+        self, images: Images, spacing_mm: Pair | None, heart_px: Pair | None, turns: Sequence[float] = TURNS
+    ) -> Iterator[tuple[Tensor, float]]:
+        """What the model says of a patient's images; only a batch is held in memory.
+
+        Parameters
+        ----------
+        images : (n, rows, cols)
+        spacing_mm : between rows, between columns; None when unknown
+        heart_px : (row, column) from the cine (see `cmrpipe.heart`), where the model looks first; None when that does
+            not say: it looks at whole images first. The window is then moved to where the model sees the heart
+        turns : degrees of each look
+
+        Yields
+        ------
+        probabilities (3, rows, cols) float32 on the CPU, and how far the looks agree, 0 to 1
+        """
         shape = (images.shape[1], images.shape[2])
+        window = self.preprocess.window(shape, spacing_mm, heart_px)
+        seen = self._locate(images, window) if len(images) else None
+        if seen is not None:
+            window = self.preprocess.window(shape, spacing_mm, seen)
         for start in range(0, len(images), self.batch_size):
-            batch = images[start : start + self.batch_size]
-            inputs = torch.stack([self.preprocess.image(image) for image in batch]).to(self.device)
-            with torch.inference_mode():
-                probabilities = self.network(inputs).softmax(dim=1).cpu()
-            for i, probability in enumerate(probabilities, start):
-                labels[i] = self.preprocess.restore(probability, shape).argmax(0).numpy()
-        return labels
+            looks = self._looks(images[start : start + self.batch_size], window, turns)
+            mean, agreed = torch.stack(looks).mean(dim=0), agreement(looks)
+            for probability, value in zip(mean, agreed, strict=True):
+                yield self.preprocess.restore(probability, shape, window), float(value)
+
+    def _looks(self, images: Images, window: Window, turns: Sequence[float]) -> list[Tensor]:
+        """Probabilities (n, 3, size, size) of each look, turned back."""
+        inputs = torch.stack([self.preprocess.image(image, window) for image in images]).to(self.device)
+        with torch.inference_mode():
+            return [
+                turned(self.network(turned(inputs, degrees)).softmax(dim=1), -degrees).cpu().clone()
+                for degrees in turns
+            ]
+
+    def _locate(self, images: Images, window: Window) -> Pair | None:
+        """Where the model sees the heart through a window: the middle of what most images agree on."""
+        shape = (images.shape[1], images.shape[2])
+        some = images[np.unique(np.linspace(0, len(images) - 1, FIRST_LOOKS).round().astype(int))]
+        total = torch.zeros(shape)
+        for start in range(0, len(some), self.batch_size):
+            (look,) = self._looks(some[start : start + self.batch_size], window, (0.0,))
+            for probability in look:
+                total += 1 - self.preprocess.restore(probability, shape, window)[Label.BACKGROUND]
+        if float(total.max()) < 0.5:
+            return None
+        weight = (total - total.max() / 2).clamp(min=0).double()
+        weight /= weight.sum()
+        rows, cols = (torch.arange(n, dtype=torch.float64) for n in shape)
+        return float(weight.sum(dim=1) @ rows), float(weight.sum(dim=0) @ cols)

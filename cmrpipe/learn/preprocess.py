@@ -1,13 +1,13 @@
 """From a scanner's image to the network's input, and back to the image's own pixels.
 
-An image is scaled to 0..1 between two of its percentiles, padded at the centre to a square with its darkest value, and
-resampled to `size` x `size`. The way back undoes each step, so that what a network says is told on the image's grid.
+The input is a window of `size` x `size` pixels of `pixel_mm` millimetres about the heart, where the cine says where
+that is (see `cmrpipe.heart`), else the whole image, as coarse as it must be to fit. Values are scaled to 0..1 between
+two percentiles of the whole image. What a network says is told on the image's grid again. No label has a part in it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,22 @@ from torch.nn import functional
 
 from cmrpipe.model import Label
 
-Scalar = TypeVar("Scalar", bound=np.generic)
+_BLUR_FROM = 1.25
+"""Image pixels a window pixel from which an image is averaged before it is sampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where the network's input lies in an image.
+
+    Attributes
+    ----------
+    centre : (row, column) of its middle in the image, pixel centres at integers from 0
+    step : image pixels a window pixel, along (rows, columns)
+    """
+
+    centre: tuple[float, float]
+    step: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +43,75 @@ class Preprocess:
     ----------
     size : rows and columns of the network's input
     percentiles : of each image, in percent; they become 0 and 1, and what lies beyond is clipped
+    pixel_mm : side of the window's pixels; where an image's spacing is not known, its own pixels are kept
     """
 
     size: int
     percentiles: tuple[float, float]
+    pixel_mm: float = 1.4
 
-    def image(self, image: npt.NDArray[np.generic]) -> Tensor:
-        """Network input (1, size, size) float32 of an image (rows, cols)."""
+    def window(
+        self,
+        shape: tuple[int, int],
+        spacing_mm: tuple[float, float] | None = None,
+        heart_px: tuple[float, float] | None = None,
+    ) -> Window:
+        """The window of an image.
+
+        Parameters
+        ----------
+        shape : (rows, cols) of the image
+        spacing_mm : between rows, between columns; None when unknown
+        heart_px : (row, column) of the heart; None takes the whole image
+        """
+        steps = (1.0, 1.0) if spacing_mm is None else (self.pixel_mm / spacing_mm[0], self.pixel_mm / spacing_mm[1])
+        if heart_px is not None:
+            return Window((float(heart_px[0]), float(heart_px[1])), steps)
+        wider = max(1.0, *(n / (step * self.size) for n, step in zip(shape, steps, strict=True)))
+        return Window(((shape[0] - 1) / 2, (shape[1] - 1) / 2), (steps[0] * wider, steps[1] * wider))
+
+    def image(self, image: npt.NDArray[np.generic], window: Window, margin: int = 0) -> Tensor:
+        """Network input (1, size, size) float32 of an image (rows, cols), and `margin` pixels more on each side."""
         values = image.astype(np.float32)
         low, high = np.percentile(values, self.percentiles)
         scaled = np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values)
-        return self._resample(torch.from_numpy(_square(scaled.astype(np.float32)))[None])
+        return _sampled(torch.from_numpy(scaled.astype(np.float32))[None], window, self.size + 2 * margin)
 
-    def label(self, label: npt.NDArray[np.uint8]) -> Tensor:
+    def label(self, label: npt.NDArray[np.uint8], window: Window, margin: int = 0) -> Tensor:
         """Label image (size, size) uint8 of one (rows, cols): the label that covers most of each new pixel."""
-        square = torch.from_numpy(_square(label).astype(np.int64))
-        layers = functional.one_hot(square, len(Label)).permute(2, 0, 1).float()
-        return self._resample(layers).argmax(0).to(torch.uint8)
+        layers = torch.stack([torch.from_numpy(label == value) for value in Label]).float()
+        found = _sampled(layers, window, self.size + 2 * margin)
+        found[Label.BACKGROUND] += 1 - found.sum(dim=0)  # outside the image
+        return found.argmax(0).to(torch.uint8)
 
-    def restore(self, values: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Values (k, size, size) on the network's grid, interpolated to (k, rows, cols) of the original image."""
-        rows, cols = shape
-        side = max(shape)
-        square = functional.interpolate(values[None], (side, side), mode="bilinear", align_corners=False)[0]
-        top, left = (side - rows) // 2, (side - cols) // 2
-        return square[:, top : top + rows, left : left + cols]
-
-    def _resample(self, layers: Tensor) -> Tensor:
-        """(k, side, side) float32 resampled to (k, size, size), averaging where that is coarser."""
-        size = (self.size, self.size)
-        return functional.interpolate(layers[None], size, mode="bilinear", align_corners=False, antialias=True)[0]
+    def restore(self, probabilities: Tensor, shape: tuple[int, int], window: Window) -> Tensor:
+        """Probabilities (3, size, size) on the image's own grid (3, rows, cols); beyond the window is background."""
+        device, middle = probabilities.device, (self.size - 1) / 2
+        places = [
+            (torch.arange(n, dtype=torch.float32, device=device) - centre) / step + middle
+            for n, centre, step in zip(shape, window.centre, window.step, strict=True)
+        ]
+        full = _at(probabilities, places[0], places[1])
+        full[Label.BACKGROUND] += 1 - full.sum(dim=0)
+        return full
 
 
-def _square(image: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-    """Put an image (rows, cols) in the middle of the smallest square that holds it; what is added is 0."""
-    rows, cols = image.shape
-    side = max(rows, cols)
-    square = np.zeros((side, side), image.dtype)
-    top, left = (side - rows) // 2, (side - cols) // 2
-    square[top : top + rows, left : left + cols] = image
-    return square
+def _at(layers: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    """Layers (k, h, w) interpolated at places given in their pixels, (k, len(rows), len(cols)); outside is 0."""
+    height, width = layers.shape[1:]
+    y, x = (2 * rows + 1) / height - 1, (2 * cols + 1) / width - 1
+    grid = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)
+    return functional.grid_sample(layers[None], grid[None], mode="bilinear", align_corners=False)[0]
+
+
+def _sampled(layers: Tensor, window: Window, size: int) -> Tensor:
+    """Layers (k, rows, cols) of an image in a window of size x size pixels."""
+    shape = layers.shape[1:]
+    if max(window.step) > _BLUR_FROM:
+        smaller = [max(1, round(n / max(1.0, step))) for n, step in zip(shape, window.step, strict=True)]
+        layers = functional.interpolate(layers[None], smaller, mode="bilinear", align_corners=False, antialias=True)[0]
+    places = []
+    for n, left, centre, step in zip(shape, layers.shape[1:], window.centre, window.step, strict=True):
+        at = centre + (torch.arange(size, dtype=torch.float32) - (size - 1) / 2) * step
+        places.append((at + 0.5) * (left / n) - 0.5)
+    return _at(layers, places[0], places[1])

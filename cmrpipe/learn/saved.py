@@ -28,7 +28,8 @@ from cmrpipe.learn.network import Architecture
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.model import Label
 
-SCHEMA = 1
+SCHEMA = 2
+"""2 adds the window about the heart and the kind of network."""
 WEIGHTS, DESCRIPTION, SEEN = "model.pt", "model.json", "seen.npy"
 _MEND = "Run `cmrpipe train` again"
 
@@ -96,11 +97,16 @@ def read_model(folder: Path) -> Model:
         return Model(
             Architecture(**description["architecture"]),
             torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True),
-            Preprocess(description["preprocess"]["size"], tuple(description["preprocess"]["percentiles"])),
+            _preprocess(description["preprocess"]),
             tuple(description["patients"]["train"]),
             tuple(description["patients"]["val"]),
             seen,
             description["origin"],
         )
-    except (KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         raise InputError(folder, f"holds a damaged model ({error})", _MEND) from error
+
+
+def _preprocess(told: Mapping[str, Any]) -> Preprocess:
+    low, high = told["percentiles"]
+    return Preprocess(told["size"], (low, high), told["pixel_mm"])

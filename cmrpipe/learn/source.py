@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
-import structlog
-
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import StoreError
 from cmrpipe.files import canonical_json, sha256_bytes
 from cmrpipe.incremental import read_manifest
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import catalog_links, link_patient
+from cmrpipe.logger import Logger
 from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.store import PatientData
 from cmrpipe.store.assemble import Selection, Spacing, assemble, find_heart, one_sample, select, spacing_of
 from cmrpipe.store.schema import StoredSample
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 MOST_HELD = 64
 """Patients of which the direct source keeps contours and the heart's place (no pixels) in memory."""

@@ -2,14 +2,16 @@
 
 Patients are split, never images: two images of one heart are near copies of each other. Each part is taken from the
 patients in the order of a hash of (seed, id), so that membership depends on nothing but the seed and the set of ids,
-and a patient that arrives later moves few of the others.
+and a patient that arrives later moves few of the others. Where a table tells the patients' pathology, every part gets
+its share of each.
 """
 
 from __future__ import annotations
 
+import csv
 import json
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ FEWEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Patient ids of each part, sorted; no patient is in two parts and no part is empty."""
+    """Patient ids of each part, sorted; no patient is in two parts, and only `val` may be empty."""
 
     train: tuple[str, ...]
     val: tuple[str, ...]
@@ -32,7 +34,7 @@ class Split:
     def __post_init__(self) -> None:
         for name in ("train", "val", "test"):
             part = tuple(sorted(getattr(self, name)))
-            if not part:
+            if not part and name != "val":
                 raise ValueError(f"no patient in {name}")
             object.__setattr__(self, name, part)
         count = Counter(self.train + self.val + self.test)
@@ -41,31 +43,107 @@ class Split:
             raise ValueError(f"patients that are there twice: {', '.join(twice)}")
 
 
-def split_patients(patients: Iterable[str], val_fraction: float, test_fraction: float, seed: int) -> Split:
-    """Divide patients; each part gets its share, rounded, and at least one patient.
+Groups = Mapping[str, str]
+"""Pathology by patient id; patients that it does not name are a group of their own."""
+
+
+def _ordered(patients: Iterable[str], groups: Groups, seed: int) -> list[str]:
+    """Patients by hash; with groups, such that any run of neighbours holds each group by its share.
+
+    Member k of a group of n stands at (k + 0.5) / n of the way, so groups are spread evenly over the whole order.
+    """
+    members: dict[str, list[str]] = defaultdict(list)
+    for patient in sorted(set(patients), key=lambda p: (sha256_bytes(f"{seed}/{p}".encode()), p)):
+        members[groups.get(patient, "")].append(patient)
+    spread = [((k + 0.5) / len(ids), group, patient) for group, ids in members.items() for k, patient in enumerate(ids)]
+    if len(members) == 1:
+        return [patient for _, _, patient in spread]
+    return [patient for _, _, patient in sorted(spread)]
+
+
+def split_patients(
+    patients: Iterable[str], val_fraction: float, test_fraction: float, seed: int, groups: Groups | None = None
+) -> Split:
+    """Divide patients; each part gets its share, rounded; training and test get one at least.
 
     Parameters
     ----------
     patients : ids of the patients that have samples, in any order
-    val_fraction, test_fraction : shares of all patients, each below 0.5
+    val_fraction, test_fraction : shares of all patients, each below 0.5; a validation share of less than half a patient
+        is nobody
     seed : another seed, another split
+    groups : pathology by patient; every part gets its share of each, as far as whole patients allow
 
     Raises
     ------
     StoreError : there are fewer than three patients
     """
-    ids = sorted(set(patients), key=lambda patient: (sha256_bytes(f"{seed}/{patient}".encode()), patient))
+    ids = _ordered(patients, groups or {}, seed)
     if len(ids) < FEWEST:
         names = ", ".join(ids) or "none"
         raise StoreError(
             "store",
             f"has {len(ids)} patients with contours ({names}), and a model needs {FEWEST}: "
-            "one to learn from, one to choose the best epoch, one to judge it",
+            "two to learn from, one to judge it",
             "Land more patients, or see `cmrpipe validate` for why contours were left out",
         )
     test = min(max(1, round(test_fraction * len(ids))), len(ids) - 2)
-    val = min(max(1, round(val_fraction * len(ids))), len(ids) - test - 1)
+    val = min(round(val_fraction * len(ids)), len(ids) - test - 1)
     return Split(train=tuple(ids[test + val :]), val=tuple(ids[test : test + val]), test=tuple(ids[:test]))
+
+
+def cross_splits(
+    patients: Iterable[str], folds: int | None, val_fraction: float, seed: int, groups: Groups | None = None
+) -> list[Split]:
+    """Splits in which every patient is judged once.
+
+    Parameters
+    ----------
+    patients : ids
+    folds : number of splits; None judges one patient at a time
+    val_fraction : of the patients that are not judged in a split
+    seed, groups : as in `split_patients`
+
+    Raises
+    ------
+    StoreError : there are fewer patients than folds, or fewer than three
+    """
+    ids = sorted(set(patients)) if folds is None else _ordered(patients, groups or {}, seed)
+    count = len(ids) if folds is None else folds
+    if len(ids) < max(FEWEST, count):
+        raise StoreError("store", f"has {len(ids)} patients, too few for {count} folds", "Ask for fewer folds")
+    splits = []
+    for k in range(count):
+        test = ids[k * len(ids) // count : (k + 1) * len(ids) // count]
+        others = _ordered([patient for patient in ids if patient not in test], groups or {}, seed)
+        val = min(round(val_fraction * len(others)), len(others) - 1)
+        splits.append(Split(tuple(others[val:]), tuple(others[:val]), tuple(test)))
+    return splits
+
+
+def read_groups(path: Path) -> dict[str, str]:
+    """Pathology by patient, from a table with columns patient_id and pathology; no file is an empty table.
+
+    Raises
+    ------
+    InputError : it is no such table, or names a patient twice
+    """
+    if not path.exists():
+        return {}
+    mend = "Give it the columns patient_id and pathology, and a row a patient"
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, strict=True))
+            columns = set(rows[0]) if rows else {"patient_id", "pathology"}
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(path, f"cannot be read ({error})", mend) from error
+    if not {"patient_id", "pathology"} <= columns:
+        raise InputError(path, f"has columns {', '.join(sorted(map(str, columns)))}", mend)
+    found = {row["patient_id"].strip(): (row["pathology"] or "").strip() for row in rows}
+    if len(found) < len(rows):
+        twice = sorted(p for p, n in Counter(row["patient_id"].strip() for row in rows).items() if n > 1)
+        raise InputError(path, f"names patients twice: {', '.join(twice)}", mend)
+    return found
 
 
 def write_split(path: Path, split: Split) -> None:

@@ -1,28 +1,41 @@
-"""Training from the first weights to the best ones, under Lightning's loop."""
+"""Training from the first weights to the ones that are kept, under Lightning's loop; a killed one goes on where it was.
+
+With validation patients, the weights of the best epoch are kept and training stops when none gets better; without, the
+schedule runs to its end and the last weights are kept.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from cmrpipe.learn.augment import Augment, Strength
-from cmrpipe.learn.datasets import Batch, PlainSet, Shuffled, TrainingSet
+from cmrpipe.learn.checkpoints import Checkpoints, last_checkpoint
+from cmrpipe.learn.datasets import PlainSet, Shuffled, TrainingSet, stacked
+from cmrpipe.learn.journal import BatchLog, LiveFigures
 from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.network import Architecture, build
+from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.learn.quiet import interruptible, quiet, reproducible
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import Listener, Progress
 
+Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """Figures of one epoch; Dice is None where the validation patients have nothing to compare with.
+    """Figures of one epoch; None where there are no validation patients, or nothing of theirs to compare with.
 
     Attributes
     ----------
@@ -33,7 +46,7 @@ class Epoch:
 
     epoch: int
     train_loss: float
-    val_loss: float
+    val_loss: float | None
     val_dice_cavity: float | None
     val_dice_myocardium: float | None
 
@@ -44,8 +57,8 @@ class Trained:
 
     Attributes
     ----------
-    weights : the network's state after its best epoch, on the CPU
-    best : that epoch, the first with the highest mean validation Dice
+    weights : the network's state after the epoch that is kept, on the CPU
+    best : that epoch: the first with the highest mean validation Dice, or the last one
     history : all epochs
     """
 
@@ -71,53 +84,106 @@ class Recorder(Callback):
         self.weights: dict[str, Tensor] = {}
         self._score = -math.inf
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        history = [asdict(epoch) for epoch in self.history]
+        return {"history": history, "best": self.best, "weights": self.weights, "score": self._score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.history = [Epoch(**epoch) for epoch in state_dict["history"]]
+        self.best, self.weights, self._score = (state_dict[name] for name in ("best", "weights", "score"))
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Lightning calls this after each epoch's validation."""
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         epoch = Epoch(
             trainer.current_epoch + 1,
             figures["train_loss"],
-            figures["val_loss"],
+            figures.get("val_loss"),
             figures.get("val_dice_cavity"),
             figures.get("val_dice_myocardium"),
         )
         self.history.append(epoch)
-        if figures["val_dice"] > self._score:
-            self._score = figures["val_dice"]
+        score = figures.get("val_dice", float(epoch.epoch))
+        if score > self._score:
+            self._score = score
             self.best = len(self.history) - 1
-            state = self.network.state_dict()
-            self.weights = {name: value.detach().cpu().clone() for name, value in state.items()}
-        note = f"val Dice {figures['val_dice']:.3f}"
+            if "val_dice" in figures:
+                self.weights = self._copy()
+        note = f"val Dice {score:.3f}" if "val_dice" in figures else f"loss {epoch.train_loss:.3f}"
         self.listen(Progress("train", f"epoch {epoch.epoch}", epoch.epoch, trainer.max_epochs or 0, note))
+
+    def _copy(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+
+    def trained(self) -> Trained:
+        """What came out."""
+        return Trained(self.weights or self._copy(), self.history[self.best], self.history)
 
 
 def architecture(params: TrainParams) -> Architecture:
     """Describe the network that the parameters ask for."""
-    return Architecture(channels=params.channels)
+    return Architecture(params.channels, params.network)
 
 
-def strength(params: TrainParams) -> Strength:
-    """Describe the augmentation that the parameters ask for."""
-    return Strength(math.radians(params.rotation_degrees), params.scaling, params.shift, params.contrast, params.noise)
+def preprocessing(params: TrainParams) -> Preprocess:
+    """Describe the preparation that the parameters ask for."""
+    return Preprocess(params.image_size, params.intensity_percentiles, params.pixel_mm)
 
 
-def fit(train: Batch, val: Batch, params: TrainParams, *, listen: Listener) -> Trained:
+def augmentation(params: TrainParams) -> Augment:
+    """Make the augmentation that the parameters ask for."""
+    strength = Strength(
+        math.radians(params.rotation_degrees), params.scaling, params.shift, params.contrast, params.noise
+    )
+    return Augment(strength, params.image_size)
+
+
+def precision(params: TrainParams) -> Precision:
+    """The number format to train in; "auto" asks the hardware."""
+    if params.precision != "auto":
+        return params.precision
+    if params.accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    able = torch.cpu.get_capabilities()
+    return "bf16-mixed" if able.get("amx_bf16") or able.get("avx512_bf16") else "32-true"
+
+
+def epochs_of(params: TrainParams, samples: int) -> int:
+    """Epochs that the planned number of steps comes to, `params.epochs` at most."""
+    batches = math.ceil(samples / params.batch_size)
+    return min(params.epochs, max(1, round(params.steps / batches)))
+
+
+def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Path, *, listen: Listener) -> Trained:
     """Train a network; the same samples and parameters give the same weights, bit for bit, on one kind of CPU.
 
     Parameters
     ----------
-    train, val : prepared samples that the weights are fitted to, and that choose the best epoch
+    train, val : samples that the weights are fitted to, and that choose the best epoch (None: the last one counts)
     params : the train section
+    work : folder of this training alone: checkpoints, the batch log (see `cmrpipe.learn.journal`) and DVCLive's
+        files. A training that was killed goes on from its last checkpoint there, to the same bits
     listen : told once an epoch
     """
+    work.mkdir(parents=True, exist_ok=True)
+    epochs = epochs_of(params, len(train))
     with quiet(), interruptible(), reproducible(params.seed, params.threads):
-        network = build(architecture(params))
+        network = build(architecture(params)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         recorder = Recorder(network, listen)
+        stop = [EarlyStopping("val_dice", mode="max", patience=params.patience)] if val is not None else []
+        # In this order: a checkpoint keeps what the callbacks before it have noted.
+        batches, live = BatchLog(work), LiveFigures(work, recorder)
+        callbacks = [recorder, *stop, batches, live, Checkpoints(work, epochs)]
         trainer = pl.Trainer(
             accelerator=params.accelerator,
-            devices=1,
-            max_epochs=params.epochs,
-            callbacks=[recorder, EarlyStopping("val_dice", mode="max", patience=params.patience)],
+            devices=params.devices,
+            num_nodes=params.nodes,
+            strategy=params.strategy,
+            precision=precision(params),
+            max_epochs=epochs,
+            callbacks=callbacks,
             deterministic=True,
             gradient_clip_val=1.0,
             num_sanity_val_steps=0,
@@ -126,11 +192,24 @@ def fit(train: Batch, val: Batch, params: TrainParams, *, listen: Listener) -> T
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        augment = Augment(strength(params), params.image_size)
-        order = Shuffled(len(train.image), params.seed)
-        trainer.fit(
-            Segmentation(network, params.learning_rate, params.weight_decay),
-            DataLoader(TrainingSet(train, augment, params.seed), params.batch_size, sampler=order),
-            DataLoader(PlainSet(val), params.batch_size),
-        )
-    return Trained(recorder.weights, recorder.history[recorder.best], recorder.history)
+        module = Segmentation(network, params.learning_rate, params.weight_decay, compiled=params.compile)
+        learning, judging = _loaders(train, val, params)
+        with closing(batches), closing(live):
+            trainer.fit(module, learning, judging, ckpt_path=last_checkpoint(work), weights_only=True)
+    return recorder.trained()
+
+
+Loader: TypeAlias = DataLoader[Any]
+
+
+def _loaders(train: TrainingSet, val: PlainSet | None, params: TrainParams) -> tuple[Loader, Loader | None]:
+    """Loaders of both sets; a worker of its own reads and augments while the network learns."""
+    several: Mapping[str, Any] = {
+        "num_workers": params.workers,
+        "persistent_workers": params.workers > 0,
+        "pin_memory": params.accelerator != "cpu" and torch.cuda.is_available(),
+    }
+    order = Shuffled(len(train), params.seed)
+    first: Loader = DataLoader(train, params.batch_size, sampler=order, collate_fn=stacked, **several)
+    second: Loader | None = None if val is None else DataLoader(val, params.batch_size)
+    return first, second

@@ -1,26 +1,17 @@
-"""Probabilities from several looks at one image, and how far the looks agree (test-time augmentation).
-
-Every image is shown as it is and turned a little either way, answers are turned back and averaged. Where the answers
-differ, the model is unsure: turning an image changes nothing about the heart.
-"""
+"""What a model says of one image, in two bytes a pixel, and how sure it is."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
-from torch.nn import functional
 
-from cmrpipe.learn.prediction import Predictor
+from cmrpipe.learn.looks import TURNS
+from cmrpipe.learn.prediction import Images, Pair, Predictor
 from cmrpipe.model import Label
-
-TURNS = (0.0, 12.0, -12.0)
-"""Degrees; the first look is the image as it is."""
 
 Bytes = npt.NDArray[np.uint8]
 SURE = 255
@@ -44,48 +35,15 @@ class Opinion:
     agreement: float
 
 
-def turned(images: Tensor, degrees: float) -> Tensor:
-    """Images (n, k, size, size) turned about their centre; what comes in from outside repeats the border."""
-    if not degrees:
-        return images
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    matrix = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]], dtype=images.dtype, device=images.device)
-    grid = functional.affine_grid(matrix.expand(len(images), 2, 3), list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-
-
-def _dice(a: Tensor, b: Tensor) -> Tensor:
-    """Dice coefficients of masks (n, size, size), 1 where both are empty."""
-    both, total = (a & b).sum(dim=(1, 2)), a.sum(dim=(1, 2)) + b.sum(dim=(1, 2))
-    return torch.where(total > 0, 2 * both / total.clamp(min=1), torch.ones_like(both, dtype=torch.float32))
-
-
-def _agreement(looks: Sequence[Tensor]) -> Tensor:
-    """Mean Dice over pairs of looks (n, 3, size, size), of cavity and of heart; (n,)."""
-    if len(looks) < 2:
-        return torch.ones(len(looks[0]))
-    cavities = [look[:, Label.CAVITY] > 0.5 for look in looks]
-    hearts = [look[:, Label.BACKGROUND] < 0.5 for look in looks]
-    pairs = [(i, j) for i in range(len(looks)) for j in range(i)]
-    found = [_dice(masks[i], masks[j]) for masks in (cavities, hearts) for i, j in pairs]
-    return torch.stack(found).mean(dim=0)
-
-
 def opinions(
-    predictor: Predictor, images: npt.NDArray[np.generic], turns: Sequence[float] = TURNS
+    predictor: Predictor,
+    images: Images,
+    spacing_mm: Pair | None,
+    heart_px: Pair | None,
+    turns: Sequence[float] = TURNS,
 ) -> Iterator[Opinion]:
-    """What the model says of images (n, rows, cols), one after the other; only a batch is held in memory."""
-    shape = (images.shape[1], images.shape[2])
-    for start in range(0, len(images), predictor.batch_size):
-        batch = images[start : start + predictor.batch_size]
-        inputs = torch.stack([predictor.preprocess.image(image) for image in batch]).to(predictor.device)
-        with torch.inference_mode():
-            looks = [
-                turned(predictor.network(turned(inputs, degrees)).softmax(dim=1), -degrees).cpu() for degrees in turns
-            ]
-            mean, agreement = torch.stack(looks).mean(dim=0), _agreement(looks)
-            for probability, agreed in zip(mean, agreement, strict=True):
-                full = predictor.preprocess.restore(probability, shape)
-                parts = torch.stack([full[Label.CAVITY], 1 - full[Label.BACKGROUND]])
-                cavity, heart = (parts.clamp(0, 1) * SURE).round().to(torch.uint8).numpy()
-                yield Opinion(cavity, heart, float(agreed))
+    """What the model says of images (n, rows, cols), one after the other (see `Predictor.probabilities`)."""
+    for full, agreed in predictor.probabilities(images, spacing_mm, heart_px, turns):
+        parts = torch.stack([full[Label.CAVITY], 1 - full[Label.BACKGROUND]])
+        cavity, heart = (parts.clamp(0, 1) * SURE).round().to(torch.uint8).numpy()
+        yield Opinion(cavity, heart, agreed)

@@ -21,13 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmrpipe.geometry import centroid, contains_points, polygon_area
-from cmrpipe.learn.voting import SURE, Opinion
-from cmrpipe.model import Points
-from cmrpipe.outline import outlines
-
-MIN_AREA_PX = 12.0
-"""Square pixels; a cavity that is smaller is not drawn."""
+from cmrpipe.geometry import centroid, polygon_area
+from cmrpipe.learn.borders import NOTHING, Drawing, cavities
+from cmrpipe.learn.voting import Opinion
 
 OFTEN = 0.5
 """Share of a slice's frames that must show a cavity, more than."""
@@ -38,8 +34,6 @@ NARROW = 0.72
 PUMPS = 0.9
 """Cavity area of all slices at end-systole over end-diastole, below which a slice that grows is no ventricle."""
 
-_HALF = SURE / 2
-
 
 class Place(NamedTuple):
     """Slice (from 0) and frame (from 1)."""
@@ -48,44 +42,12 @@ class Place(NamedTuple):
     frame: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawing:
-    """The borders of one image; points (n, 2), pixels. An endocardium may be there without an epicardium."""
-
-    endo: Points | None
-    epi: Points | None
-
-    @property
-    def area(self) -> float:
-        """Of the cavity, square pixels."""
-        return 0.0 if self.endo is None else polygon_area(self.endo)
-
-
-NOTHING = Drawing(None, None)
-
-
 @dataclass(frozen=True, slots=True)
 class Removed:
     """A slice that the network saw a cavity in, and that is beyond the ventricle."""
 
     slice_index: int
     why: str
-
-
-def _candidates(opinion: Opinion) -> list[Drawing]:
-    """Cavities of an image, each with the epicardium around it, largest first."""
-    if int(opinion.cavity.max(initial=0)) < _HALF:
-        return []
-    hearts = outlines(opinion.heart, _HALF)
-    found = []
-    for endo in outlines(opinion.cavity, _HALF):
-        if len(endo) < 3 or polygon_area(endo) < MIN_AREA_PX:
-            continue
-        middle = np.array([centroid(endo)])
-        around = [heart for heart in hearts if contains_points(heart, middle)[0]]
-        larger = [heart for heart in around if polygon_area(heart) > polygon_area(endo)]
-        found.append(Drawing(endo, larger[0] if larger else None))
-    return found
 
 
 def _nearest(candidates: Sequence[Drawing], centre: tuple[float, float], reach: float) -> Drawing:
@@ -195,8 +157,7 @@ def contour(opinions: dict[Place, Opinion]) -> tuple[dict[Place, Drawing], list[
     ----------
     opinions : the network's, by place
     """
-    candidates = {place: _candidates(opinion) for place, opinion in opinions.items()}
-    return consistent(candidates)
+    return consistent({place: cavities(opinion) for place, opinion in opinions.items()})
 
 
 def consistent(candidates: dict[Place, list[Drawing]]) -> tuple[dict[Place, Drawing], list[Removed]]:

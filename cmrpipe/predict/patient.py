@@ -11,10 +11,12 @@ import numpy.typing as npt
 from cmrpipe.clinical import ClinicalValues, clinical_values
 from cmrpipe.dicom import read_pixels
 from cmrpipe.geometry import label_image
+from cmrpipe.heart import heart_centre
+from cmrpipe.learn.borders import NOTHING, Drawing
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
-from cmrpipe.predict.contouring import NOTHING, Drawing, Place, Removed, contour
+from cmrpipe.predict.contouring import Place, Removed, contour
 from cmrpipe.predict.judge import Judged, judge
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.slices import slice_gap_mm
@@ -130,7 +132,18 @@ def predict_patient(folder: PatientFolder, predictor: Predictor, frames_per_slic
     if not judged.stack:
         return Prediction(folder.patient_id, judged, ClinicalValues(folder.patient_id, reason=judged.reason))
     images = np.stack([read_pixels(folder.root / record.path) for record in judged.stack])
-    return interpret(folder.patient_id, judged, images, opinions(predictor, images))
+    spacings = {record.pixel_spacing_mm for record in judged.stack}
+    spacing = spacings.pop() if len(spacings) == 1 else None
+    told = opinions(predictor, images, spacing, _heart(judged, images))
+    return interpret(folder.patient_id, judged, images, told)
+
+
+def _heart(judged: Judged, images: Images) -> tuple[float, float] | None:
+    """Where the cine says that the heart is (see `cmrpipe.heart`)."""
+    slices: dict[int, list[int]] = {}
+    for i, record in enumerate(judged.stack):
+        slices.setdefault(record.slice_index or 0, []).append(i)
+    return heart_centre(images[rows] for _, rows in sorted(slices.items()))
 
 
 def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Opinion]) -> Prediction:

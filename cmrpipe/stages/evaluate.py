@@ -49,7 +49,9 @@ def prediction_file(patient_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class Task:
+    """A model, the patients that judge it, and what is said of versions in the model card."""
+
     model: Path
     patients: tuple[str, ...]
     params: EvaluateParams
@@ -93,11 +95,13 @@ def _write_tables(out: Path, found: Mapping[str, list[ImageScore]], pairs: Seque
     return [PER_IMAGE, BASELINES_CSV, PER_PATIENT, VOLUMES]
 
 
-def _evaluate(task: _Task, out: Path, *, store: Store, listen: Listener) -> Written:
+def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
+    """Judge a model and write figures, tables and predicted labels into `out` (see `evaluate`)."""
     total = len(task.patients)
     listen(Progress("evaluate", "start", 0, total, "loading torch"))
     require_torch()
     # Imported here: they take seconds, which a run with nothing to evaluate must not cost.
+    from cmrpipe.learn.borders import predicted_labels  # noqa: PLC0415
     from cmrpipe.learn.prediction import Predictor  # noqa: PLC0415
     from cmrpipe.learn.quiet import reproducible  # noqa: PLC0415
     from cmrpipe.learn.saved import read_model  # noqa: PLC0415
@@ -112,7 +116,7 @@ def _evaluate(task: _Task, out: Path, *, store: Store, listen: Listener) -> Writ
         predictor = Predictor(model, task.params.batch_size, task.params.accelerator)
         for done, patient in enumerate(task.patients, 1):
             data = store.load(patient)
-            predicted = predictor.labels(data.image)
+            predicted = predicted_labels(predictor, data.image, data.pixel_spacing_mm, data.heart_px)
             guess = np.broadcast_to(shape.label((data.label.shape[1], data.label.shape[2])), data.label.shape)
             for name, labels in ((OURS, predicted), (OTSU, otsu_labels(data, predicted)), (MEAN_SHAPE, guess)):
                 found[name] += score_patient(data, labels)
@@ -168,8 +172,8 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
             "model.pt (SHA-256)": made_of[MODEL_FILES.index("model.pt")],
             "code of the evaluation": version,
         }
-        unit = Unit(EVALUATION, key, _Task(model, split.test, params, versions))
-        work = partial(_evaluate, store=source, listen=listen)
+        unit = Unit(EVALUATION, key, Task(model, split.test, params, versions))
+        work = partial(judge, store=source, listen=listen)
         result = refresh("evaluate", out, [unit], work, listen=silent)
     metrics = result.info[EVALUATION]["metrics"]
     return Summary(

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from cmrpipe.catalog import Catalog, write_contours, write_images, write_links
 from cmrpipe.codeversion import code_version
 from cmrpipe.contours import read_contour
@@ -28,6 +26,7 @@ from cmrpipe.layouts import (
 )
 from cmrpipe.linking import catalog_links
 from cmrpipe.links import read_link_table
+from cmrpipe.logger import Logger
 from cmrpipe.model import ImageRecord, Link
 from cmrpipe.params import IngestParams
 from cmrpipe.progress import Listener, Progress
@@ -35,7 +34,7 @@ from cmrpipe.seen import Seen, known_files, remember_files, signature
 from cmrpipe.slices import arrange
 from cmrpipe.stages.summary import Summary
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 LINKS = "links"
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import structlog
 
 from cmrpipe.catalog import Catalog, contours_file, images_file
 from cmrpipe.cine import cine_crop, sheet
@@ -25,6 +24,7 @@ from cmrpipe.executors import Workers
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import PatientLabels, catalog_links, image_number, link_patient
+from cmrpipe.logger import Logger
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Sample
 from cmrpipe.overlay import Outline, View, heart_side, picture, strip
 from cmrpipe.params import OverlayParams
@@ -34,7 +34,7 @@ from cmrpipe.raster import area_mask
 from cmrpipe.samples import patient_samples
 from cmrpipe.stages.summary import Summary
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

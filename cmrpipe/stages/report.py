@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import structlog
 
 from cmrpipe.codes import Severity
 from cmrpipe.comparison import comparison
 from cmrpipe.errors import StoreError
 from cmrpipe.files import write_text
+from cmrpipe.logger import Logger
 from cmrpipe.params import ReportParams
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.report.artefacts import Artefacts
@@ -25,7 +25,7 @@ from cmrpipe.report.pictures import Album, Picture, data_uri
 from cmrpipe.stages.summary import Summary
 from cmrpipe.store import open_store
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _CAVITY = "dice_cavity"
 

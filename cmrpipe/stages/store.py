@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from cmrpipe import __version__
 from cmrpipe.catalog import Catalog
 from cmrpipe.codeversion import code_version
@@ -16,6 +14,7 @@ from cmrpipe.executors import Workers
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import catalog_links, link_patient
+from cmrpipe.logger import Logger
 from cmrpipe.params import StoreParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
@@ -24,7 +23,7 @@ from cmrpipe.store import StoreFormat, write_index, write_patient
 from cmrpipe.store.assemble import assemble, select, sources
 from cmrpipe.store.schema import INDEXES, SCHEMA_VERSION, head, index_file, patient_file
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

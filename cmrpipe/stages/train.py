@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmrpipe.codeversion import code_version
-from cmrpipe.files import write_json
+from cmrpipe.files import write_bytes, write_json
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import digests, refuse_seen
-from cmrpipe.learn.splits import Split, split_patients, write_split
+from cmrpipe.learn.splits import Split, read_groups, split_patients, write_split
 from cmrpipe.learn.tables import DIGITS, write_table
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import Listener, Progress, silent
@@ -29,28 +31,31 @@ FIGURES = ("val_dice_cavity", "val_dice_myocardium")
 
 def _metrics(trained: Trained) -> dict[str, float | int | None]:
     best = trained.best
-    figures = {name: getattr(best, name) for name in ("val_loss", *FIGURES)}
+    figures = {name: getattr(best, name) for name in ("train_loss", "val_loss", *FIGURES)}
     rounded = {name: None if value is None else round(value, DIGITS) for name, value in figures.items()}
     return {"best_epoch": best.epoch, "epochs": len(trained.history), **rounded}
 
 
-def _train(split: Split, out: Path, *, store: Store, params: TrainParams, version: str, listen: Listener) -> Written:
+def train_split(
+    split: Split, out: Path, *, store: Store, params: TrainParams, version: str, work: Path, listen: Listener
+) -> Written:
+    """Train on a split's patients and write model, split, figures and journal into `out` (see `train`)."""
     listen(Progress("train", "start", 0, params.epochs, "loading torch and lightning"))
     require_torch()
     # Imported here: they take ten seconds, which a run with nothing to train must not cost.
     import torch  # noqa: PLC0415
 
-    from cmrpipe.learn.datasets import load_samples  # noqa: PLC0415
-    from cmrpipe.learn.preprocess import Preprocess  # noqa: PLC0415
+    from cmrpipe.learn.datasets import PlainSet, TrainingSet  # noqa: PLC0415
     from cmrpipe.learn.saved import Model, write_model  # noqa: PLC0415
-    from cmrpipe.learn.training import Epoch, architecture, fit  # noqa: PLC0415
+    from cmrpipe.learn.training import Epoch, architecture, augmentation, fit, precision, preprocessing  # noqa: PLC0415
 
     shown = split.train + split.val
     seen = digests(store, shown)
     refuse_seen(store, split.test, shown, seen)
-    preprocess = Preprocess(params.image_size, params.intensity_percentiles)
-    train, val = (load_samples(store, part, preprocess) for part in (split.train, split.val))
-    trained = fit(train, val, params, listen=listen)
+    preprocess = preprocessing(params)
+    train = TrainingSet(store, split.train, preprocess, augmentation(params), params.seed, params.whole)
+    val = PlainSet(store, split.val, preprocess) if split.val else None
+    trained = fit(train, val, params, work, listen=listen)
 
     metrics = _metrics(trained)
     origin = {
@@ -58,38 +63,72 @@ def _train(split: Split, out: Path, *, store: Store, params: TrainParams, versio
         "store": store.fingerprint,
         "code": version,
         "torch": torch.__version__,
+        "precision": precision(params),
         "metrics": metrics,
     }
     model = Model(architecture(params), trained.weights, preprocess, split.train, split.val, seen, origin)
     write_split(out / SPLITS, split)
     write_table(out / HISTORY, Epoch, trained.history)
     write_json(out / METRICS, metrics)
-    files = [*write_model(out, model), SPLITS, HISTORY, METRICS]
-    counts = {"images_train": len(train.image), "images_val": len(val.image), "epochs": len(trained.history)}
+    files = [*write_model(out, model), *_journal(work, out), SPLITS, HISTORY, METRICS]
+    counts = {
+        "images_train": len(train),
+        "images_val": len(val) if val is not None else 0,
+        "epochs": len(trained.history),
+    }
     return Written(files, {"counts": counts, "metrics": metrics})
 
 
-def train(store: Path, out: Path, params: TrainParams, *, listen: Listener) -> Summary:
+def _journal(work: Path, out: Path) -> list[str]:
+    """Copy batch log and DVCLive's files from where the training kept them; returns their names."""
+    from cmrpipe.learn.journal import BATCHES, LIVE  # noqa: PLC0415
+
+    kept = [work / BATCHES, *sorted(path for path in (work / LIVE).rglob("*") if path.is_file())]
+    names = [path.relative_to(work).as_posix() for path in kept]
+    for path, name in zip(kept, names, strict=True):
+        write_bytes(out / name, path.read_bytes())
+    return names
+
+
+def training_folder(out: Path) -> Path:
+    """Where trainings for `out` keep what they need to go on after they were killed."""
+    return out.parent / f".{out.name}-training"
+
+
+def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, pathology: Path | None = None) -> Summary:
     """Train on the store's training patients, unless `out` holds what the same store, params and code gave.
 
     Parameters
     ----------
     store : the store stage's output
-    out : model.pt, model.json, seen.npy, splits.json, history.csv, metrics.json; whole or as it was
+    out : model.pt, model.json, seen.npy, splits.json, history.csv, metrics.json, batches.jsonl and dvclive/ (see
+        `cmrpipe.learn.journal`); whole or as it was. A training that was killed goes on where it was
     params : the train section
     listen : told once an epoch
+    pathology : table of the patients' pathology, which the split is stratified by; it need not be there
 
     Raises
     ------
+    InputError : the table of pathologies cannot be read
     StoreError : fewer than three patients, or identical images in training and test patients
     CmrpipeError : torch is not installed
     """
     with open_store(store) as source:
         version = code_version(__name__)
-        split = split_patients(source.patients, params.val_fraction, params.test_fraction, params.seed)
-        unit = Unit(MODEL, fingerprint(source.fingerprint, params.model_dump(mode="json"), version), split)
-        work = partial(_train, store=source, params=params, version=version, listen=listen)
-        result = refresh("train", out, [unit], work, listen=silent)
+        groups = read_groups(pathology) if pathology is not None else {}
+        split = split_patients(source.patients, params.val_fraction, params.test_fraction, params.seed, groups)
+        made_of = fingerprint(source.fingerprint, params.model_dump(mode="json"), version, asdict(split))
+        progress = training_folder(out)
+        work = partial(
+            train_split,
+            store=source,
+            params=params,
+            version=version,
+            work=progress / made_of[:16],
+            listen=listen,
+        )
+        result = refresh("train", out, [Unit(MODEL, made_of, split)], work, listen=silent)
+        shutil.rmtree(progress, ignore_errors=True)
     info = result.info[MODEL]
     patients = {f"patients_{part}": len(getattr(split, part)) for part in ("train", "val", "test")}
     return Summary(

@@ -81,7 +81,8 @@ def find_heart(selection: Selection, raw: Path) -> tuple[float, float] | None:
 def one_sample(sample: Sample, raw: Path, spacing: Spacing | None, heart: tuple[float, float] | None) -> StoredSample:
     """Read one image and draw its label."""
     image = np.asarray(load_pixels(sample, raw).image)
-    return StoredSample(image, _label(sample, (image.shape[0], image.shape[1])), _drawn(sample), spacing, heart)
+    label, number = _label(sample, (image.shape[0], image.shape[1])), image_number(sample.record)
+    return StoredSample(image, label, _drawn(sample), UNKNOWN if number is None else number, spacing, heart)
 
 
 def _label(sample: Sample, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:

@@ -26,6 +26,7 @@ from cmrpipe.store.schema import (
     IMAGE,
     LABEL,
     LINEAGE,
+    NUMBER,
     SCHEMA_VERSION,
     PatientData,
     StoredSample,
@@ -182,8 +183,9 @@ class Store:
         """Sample i of a patient, read without the others."""
         patient = self._patient(patient_id)
         image, label, contours = (patient.read_slice(name, i) for name in (IMAGE, LABEL, CONTOURS))
+        number = int(patient.read_slice(NUMBER, i))
         places = (pair(patient.attributes, name) for name in ("pixel_spacing_mm", "heart_px"))
-        return StoredSample(image, label, contours, *places)
+        return StoredSample(image, label, contours, number, *places)
 
     def lineage(self, patient_id: str) -> dict[str, Any]:
         """Where a patient's data come from."""

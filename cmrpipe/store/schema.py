@@ -152,12 +152,14 @@ class StoredSample:
     Attributes
     ----------
     image : (rows, cols); label : (rows, cols) uint8; contours : (2,) bool, as in `PatientData`
+    instance_number : -1 where unknown
     pixel_spacing_mm, heart_px : as in `PatientData`
     """
 
     image: npt.NDArray[np.generic]
     label: npt.NDArray[np.uint8]
     contours: npt.NDArray[np.bool_]
+    instance_number: int
     pixel_spacing_mm: tuple[float, float] | None
     heart_px: tuple[float, float] | None
 

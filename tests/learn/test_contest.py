@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.contest import LAST, NEW, TOLD, compare
 from cmrpipe.learn.evaluation import patient_means, score_patient
 from cmrpipe.learn.leakage import digests
@@ -43,8 +44,10 @@ def test_only_patients_unseen_by_both_count(small_store: Path, tmp_path: Path) -
     with open_store(small_store) as store:
         found = compare(store, new, last, ["B", "C", "D", "gone"], PARAMS, listen=silent)
         assert (found.held_out, found.known) == (("D",), ("B", "C"))
-        predicted = Predictor(read_model(new), 16, "cpu").labels(store.load("D").image)
-        means = patient_means(score_patient(store.load("D"), predicted))
+        data = store.load("D")
+        predictor = Predictor(read_model(new), 16, "cpu")
+        predicted = predicted_labels(predictor, data.image, data.pixel_spacing_mm, data.heart_px)
+        means = patient_means(score_patient(data, predicted))
     assert found.patients[NEW]["D"] == {name: pytest.approx(means[name], abs=1e-6) for name in TOLD}
     assert found.figures[NEW] == found.patients[NEW]["D"]
     assert set(found.patients[LAST]) == {"D"}

@@ -1,46 +1,53 @@
 """Samples, their order and their augmentation."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from cmrpipe.learn.augment import Augment, Strength
-from cmrpipe.learn.datasets import Batch, Draw, PlainSet, Shuffled, TrainingSet, load_samples
+from cmrpipe.learn.datasets import Draw, Drawn, PlainSet, Shuffled, TrainingSet, stacked
 from cmrpipe.learn.preprocess import Preprocess
-from cmrpipe.store import open_store
+from cmrpipe.learn.source import DirectSource
+from cmrpipe.params import IngestParams, StoreParams
+from cmrpipe.progress import silent
+from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.store import store
+from cmrpipe.store import Store, open_store
 
-PREPROCESS = Preprocess(32, (1.0, 99.0))
+PREPROCESS = Preprocess(32, (1.0, 99.0), 1.5)
 STRONG = Strength(rotation_rad=0.5, scaling=0.2, shift=0.1, contrast=0.3, noise=0.05)
 
 
 @pytest.fixture(scope="module")
-def samples(small_store: Path) -> Batch:
-    """8 samples of two patients."""
-    with open_store(small_store) as store:
-        return load_samples(store, ("A", "B"), PREPROCESS)
+def source(small_store: Path) -> Store:
+    """4 patients of 4 images."""
+    return open_store(small_store)
 
 
-@pytest.fixture(scope="module")
-def training(samples: Batch) -> TrainingSet:
-    """The same, augmented."""
-    return TrainingSet(samples, Augment(STRONG, 32), seed=3)
+def training_set(source: Store, strength: Strength = STRONG, seed: int = 3, whole: float = 0.0) -> TrainingSet:
+    """8 samples of two patients, augmented."""
+    return TrainingSet(source, ("A", "B"), PREPROCESS, Augment(strength, 32), seed, whole)
 
 
-def equal(a: Batch, b: Batch) -> bool:
+def equal(a: Drawn, b: Drawn) -> bool:
     """Bit for bit."""
-    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    return all(torch.equal(x, y) for x, y in zip(a[:3], b[:3], strict=True)) and a[3:] == b[3:]
 
 
-def test_samples_come_in_the_order_of_patients_and_of_the_store(small_store: Path, samples: Batch) -> None:
-    """Sample k is image k of the patients in turn, with its label and what is known of it."""
-    with open_store(small_store) as store:
-        data = [store.load(patient) for patient in ("A", "B")]
-    assert samples.image.shape == (8, 1, 32, 32)
-    assert samples.known.tolist() == np.concatenate([patient.contours for patient in data]).tolist()
-    assert torch.equal(samples.image[5], PREPROCESS.image(data[1].image[1]))
-    assert torch.equal(samples.label[5], PREPROCESS.label(data[1].label[1]))
+def test_samples_come_in_the_order_of_patients_and_of_the_store(source: Store) -> None:
+    """Sample k is image k of the patients in turn, with its label, what is known of it, and its name."""
+    plain, data = PlainSet(source, ("A", "B"), PREPROCESS), source.load("B")
+    assert len(plain) == 8
+    window = PREPROCESS.window(data.label.shape[1:], data.pixel_spacing_mm, data.heart_px)
+    assert torch.equal(plain[5].image, PREPROCESS.image(data.image[1], window))
+    assert torch.equal(plain[5].label, PREPROCESS.label(data.label[1], window))
+    assert plain[5].known.tolist() == data.contours[1].tolist()
+    assert training_set(source)[Draw(0, 5)].samples == ("B/2",)
+    assert training_set(source).index_of("B/2") == 5
 
 
 def test_an_epoch_holds_every_sample_once_and_epochs_differ() -> None:
@@ -57,30 +64,88 @@ def test_an_epoch_holds_every_sample_once_and_epochs_differ() -> None:
     assert order(0, 0) != order(1, 0)
 
 
-def test_a_draw_is_the_same_whenever_it_is_asked_for(training: TrainingSet) -> None:
-    """Augmentation depends on seed, epoch and sample, not on what was drawn before."""
+def test_a_draw_is_the_same_whenever_it_is_asked_for(source: Store) -> None:
+    """Augmentation depends on seed, epoch and sample, not on what was drawn before; its seed alone suffices."""
+    training = training_set(source)
     first = training[Draw(2, 5)]
     training[Draw(0, 0)]
     assert equal(training[Draw(2, 5)], first)
+    assert equal(training.changed(5, first.seeds[0]), first)
     assert not torch.equal(training[Draw(3, 5)].image, first.image)
-    assert not torch.equal(TrainingSet(training.samples, training.augment, 4)[Draw(2, 5)].image, first.image)
+    assert not torch.equal(training_set(source, seed=4)[Draw(2, 5)].image, first.image)
 
 
-def test_augmentation_moves_image_and_label_alike(training: TrainingSet) -> None:
+def test_augmentation_moves_image_and_label_alike(source: Store) -> None:
     """The bright blood lies under the cavity's label before and after, and shapes and types stay."""
-    plain = PlainSet(training.samples)
+    plain, training = PlainSet(source, ("A", "B"), PREPROCESS), training_set(source)
     for index in range(8):
         changed = training[Draw(1, index)]
-        assert [(x.shape, x.dtype) for x in changed] == [(x.shape, x.dtype) for x in plain[index]]
+        assert [(x.shape, x.dtype) for x in changed[:3]] == [(x.shape, x.dtype) for x in plain[index]]
         assert type(changed.image) is torch.Tensor
         inside, outside = changed.image[0][changed.label == 1], changed.image[0][changed.label != 1]
         assert inside.median() > 0.5 > outside.median()
 
 
-def test_no_strength_changes_nothing(samples: Batch) -> None:
+def test_no_strength_changes_nothing(source: Store) -> None:
     """With all strengths at 0 a sample stays as it is, but for rounding."""
-    still = TrainingSet(samples, Augment(Strength(0, 0, 0, 0, 0), 32), 0)
+    plain, still = PlainSet(source, ("A", "B"), PREPROCESS), training_set(source, Strength(0, 0, 0, 0, 0))
     for index in range(8):
         changed = still[Draw(0, index)]
-        assert torch.equal(changed.label, samples.label[index])
-        assert torch.allclose(changed.image, samples.image[index], atol=1e-4)
+        assert torch.equal(changed.label, plain[index].label)
+        assert torch.allclose(changed.image, plain[index].image, atol=1e-4)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_store_and_files_give_identical_batches(small_phantom: Path, tmp_path: Path, workers: int) -> None:
+    """Two epochs of batches, images, labels, names, seeds and checksums, in this process or from workers."""
+    ingest(small_phantom, tmp_path / "catalog", tmp_path / "state", IngestParams(), listen=silent)
+    places = (small_phantom, tmp_path / "catalog", tmp_path / "none.csv")
+    store(*places, tmp_path / "store", StoreParams(), listen=silent)
+    batches: list[list[Drawn]] = []
+    with open_store(tmp_path / "store") as stored:
+        for source, count in ((stored, 0), (DirectSource(*places), workers)):
+            samples = TrainingSet(source, source.patients, PREPROCESS, Augment(STRONG, 32), 5, 0.3)
+            order = Shuffled(len(samples), 5)
+            loader = DataLoader(samples, 5, sampler=order, collate_fn=stacked, num_workers=count)
+            batches.append([])
+            for epoch in range(2):
+                order.set_epoch(epoch)
+                batches[-1] += list(loader)
+    assert len(batches[0]) == len(batches[1]) > 4
+    assert all(equal(a, b) for a, b in zip(*batches, strict=True))
+    assert len({batch.crc32 for batch in batches[0]}) == len(batches[0])
+
+
+def test_some_draws_show_the_whole_image(source: Store) -> None:
+    """By the share that is asked for; which ones follows from their seeds."""
+    some, none, every = (training_set(source, Strength(0, 0, 0, 0, 0), 1, whole) for whole in (0.5, 0.0, 1.0))
+    narrow = Preprocess(16, (1.0, 99.0), 0.5)
+    for kind in (some, none, every):
+        kind._samples.preprocess = narrow
+        kind._samples.margin = 0
+        kind.augment = Augment(Strength(0, 0, 0, 0, 0), 16)
+    seeds = range(40)
+    is_whole = [torch.equal(some.changed(0, s).label, every.changed(0, s).label) for s in seeds]
+    is_window = [torch.equal(some.changed(0, s).label, none.changed(0, s).label) for s in seeds]
+    assert all(a or b for a, b in zip(is_whole, is_window, strict=True))
+    heart_unknown = source.load("A").heart_px is None
+    assert heart_unknown or 8 < sum(is_whole) < 32
+
+
+def test_workers_get_no_copy_of_what_is_held(source: Store) -> None:
+    """A pickled set is small, opens the store for itself and gives the same."""
+    training = training_set(source)
+    first = training[Draw(0, 1)]
+    copied = pickle.loads(pickle.dumps(training))  # noqa: S301
+    assert copied._samples._held == {}
+    assert equal(copied[Draw(0, 1)], first)
+
+
+def test_memory_is_bounded(source: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more samples are held than the limit says; the others are prepared anew, to the same bits."""
+    before = [training_set(source)[Draw(0, i)] for i in range(8)]
+    monkeypatch.setattr("cmrpipe.learn.datasets.MOST_HELD", 3)
+    training = training_set(source)
+    assert all(equal(training[Draw(0, i)], before[i]) for i in range(8))
+    assert len(training._samples._held) == 3
+    assert np.all([equal(training[Draw(0, i)], before[i]) for i in range(8)])

@@ -32,7 +32,7 @@ def equal(a: StoredSample, b: StoredSample) -> bool:
     """Bit for bit, types included."""
     arrays = [(getattr(a, name), getattr(b, name)) for name in ("image", "label", "contours")]
     same = all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in arrays)
-    return same and (a.pixel_spacing_mm, a.heart_px) == (b.pixel_spacing_mm, b.heart_px)
+    return same and all(getattr(a, n) == getattr(b, n) for n in ("instance_number", "pixel_spacing_mm", "heart_px"))
 
 
 @pytest.mark.parametrize("form", ["hdf5", "zarr"])

@@ -7,20 +7,59 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmrpipe.errors import InputError, StoreError
-from cmrpipe.learn.splits import Split, read_split, split_patients, write_split
+from cmrpipe.learn.splits import Split, cross_splits, read_groups, read_split, split_patients, write_split
 
 IDS = st.sets(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8), min_size=3)
 FRACTION = st.floats(0.01, 0.49)
 
 
 @given(IDS, FRACTION, FRACTION, st.integers(0, 99))
-def test_every_patient_is_in_one_part_and_no_part_is_empty(ids: set[str], val: float, test: float, seed: int) -> None:
-    """Parts are disjoint, together all patients, and each has one at least."""
-    split = split_patients(ids, val, test, seed)
-    assert sorted(split.train + split.val + split.test) == sorted(ids)
-    assert split.train
-    assert split.val
-    assert split.test
+def test_every_patient_is_in_one_part(ids: set[str], val: float, test: float, seed: int) -> None:
+    """Parts are disjoint and together all patients; training and test have one at least, pathologies or not."""
+    for groups in (None, {patient: patient[0] for patient in ids}):
+        split = split_patients(ids, val, test, seed, groups)
+        assert sorted(split.train + split.val + split.test) == sorted(ids)
+        assert split.train
+        assert len(split.test) == min(max(1, round(test * len(ids))), len(ids) - 2)
+        assert len(split.val) <= round(val * len(ids))
+
+
+@given(IDS, st.integers(2, 6), st.floats(0, 0.4), st.integers(0, 9))
+def test_a_cross_validation_judges_every_patient_once(ids: set[str], folds: int, val: float, seed: int) -> None:
+    """Whatever the number of folds, with groups or without; a fold's training patients are all others."""
+    folds = min(folds, len(ids))
+    for groups in (None, {patient: patient[-1] for patient in ids}):
+        for splits in (cross_splits(ids, folds, val, seed, groups), cross_splits(ids, None, val, seed, groups)):
+            assert sorted(patient for split in splits for patient in split.test) == sorted(ids)
+            assert all(sorted(s.train + s.val + s.test) == sorted(ids) for s in splits)
+            assert all(s.train for s in splits)
+        assert all(len(split.test) == 1 for split in splits)
+
+
+def test_every_part_gets_its_share_of_each_pathology() -> None:
+    """12 of one kind, 12 of another, 6 of a third: 2, 2 and 1 or 2 of each in every fold and in the test part."""
+    groups = {f"P{i:02}": "HF-I" if i < 12 else "HF-NI" if i < 24 else "HYP" for i in range(30)}
+    counts = {"HF-I": 12, "HF-NI": 12, "HYP": 6}
+    judged = [split.test for split in cross_splits(groups, 5, 0.1, 3, groups)]
+    judged.append(split_patients(groups, 0.1, 0.2, 3, groups).test)
+    for part in judged:
+        assert len(part) == 6
+        for kind, count in counts.items():
+            assert abs(sum(groups[p] == kind for p in part) - count / 5) < 1
+
+
+def test_pathologies_come_from_a_table(tmp_path: Path) -> None:
+    """No table is an empty one; a table without its columns, or that names a patient twice, is refused."""
+    path = tmp_path / "pathology.csv"
+    assert read_groups(path) == {}
+    path.write_text("patient_id,pathology\n")
+    assert read_groups(path) == {}
+    path.write_text("\ufeffpatient_id,age,pathology\nA,50,HF-I\nB,61,\n", encoding="utf-8")
+    assert read_groups(path) == {"A": "HF-I", "B": ""}
+    for text, cause in (("patient_id\nA\n", "has columns"), ("patient_id,pathology\nA,x\nA,y\n", "twice: A")):
+        path.write_text(text)
+        with pytest.raises(InputError, match=cause):
+            read_groups(path)
 
 
 @given(IDS, st.integers(0, 99), st.randoms())
@@ -38,7 +77,8 @@ def test_seeds_give_other_splits() -> None:
 
 
 def test_shares_are_kept() -> None:
-    """5 patients at 0.2 and 0.2 split 3, 1, 1; 30 split 18, 6, 6."""
+    """5 patients at 0.2 and 0.2 split 3, 1, 1; 30 split 18, 6, 6; a tenth of 4 is nobody."""
+    assert split_patients("abcd", 0.1, 0.2, 0).val == ()
     for count, expected in ((5, (3, 1, 1)), (30, (18, 6, 6))):
         split = split_patients([f"P{i}" for i in range(count)], 0.2, 0.2, 0)
         assert (len(split.train), len(split.val), len(split.test)) == expected
@@ -74,6 +114,7 @@ def test_a_split_comes_back_from_its_file(tmp_path: Path) -> None:
         "{}",
         '{"schema": 1, "train": ["a"], "val": ["b"]}',
         '{"schema": 1, "train": ["a"], "val": ["b"], "test": []}',
+        '{"schema": 1, "train": [], "val": ["b"], "test": ["c"]}',
         '{"schema": 1, "train": ["a"], "val": ["b"], "test": ["a"]}',
         '{"schema": 1, "train": "a", "val": ["b"], "test": ["c"]}',
     ],

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from cmrpipe.learn.borders import Drawing
 from cmrpipe.learn.voting import SURE, Opinion
 from cmrpipe.model import Points
-from cmrpipe.predict.contouring import Drawing, Place, consistent, contour
+from cmrpipe.predict.contouring import Place, consistent, contour
 from cmrpipe.raster import area_coverage
 
 FRAMES = (1, 2, 3, 4)

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cmrpipe.learn.borders import Drawing
 from cmrpipe.model import Phase
 from cmrpipe.phantom.truth import read_truth
-from cmrpipe.predict.contouring import Drawing, Place
+from cmrpipe.predict.contouring import Place
 from cmrpipe.predict.judge import judge
 from cmrpipe.predict.patient import cavity_curve, choose_phases, interpret
 from tests.predict.oracle import FRAMES, folder_of, opinions_of, perfect

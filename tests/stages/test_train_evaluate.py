@@ -22,7 +22,16 @@ from cmrpipe.stages.train import train
 from cmrpipe.store import open_store
 from tests.learn.hearts import COLS, PATIENTS, ROWS, make_patient, write_store
 
-QUICK = TrainParams(image_size=32, channels=(8, 16, 32), epochs=12, learning_rate=0.01, threads=1, patience=12)
+QUICK = TrainParams(
+    image_size=32,
+    pixel_mm=1.5,
+    channels=(8, 16, 32),
+    batch_size=4,
+    epochs=14,
+    val_fraction=0.25,
+    learning_rate=0.01,
+    patience=12,
+)
 BRIEF = QUICK.model_copy(update={"epochs": 1, "channels": (2, 4)})
 JUDGE = EvaluateParams(threads=1)
 
@@ -198,7 +207,7 @@ def test_a_split_that_was_tampered_with_is_refused(store: Path, model: Path, tmp
     folder = tmp_path / "model"
     folder.mkdir()
     for name, data in snapshot(model).items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     split = json.loads((folder / "splits.json").read_text())
     split["test"].append(split["train"].pop())

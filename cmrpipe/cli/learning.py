@@ -1,0 +1,101 @@
+"""`cmrpipe crossvalidate` and `cmrpipe replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe.cli import console
+from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.params import load_params
+from cmrpipe.workspace import Workspace
+
+# Heavy modules are imported by the command that needs them.
+# ruff: noqa: PLC0415
+
+_HERE = Workspace(Path())
+
+StoreFolder = Annotated[Path, typer.Option("--store", help="Output of store.")]
+
+
+def crossvalidate_command(
+    folds: Annotated[int, typer.Option(min=2, help="Folds of patients.")] = 5,
+    leave_one_out: Annotated[
+        bool, typer.Option("--leave-one-out", help="A fold a patient, whatever --folds says.")
+    ] = False,
+    store: StoreFolder = _HERE.store,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = _HERE.root / "data" / "crossvalidation",
+    pathology: Annotated[
+        Path, typer.Option(help="Table patient_id,pathology that folds are stratified by.")
+    ] = _HERE.pathology,
+    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Folds at a time; changes no output.")] = 1,
+    params: ParamsFile = PARAMS,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Judge every patient by a model that has not seen it; prints the table."""
+    with console.guarded("crossvalidate"), console.needs("train"), console.progress() as listen:
+        from cmrpipe.stages.crossvalidate import TABLE, crossvalidate
+
+        settings = load_params(params if params.exists() or params != PARAMS else None)
+        summary = crossvalidate(
+            store,
+            out,
+            None if leave_one_out else folds,
+            settings.train,
+            settings.evaluate,
+            listen=listen,
+            pathology=pathology,
+            workers=workers,
+        )
+    typer.echo((out / TABLE).read_text(encoding="utf-8"))
+    console.finish(summary)
+
+
+def replay_command(
+    step: Annotated[int, typer.Argument(min=0, help="Step of the training, from 0.")],
+    model: Annotated[Path, typer.Option("--model", help="Output of train.")] = _HERE.model,
+    store: StoreFolder = _HERE.store,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Straight from DICOM and contour files, not from the store.")
+    ] = False,
+    raw: Annotated[Path, typer.Option("--raw", help="With --direct: the raw folder.")] = _HERE.raw,
+    catalog: Annotated[Path, typer.Option("--catalog", help="With --direct: output of ingest.")] = _HERE.catalog,
+    quarantine: Annotated[
+        Path, typer.Option("--quarantine", help="With --direct: what is left out.")
+    ] = _HERE.quarantine,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="New .npz file with image, label and known, as the network saw them.")
+    ] = None,
+    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
+    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+) -> None:
+    """Make a batch of a training again and hold it against the batch log's checksum."""
+    with console.guarded("replay"), console.needs("train"):
+        from cmrpipe.learn.extra import require_torch
+
+        require_torch()
+        import numpy as np
+
+        from cmrpipe.files import atomic
+        from cmrpipe.learn.replay import replay
+        from cmrpipe.learn.source import DirectSource
+        from cmrpipe.store import open_store
+
+        source = DirectSource(raw, catalog, quarantine) if direct else open_store(store)
+        line, batch = replay(source, model, step)
+        if out is not None:
+            arrays = {name: getattr(batch, name).numpy() for name in ("image", "label", "known")}
+            with atomic(out) as temporary, temporary.open("wb") as file:
+                np.savez(file, **arrays)
+    for sample, seed in zip(line.samples, line.seeds, strict=True):
+        typer.echo(f"  {sample}  augmentation seed {seed}")
+    typer.echo(f"replay: step {line.step} of epoch {line.epoch}, the same bytes (CRC-32 {line.crc32:08x})")
+
+
+def add(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("crossvalidate")(crossvalidate_command)
+    app.command("replay")(replay_command)

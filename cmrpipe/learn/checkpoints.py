@@ -1,0 +1,38 @@
+"""Checkpoints of a training in progress, from which a killed one goes on to the same bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+
+from cmrpipe.files import atomic
+
+LAST = "last.ckpt"
+MOST = 50
+"""Checkpoints that a training writes, at most."""
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The checkpoint that a training in this folder goes on from; None when it begins."""
+    path = work / LAST
+    return path if path.exists() else None
+
+
+class Checkpoints(Callback):
+    """Writes a checkpoint after every `epochs / MOST` epochs: the old one, or the new one, is there at any moment.
+
+    It holds weights, optimiser, schedule and what the callbacks before this one have noted. Nothing else decides a
+    training: order and augmentation follow from seed and epoch (see `cmrpipe.learn.datasets`).
+    """
+
+    def __init__(self, work: Path, epochs: int) -> None:
+        self.path = work / LAST
+        self.every = max(1, epochs // MOST)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Lightning calls this after each epoch's validation."""
+        if (trainer.current_epoch + 1) % self.every == 0:
+            with atomic(self.path) as temporary:
+                trainer.save_checkpoint(temporary)

@@ -1,0 +1,58 @@
+"""Batches of a finished training made again from its batch log: the very bits that the network saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cmrpipe.errors import InputError, StoreError
+from cmrpipe.learn.datasets import Drawn, TrainingSet, stacked
+from cmrpipe.learn.journal import BATCHES, Line, read_batches
+from cmrpipe.learn.quiet import reproducible
+from cmrpipe.learn.saved import read_model
+from cmrpipe.learn.source import Source
+from cmrpipe.learn.training import augmentation
+from cmrpipe.params import TrainParams
+
+
+def replay(source: Source, model: Path, step: int) -> tuple[Line, Drawn]:
+    """Make a batch again.
+
+    Parameters
+    ----------
+    source : the store that the model was trained from, or the same samples straight from their files
+    model : the train stage's output; what it says of parameters counts, not today's params.yaml
+    step : of the training, from 0
+
+    Returns
+    -------
+    the log's line, and the batch; their checksums agree
+
+    Raises
+    ------
+    InputError : the log or the model cannot be read, or the training had no such step
+    StoreError : the source no longer gives the batch's bytes, or a sample of it is gone
+    """
+    lines = read_batches(model / BATCHES)
+    line = next((line for line in lines if line.step == step), None)
+    if line is None:
+        raise InputError(model / BATCHES, f"has no step {step}", f"It has steps 0 to {len(lines) - 1}")
+    saved = read_model(model)
+    params = TrainParams.model_validate(saved.origin["params"])
+    patients = [patient for patient in source.patients if patient in set(saved.trained_on)]
+    samples = TrainingSet(source, patients, saved.preprocess, augmentation(params), params.seed, params.whole)
+    with reproducible(params.seed, params.threads):
+        try:
+            drawn = [
+                samples.changed(samples.index_of(name), seed)
+                for name, seed in zip(line.samples, line.seeds, strict=True)
+            ]
+        except KeyError as error:
+            raise StoreError("store", f"no longer has sample {error}", "Check out the data of that training") from error
+    batch = stacked(drawn)
+    if batch.crc32 != line.crc32:
+        raise StoreError(
+            f"step {step}",
+            f"is another batch than the network saw (CRC-32 {batch.crc32:08x}, logged {line.crc32:08x})",
+            "The store, or the code that prepares samples, has changed: check out those of that training",
+        )
+    return line, batch

@@ -1,0 +1,147 @@
+"""crossvalidate: every patient of the store judged by a model that has not seen it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmrpipe.codeversion import code_version
+from cmrpipe.executors import Workers
+from cmrpipe.files import sha256_file, write_json, write_text
+from cmrpipe.incremental import Unit, Written, fingerprint, refresh
+from cmrpipe.learn.crosstable import cross_table
+from cmrpipe.learn.evaluation import ImageScore, score_patient
+from cmrpipe.learn.splits import Split, cross_splits, read_groups
+from cmrpipe.learn.tables import write_rows
+from cmrpipe.learn.totals import headlines, rounded, summarise
+from cmrpipe.learn.volumes import Pair, volumes
+from cmrpipe.params import EvaluateParams, TrainParams
+from cmrpipe.progress import Listener, silent
+from cmrpipe.stages.evaluate import Task, judge, prediction_file
+from cmrpipe.stages.summary import Summary
+from cmrpipe.stages.train import train_split, training_folder
+from cmrpipe.store import Store, open_store
+
+METRICS, PATIENTS, TABLE = "metrics.json", "per_patient.csv", "table.md"
+BESIDE = (METRICS, PATIENTS, TABLE)
+MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One fold's work; it is picklable, and opens the store for itself."""
+
+    name: str
+    split: Split
+    store: Path
+    train: TrainParams
+    evaluate: EvaluateParams
+    version: str
+    work: Path
+
+
+def _fold(task: Fold, out: Path, *, listen: Listener) -> Written:
+    """Train on the others, judge on this fold's patients."""
+    here = out / task.name
+    with open_store(task.store) as source:
+        trained = train_split(
+            task.split,
+            here / MODEL,
+            store=source,
+            params=task.train,
+            version=task.version,
+            work=task.work,
+            listen=listen,
+        )
+        versions = {
+            "store (over the SHA-256 of its patients' files)": source.fingerprint,
+            "model.pt (SHA-256)": sha256_file(here / MODEL / "model.pt"),
+            "code of the evaluation": task.version,
+        }
+        judged = judge(Task(here / MODEL, task.split.test, task.evaluate, versions), here, store=source, listen=listen)
+    shutil.rmtree(task.work, ignore_errors=True)
+    files = [f"{task.name}/{MODEL}/{name}" for name in trained.files] + [f"{task.name}/{name}" for name in judged.files]
+    return Written(files, {"metrics": judged.info["metrics"], "test": task.split.test})
+
+
+def _judged(source: Store, out: Path, folds: Sequence[Fold]) -> tuple[list[ImageScore], list[Pair]]:
+    """Every patient's out-of-fold labels held against the expert's."""
+    scores: list[ImageScore] = []
+    pairs: list[Pair] = []
+    for fold in folds:
+        for patient in fold.split.test:
+            data = source.load(patient)
+            labels = np.load(out / fold.name / prediction_file(patient), allow_pickle=False)
+            scores += score_patient(data, labels)
+            pairs.append(Pair(patient, volumes(data, data.label), volumes(data, labels)))
+    return scores, pairs
+
+
+def crossvalidate(
+    store: Path,
+    out: Path,
+    folds: int | None,
+    train: TrainParams,
+    evaluate: EvaluateParams,
+    *,
+    listen: Listener,
+    pathology: Path | None = None,
+    workers: Workers = 1,
+) -> Summary:
+    """Train a model for each fold on the other folds' patients, and judge it on that fold's.
+
+    Parameters
+    ----------
+    store : the store stage's output
+    out : metrics.json, per_patient.csv and table.md over all patients; below <fold>/ the fold's model/, and what
+        evaluate writes of it. Finished folds whose store, params and code are unchanged are kept
+    folds : number of folds; None leaves one patient out at a time
+    train, evaluate : their sections; val_fraction is of a fold's training patients, test_fraction is not used
+    listen : told of epochs and folds
+    pathology : table that folds are stratified by; it need not be there
+    workers : folds at a time
+
+    Raises
+    ------
+    InputError : the table of pathologies cannot be read
+    StoreError : too few patients, or identical images in two patients of different folds
+    CmrpipeError : torch is not installed
+    """
+    version = code_version(__name__)
+    with open_store(store) as source:
+        groups = read_groups(pathology) if pathology is not None else {}
+        splits = cross_splits(source.patients, folds, train.val_fraction, train.seed, groups)
+        tasks: list[Fold] = []
+        units: list[Unit[Fold]] = []
+        for number, split in enumerate(splits, 1):
+            settings = [asdict(split), train.model_dump(mode="json"), evaluate.model_dump(mode="json")]
+            made_of = fingerprint(source.fingerprint, *settings, version)
+            name = f"fold-{number:02d}"
+            work = training_folder(out) / made_of[:16]
+            tasks.append(Fold(name, split, store, train, evaluate, version, work))
+            units.append(Unit(name, made_of, tasks[-1]))
+        work_on = partial(_fold, listen=listen if workers == 1 else silent)
+        result = refresh("crossvalidate", out, units, work_on, listen=listen, workers=workers, beside=BESIDE)
+        shutil.rmtree(training_folder(out), ignore_errors=True)
+        scores, pairs = _judged(source, out, tasks)
+    metrics: Mapping[str, Any] = rounded({**headlines(scores), **summarise(scores, pairs)})
+    told = cross_table(metrics, scores, pairs)
+    write_json(out / METRICS, {**metrics, "folds": {task.name: list(task.split.test) for task in tasks}})
+    write_rows(out / PATIENTS, told.head, told.rows)
+    write_text(out / TABLE, told.markdown)
+    return Summary(
+        "crossvalidate",
+        done=len(result.done),
+        unchanged=len(result.unchanged),
+        gone=len(result.gone),
+        counts={name: metrics[name] for name in ("patients", "images", "images_cavity", "images_myocardium")},
+        metrics={
+            name: metrics[name] for name in ("test_dice_cavity", "test_dice_myocardium") if metrics[name] is not None
+        },
+    )

@@ -1,0 +1,104 @@
+"""Batches made again from the batch log."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from cmrpipe.errors import InputError, StoreError
+from cmrpipe.learn.datasets import Drawn
+from cmrpipe.learn.journal import BATCHES, read_batches
+from cmrpipe.learn.module import Segmentation
+from cmrpipe.learn.replay import replay
+from cmrpipe.params import TrainParams
+from cmrpipe.progress import silent
+from cmrpipe.stages.train import train
+from cmrpipe.store import open_store
+from tests.learn.hearts import PATIENTS, make_patient, write_store
+
+PARAMS = TrainParams(image_size=32, pixel_mm=1.5, channels=(4, 8), batch_size=5, epochs=2, whole=0.3)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Drawn]]:
+    """Store, model, and the batches that the network really saw."""
+    base = tmp_path_factory.mktemp("replay")
+    store = write_store(base / "store", [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)])
+    seen: list[Drawn] = []
+    original = Segmentation.training_step
+
+    def spy(self: Segmentation, batch: Drawn, index: int) -> torch.Tensor:
+        seen.append(Drawn(*(x.clone() if isinstance(x, torch.Tensor) else x for x in batch)))
+        return original(self, batch, index)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Segmentation, "training_step", spy)
+        train(store, base / "model", PARAMS, listen=silent)
+    return store, base / "model", seen
+
+
+def test_every_batch_can_be_made_again(trained: tuple[Path, Path, list[Drawn]]) -> None:
+    """Bit for bit what the network saw, partial batches and both epochs included."""
+    store, model, seen = trained
+    lines = read_batches(model / BATCHES)
+    assert [(line.epoch, line.step) for line in lines] == [(0, 0), (0, 1), (0, 2), (1, 3), (1, 4), (1, 5)]
+    assert [len(line.samples) for line in lines] == [5, 5, 2] * 2
+    with open_store(store) as source:
+        for step, batch in enumerate(seen):
+            line, again = replay(source, model, step)
+            assert line == lines[step]
+            assert torch.equal(again.image, batch.image)
+            assert torch.equal(again.label, batch.label)
+            assert torch.equal(again.known, batch.known)
+            assert (again.samples, again.seeds) == (batch.samples, batch.seeds)
+
+
+def test_a_step_that_never_was_is_refused(trained: tuple[Path, Path, list[Drawn]]) -> None:
+    """And those that were are named."""
+    store, model, _ = trained
+    with open_store(store) as source, pytest.raises(InputError, match="It has steps 0 to 5"):
+        replay(source, model, 6)
+
+
+def test_other_data_are_told(trained: tuple[Path, Path, list[Drawn]], tmp_path: Path) -> None:
+    """One changed pixel in a sample of the batch, or a sample that is gone."""
+    _, model, _ = trained
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    patient, _, number = read_batches(model / BATCHES)[0].samples[0].rpartition("/")
+    at = next(i for i, data in enumerate(patients) if data.patient_id == patient)
+    patients[at].image[int(number) - 1, 20, 26] += 200
+    with (
+        open_store(write_store(tmp_path / "one", patients)) as source,
+        pytest.raises(StoreError, match="another batch"),
+    ):
+        replay(source, model, 0)
+    patients[at] = replace(patients[at], instance_number=patients[at].instance_number + 100)
+    with (
+        open_store(write_store(tmp_path / "two", patients)) as source,
+        pytest.raises(StoreError, match="no longer has"),
+    ):
+        replay(source, model, 0)
+
+
+@pytest.mark.parametrize("text", ["{", '{"epoch": 0}\n', "[]\n"])
+def test_a_damaged_log_is_refused(tmp_path: Path, text: str) -> None:
+    """With the file's name."""
+    (tmp_path / BATCHES).write_text(text)
+    with pytest.raises(InputError, match=BATCHES):
+        read_batches(tmp_path / BATCHES)
+
+
+def test_dvclive_has_the_figures_of_every_epoch(trained: tuple[Path, Path, list[Drawn]]) -> None:
+    """In its own files, which `dvc plots` reads."""
+    _, model, _ = trained
+    rows = (model / "dvclive" / "plots" / "metrics" / "train_loss.tsv").read_text().splitlines()
+    assert rows[0].split("\t") == ["step", "train_loss"]
+    history = (model / "history.csv").read_text().splitlines()[1:]
+    assert [float(row.split("\t")[1]) for row in rows[1:]] == pytest.approx(
+        [float(row.split(",")[1]) for row in history], abs=1e-5
+    )
+    assert json.loads((model / "dvclive" / "metrics.json").read_text())["step"] == 1

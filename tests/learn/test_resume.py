@@ -1,0 +1,98 @@
+"""A training that was killed goes on to the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.learn.journal import BATCHES, read_batches
+from cmrpipe.params import TrainParams
+from cmrpipe.progress import silent
+from cmrpipe.stages.train import train, training_folder
+from tests.learn.hearts import PATIENTS, make_patient, write_store
+
+PARAMS = TrainParams(
+    image_size=32, pixel_mm=1.5, channels=(4, 8), batch_size=4, epochs=9, val_fraction=0.25, patience=9, whole=0.3
+)
+CODE = """
+import sys, time
+from pathlib import Path
+from cmrpipe.params import TrainParams
+from cmrpipe.stages.train import train
+def slowly(p):
+    if p.done:
+        print("epoch", p.done, flush=True)
+        time.sleep(0.3)
+train(Path(sys.argv[1]), Path(sys.argv[2]), TrainParams.model_validate_json(sys.argv[3]), listen=slowly)
+"""
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All files of a model, the manifest of the stage left out."""
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and not p.name.startswith(".") and not p.name.startswith("manifest")
+    }
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 patients of 4 images."""
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    return write_store(tmp_path_factory.mktemp("resume") / "store", patients)
+
+
+@pytest.fixture(scope="module", params=[0.25, 0.0], ids=["best epoch", "last epoch"])
+def undisturbed(request: pytest.FixtureRequest, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that nobody disturbed."""
+    out = tmp_path_factory.mktemp("undisturbed") / "model"
+    train(store, out, PARAMS.model_copy(update={"val_fraction": request.param}), listen=silent)
+    return out
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_bytes(
+    request: pytest.FixtureRequest, store: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """SIGKILL twice at different epochs: weights, figures, batch log and DVCLive's files are those of one run."""
+    out = tmp_path / "model"
+    fraction = 0.0 if "last" in request.node.callspec.id else 0.25
+    params = PARAMS.model_copy(update={"val_fraction": fraction})
+    command = [sys.executable, "-c", CODE, str(store), str(out), params.model_dump_json()]
+    first_told = []
+    for upto in (3, 6):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            told = []
+            for line in child.stdout:
+                told.append(int(line.split()[1]))
+                if told[-1] >= upto:
+                    break
+            time.sleep(0.1)
+            os.kill(child.pid, signal.SIGKILL)
+        first_told.append(told[0])
+        assert not (out / "model.pt").exists()
+    assert first_told[0] == 1
+    assert first_told[1] > 2  # it went on where it was
+    heard: list[int] = []
+    train(store, out, params, listen=lambda p: heard.append(p.done) if p.done else None)
+    assert heard[0] > 5
+    assert files(out) == files(undisturbed)
+    assert len(read_batches(out / BATCHES)) == 9 * (2 if fraction else 3)
+    assert not training_folder(out).exists()
+
+
+def test_other_params_begin_anew(store: Path, tmp_path: Path) -> None:
+    """A checkpoint of another recipe is not taken for this one's, and nothing of it stays."""
+    other = training_folder(tmp_path / "model") / "0123456789abcdef"
+    other.mkdir(parents=True)
+    (other / "last.ckpt").write_bytes(b"of another training")
+    train(store, tmp_path / "model", PARAMS.model_copy(update={"epochs": 1}), listen=silent)
+    assert not training_folder(tmp_path / "model").exists()
