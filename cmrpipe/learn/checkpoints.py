@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -34,5 +35,6 @@ class Checkpoints(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Lightning calls this after each epoch's validation."""
         if (trainer.current_epoch + 1) % self.every == 0:
-            with atomic(self.path) as temporary:
-                trainer.save_checkpoint(temporary)
+            # Of several processes that train together, all must call this, and the first one writes.
+            with atomic(self.path) if trainer.is_global_zero else nullcontext(self.path) as place:
+                trainer.save_checkpoint(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.utils.data import Dataset, Sampler
 
 from cmrpipe.learn.augment import Augment
@@ -212,6 +213,9 @@ class PlainSet(Dataset[Batch]):
 class Shuffled(Sampler[Draw]):
     """Every sample once an epoch, shuffled anew for each epoch.
 
+    Where several processes train together, each draws every n-th of the same order; the first samples come twice when
+    they do not divide evenly.
+
     Parameters
     ----------
     size : number of samples
@@ -228,9 +232,18 @@ class Shuffled(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.size
+        return math.ceil(self.size / _ranks()[1])
 
     def __iter__(self) -> Iterator[Draw]:
+        rank, ranks = _ranks()
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
         log.debug("epoch shuffled", epoch=self.epoch, seed=self.seed, samples=self.size)
-        return iter([Draw(self.epoch, int(index)) for index in order])
+        own = np.resize(order, len(self) * ranks)[rank::ranks]
+        return iter([Draw(self.epoch, int(index)) for index in own])
+
+
+def _ranks() -> tuple[int, int]:
+    """Which of how many processes this is that train together."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1

@@ -5,7 +5,8 @@ The batch log is a JSON line a step::
     {"epoch": 0, "step": 0, "samples": ["SCD0000101/48", ...], "seeds": [...], "crc32": ...}
 
 `epoch` counts from 0 and `step` over the whole training; `samples` are patient and instance number, `seeds` those of
-each sample's augmentation, `crc32` that of the batch's image and label bytes. It suffices to make any batch again.
+each sample's augmentation, `crc32` that of the batch's image and label bytes. It suffices to make any batch again. Of
+several processes that train together, each has a log of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ from cmrpipe.logger import Logger
 
 log = Logger(__name__)
 
-BATCHES, LIVE = "batches.jsonl", "dvclive"
+LIVE = "dvclive"
+
+
+def batches_file(rank: int = 0) -> str:
+    """Name of the batch log of one of the processes that train together."""
+    return f"batches-rank{rank}.jsonl" if rank else "batches.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +64,17 @@ class BatchLog(Callback):
     """Writes the batch log; a training that goes on from a checkpoint cuts off what came after that."""
 
     def __init__(self, work: Path) -> None:
-        self.path = work / BATCHES
+        self.work = work
         self._file: IO[str] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Lightning calls this once, after a checkpoint was loaded."""
-        if not trainer.is_global_zero:
-            return
+        path = self.work / batches_file(trainer.global_rank)
         kept: list[str] = []
         if trainer.global_step:
-            kept = self.path.read_text(encoding="utf-8").splitlines(keepends=True)[: trainer.global_step]
-        self.path.write_text("".join(kept), encoding="utf-8")
-        self._file = self.path.open("a", encoding="utf-8")
+            kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[: trainer.global_step]
+        path.write_text("".join(kept), encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8")
 
     def on_train_batch_start(
         self,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.learn.datasets import Drawn, TrainingSet, stacked
-from cmrpipe.learn.journal import BATCHES, Line, read_batches
+from cmrpipe.learn.journal import Line, batches_file, read_batches
 from cmrpipe.learn.quiet import reproducible
 from cmrpipe.learn.saved import read_model
 from cmrpipe.learn.source import Source
@@ -14,7 +14,7 @@ from cmrpipe.learn.training import augmentation
 from cmrpipe.params import TrainParams
 
 
-def replay(source: Source, model: Path, step: int) -> tuple[Line, Drawn]:
+def replay(source: Source, model: Path, step: int, rank: int = 0) -> tuple[Line, Drawn]:
     """Make a batch again.
 
     Parameters
@@ -22,6 +22,7 @@ def replay(source: Source, model: Path, step: int) -> tuple[Line, Drawn]:
     source : the store that the model was trained from, or the same samples straight from their files
     model : the train stage's output; what it says of parameters counts, not today's params.yaml
     step : of the training, from 0
+    rank : which of several processes that trained together
 
     Returns
     -------
@@ -32,10 +33,11 @@ def replay(source: Source, model: Path, step: int) -> tuple[Line, Drawn]:
     InputError : the log or the model cannot be read, or the training had no such step
     StoreError : the source no longer gives the batch's bytes, or a sample of it is gone
     """
-    lines = read_batches(model / BATCHES)
+    path = model / batches_file(rank)
+    lines = read_batches(path)
     line = next((line for line in lines if line.step == step), None)
     if line is None:
-        raise InputError(model / BATCHES, f"has no step {step}", f"It has steps 0 to {len(lines) - 1}")
+        raise InputError(path, f"has no step {step}", f"It has steps 0 to {len(lines) - 1}")
     saved = read_model(model)
     params = TrainParams.model_validate(saved.origin["params"])
     patients = [patient for patient in source.patients if patient in set(saved.trained_on)]

@@ -152,7 +152,7 @@ def precision(params: TrainParams) -> Precision:
 
 def epochs_of(params: TrainParams, samples: int) -> int:
     """Epochs that the planned number of steps comes to, `params.epochs` at most."""
-    batches = math.ceil(samples / params.batch_size)
+    batches = math.ceil(samples / (params.batch_size * params.devices * params.nodes))
     return min(params.epochs, max(1, round(params.steps / batches)))
 
 
@@ -182,6 +182,7 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
             num_nodes=params.nodes,
             strategy=params.strategy,
             precision=precision(params),
+            use_distributed_sampler=False,  # the order and the seeds are ours (see `Shuffled`)
             max_epochs=epochs,
             callbacks=callbacks,
             deterministic=True,

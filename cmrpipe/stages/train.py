@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cmrpipe.codeversion import code_version
 from cmrpipe.files import write_bytes, write_json
-from cmrpipe.incremental import Unit, Written, fingerprint, refresh
+from cmrpipe.incremental import Unit, Written, fingerprint, refresh, salvage
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import digests, refuse_seen
 from cmrpipe.learn.splits import Split, read_groups, split_patients, write_split
@@ -81,13 +84,28 @@ def train_split(
 
 def _journal(work: Path, out: Path) -> list[str]:
     """Copy batch log and DVCLive's files from where the training kept them; returns their names."""
-    from cmrpipe.learn.journal import BATCHES, LIVE  # noqa: PLC0415
+    from cmrpipe.learn.journal import LIVE  # noqa: PLC0415
 
-    kept = [work / BATCHES, *sorted(path for path in (work / LIVE).rglob("*") if path.is_file())]
+    kept = [*sorted(work.glob("batches*.jsonl")), *sorted(p for p in (work / LIVE).rglob("*") if p.is_file())]
     names = [path.relative_to(work).as_posix() for path in kept]
     for path, name in zip(kept, names, strict=True):
         write_bytes(out / name, path.read_bytes())
     return names
+
+
+def helps_to_train() -> bool:
+    """Whether this process only helps another to train (a rank above 0 of Lightning, torchrun or Slurm)."""
+    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return any(rank not in (None, "", "0") for rank in ranks)
+
+
+def _help(out: Path, made_of: str, split: Split, work: Callable[[Split, Path], Written]) -> Summary:
+    """Take part in a training that the process of rank 0 has begun, or will find unchanged; nothing is kept."""
+    entry = salvage(out).get(MODEL)
+    if entry is None or entry["fingerprint"] != made_of:
+        with tempfile.TemporaryDirectory() as scratch:
+            work(split, Path(scratch))
+    return Summary("train", done=1)
 
 
 def training_folder(out: Path) -> Path:
@@ -127,6 +145,8 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, path
             work=progress / made_of[:16],
             listen=listen,
         )
+        if helps_to_train():
+            return _help(out, made_of, split, work)
         result = refresh("train", out, [Unit(MODEL, made_of, split)], work, listen=silent)
         shutil.rmtree(progress, ignore_errors=True)
     info = result.info[MODEL]

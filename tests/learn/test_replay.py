@@ -11,7 +11,7 @@ import torch
 
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.learn.datasets import Drawn
-from cmrpipe.learn.journal import BATCHES, read_batches
+from cmrpipe.learn.journal import batches_file, read_batches
 from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.replay import replay
 from cmrpipe.params import TrainParams
@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[
 def test_every_batch_can_be_made_again(trained: tuple[Path, Path, list[Drawn]]) -> None:
     """Bit for bit what the network saw, partial batches and both epochs included."""
     store, model, seen = trained
-    lines = read_batches(model / BATCHES)
+    lines = read_batches(model / batches_file())
     assert [(line.epoch, line.step) for line in lines] == [(0, 0), (0, 1), (0, 2), (1, 3), (1, 4), (1, 5)]
     assert [len(line.samples) for line in lines] == [5, 5, 2] * 2
     with open_store(store) as source:
@@ -68,7 +68,7 @@ def test_other_data_are_told(trained: tuple[Path, Path, list[Drawn]], tmp_path: 
     """One changed pixel in a sample of the batch, or a sample that is gone."""
     _, model, _ = trained
     patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
-    patient, _, number = read_batches(model / BATCHES)[0].samples[0].rpartition("/")
+    patient, _, number = read_batches(model / batches_file())[0].samples[0].rpartition("/")
     at = next(i for i, data in enumerate(patients) if data.patient_id == patient)
     patients[at].image[int(number) - 1, 20, 26] += 200
     with (
@@ -87,9 +87,9 @@ def test_other_data_are_told(trained: tuple[Path, Path, list[Drawn]], tmp_path: 
 @pytest.mark.parametrize("text", ["{", '{"epoch": 0}\n', "[]\n"])
 def test_a_damaged_log_is_refused(tmp_path: Path, text: str) -> None:
     """With the file's name."""
-    (tmp_path / BATCHES).write_text(text)
-    with pytest.raises(InputError, match=BATCHES):
-        read_batches(tmp_path / BATCHES)
+    (tmp_path / batches_file()).write_text(text)
+    with pytest.raises(InputError, match=r"batches\.jsonl"):
+        read_batches(tmp_path / batches_file())
 
 
 def test_dvclive_has_the_figures_of_every_epoch(trained: tuple[Path, Path, list[Drawn]]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.learn.journal import BATCHES, read_batches
+from cmrpipe.learn.journal import batches_file, read_batches
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import silent
 from cmrpipe.stages.train import train, training_folder
@@ -85,7 +85,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     train(store, out, params, listen=lambda p: heard.append(p.done) if p.done else None)
     assert heard[0] > 5
     assert files(out) == files(undisturbed)
-    assert len(read_batches(out / BATCHES)) == 9 * (2 if fraction else 3)
+    assert len(read_batches(out / batches_file())) == 9 * (2 if fraction else 3)
     assert not training_folder(out).exists()
 
 

@@ -1,0 +1,122 @@
+"""Every patient judged by a model that has not seen it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from cmrpipe.cli import app
+from cmrpipe.errors import StoreError
+from cmrpipe.learn.borders import predicted_labels
+from cmrpipe.learn.prediction import Predictor
+from cmrpipe.learn.saved import read_model
+from cmrpipe.params import EvaluateParams, TrainParams
+from cmrpipe.progress import Progress, silent
+from cmrpipe.stages.crossvalidate import crossvalidate
+from cmrpipe.store import open_store
+from tests.learn.hearts import PATIENTS, make_patient, write_store
+
+TRAIN = TrainParams(image_size=32, pixel_mm=1.5, channels=(2, 4), batch_size=4, epochs=1, precision="32-true")
+JUDGE = EvaluateParams(threads=1)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 patients of 4 images."""
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    return write_store(tmp_path_factory.mktemp("cross") / "store", patients)
+
+
+@pytest.fixture(scope="module")
+def judged(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One patient left out at a time; read only."""
+    out = tmp_path_factory.mktemp("judged") / "crossvalidation"
+    crossvalidate(store, out, None, TRAIN, JUDGE, listen=silent)
+    return out
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All files below a folder but the stage's own records."""
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and not p.name.startswith((".", "manifest"))
+    }
+
+
+def test_each_patient_is_judged_by_a_model_that_has_not_seen_it(store: Path, judged: Path) -> None:
+    """The predicted labels are those of the fold's model, whose card names the others; the totals hold all images."""
+    metrics = json.loads((judged / "metrics.json").read_text())
+    assert sorted(p for test in metrics["folds"].values() for p in test) == list(PATIENTS)
+    assert (metrics["patients"], metrics["images"]) == (4, 16)
+    with open_store(store) as source:
+        for fold, (patient,) in metrics["folds"].items():
+            model = read_model(judged / fold / "model")
+            assert sorted((*model.trained_on, *model.chosen_by, patient)) == list(PATIENTS)
+            data = source.load(patient)
+            labels = np.load(judged / fold / "predictions" / f"{patient}.npy")
+            ours = predicted_labels(Predictor(model, 16, "cpu"), data.image, data.pixel_spacing_mm, data.heart_px)
+            assert np.mean(labels == ours) > 0.999  # another number of threads may round a border pixel the other way
+    rows = pd.read_csv(judged / "per_patient.csv")
+    assert rows.patient_id.tolist() == list(PATIENTS)
+    assert rows.dice_cavity.mean() == pytest.approx(metrics["test_dice_cavity_patients"], abs=1e-5)
+
+
+def test_what_is_unchanged_is_kept_and_two_at_a_time_give_the_same(store: Path, judged: Path, tmp_path: Path) -> None:
+    """A second run trains nothing; two folds at a time write the same bytes; another recipe trains all again."""
+    heard: list[Progress] = []
+    again = crossvalidate(store, judged, None, TRAIN, JUDGE, listen=heard.append)
+    assert (again.done, again.unchanged) == (0, 4)
+    assert not [p for p in heard if p.stage == "train"]
+    crossvalidate(store, tmp_path / "two", None, TRAIN, JUDGE, listen=silent, workers=2)
+    assert files(tmp_path / "two") == files(judged)
+
+
+def test_a_run_that_was_stopped_keeps_the_folds_it_finished(store: Path, judged: Path, tmp_path: Path) -> None:
+    """The second run trains only the rest, to the same bytes."""
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "crossvalidate" and progress.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crossvalidate(store, tmp_path / "out", None, TRAIN, JUDGE, listen=stop)
+    heard: list[Progress] = []
+    crossvalidate(store, tmp_path / "out", None, TRAIN, JUDGE, listen=heard.append)
+    assert len([p for p in heard if p.stage == "crossvalidate"]) == 2
+    assert files(tmp_path / "out") == files(judged)
+
+
+def test_the_same_heart_under_two_names_is_refused(tmp_path: Path) -> None:
+    """Pixels of a judged patient among those of a training patient."""
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    store = write_store(tmp_path / "store", [*patients, replace(patients[0], patient_id="E")])
+    with pytest.raises(StoreError, match="same pixels"):
+        crossvalidate(store, tmp_path / "out", None, TRAIN, JUDGE, listen=silent)
+
+
+def test_too_few_patients_for_the_folds(store: Path, tmp_path: Path) -> None:
+    """With the number there is."""
+    with pytest.raises(StoreError, match="has 4 patients, too few for 5 folds"):
+        crossvalidate(store, tmp_path / "out", 5, TRAIN, JUDGE, listen=silent)
+
+
+def test_suspects_reads_what_it_writes_and_the_command_prints_the_table(store: Path, tmp_path: Path) -> None:
+    """Two folds by the command line; then all contours are ranked."""
+    params = tmp_path / "params.yaml"
+    recipe = "{image_size: 32, channels: [2, 4], epochs: 1, precision: 32-true}"
+    params.write_text(f"train: {recipe}\n")
+    out = tmp_path / "out"
+    common = ["--store", str(store), "--out"]
+    done = CliRunner().invoke(app, ["crossvalidate", "--folds", "2", *common, str(out), "--params", str(params)])
+    assert done.exit_code == 0, done.output
+    assert "| **all slices** | 16 |" in done.output
+    ranked = CliRunner().invoke(app, ["suspects", "--predictions", str(out), *common, str(tmp_path / "suspects")])
+    assert ranked.exit_code == 0, ranked.output
+    assert len(pd.read_csv(tmp_path / "suspects" / "suspects.csv")) == 16 + 8
