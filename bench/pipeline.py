@@ -23,7 +23,17 @@ from cmrpipe.progress import silent
 from cmrpipe.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
-CODE = ("cmrpipe", "flows", "dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
+CODE = (
+    "cmrpipe",
+    "flows",
+    "dvc.yaml",
+    "params.yaml",
+    "pathology.csv",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    ".gitignore",
+)
 SMALL = {
     "train": {"epochs": 2, "image_size": 32, "channels": [4, 8]},
     "source": {"settle_s": 0.0},

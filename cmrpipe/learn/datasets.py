@@ -21,7 +21,7 @@ from cmrpipe.store.schema import StoredSample
 
 log = Logger(__name__)
 
-MOST_HELD = 2048
+MOST_HELD = 512
 """Prepared samples that a data set keeps in memory (about 130 kB each); further ones are prepared at each draw."""
 
 

@@ -26,6 +26,7 @@ COMMITTED = (
     "flows",
     "dvc.yaml",
     "params.yaml",
+    "pathology.csv",
     "prefect.yaml",
     ".dvc/config",
     ".dvc/.gitignore",
