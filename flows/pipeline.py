@@ -59,7 +59,7 @@ def pipeline(
     to_run()
     root, timeout_s = Path(workspace).resolve(), timeout_h * 3600
     with writing(root, teller("lock"), timeout_s):
-        landed = land_task(root, source, contours)
+        landed = land_task(root, source, contours, timeout_s)
         name = name_after("pipeline", root, landed)
         results = {stage: stage_task(root, stage, timeout_s) for stage in stages}
         if judge:

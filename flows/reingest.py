@@ -12,13 +12,14 @@ from prefect.runtime import flow_run
 
 from flows.artifacts import report_link, show_report, show_text
 from flows.logs import to_run
-from flows.models import new_slices
+from flows.models import KEPT, new_slices
 from flows.starting import start_training
 from flows.steps import writing
 from flows.summary import Came, state_of, summary
 from flows.tasks import (
     RETRIES,
     RETRY_DELAY_S,
+    fetch_task,
     land_task,
     name_after,
     record_task,
@@ -30,6 +31,8 @@ from flows.tasks import (
 SOURCE = "CMRPIPE_SOURCE"
 """Where new patients arrive, as the worker's environment names it: mounts differ between machines."""
 STAGES = ("ingest", "validate", "overlay", "store")
+TRAINED = ("data/model", "data/evaluation", str(KEPT))
+"""What a training elsewhere leaves, and report and the count of new labels read."""
 
 
 @flow(name="reingest", flow_run_name="reingest", retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S)
@@ -39,6 +42,7 @@ def reingest(
     contours: str = "",
     train_after: int = 200,
     train_deployment: str = "train/train",
+    fetch: bool = False,
     commit: bool = True,
     push: bool = False,
     report_url: str | None = None,
@@ -54,6 +58,7 @@ def reingest(
     contours : folder with contours and link table for a source of images only; source.contours by default
     train_after : new or changed labelled slices since the last model that start a training; 0: never
     train_deployment : the deployment that trains
+    fetch : first bring here what machines that train elsewhere have pushed: commits, models, figures
     commit, push : record it in git; push data to DVC's remote and commits, when there is one
     report_url : address at which data/report is served, for links
     timeout_h : hours that a stage may take, and that another writer is waited for
@@ -66,8 +71,10 @@ def reingest(
     root, timeout_s = Path(workspace).resolve(), timeout_h * 3600
     place = source or os.environ.get(SOURCE)
     with writing(root, teller("lock"), timeout_s):
+        if fetch:
+            fetch_task(root, TRAINED, timeout_s)
         before = state_of(root)
-        landed = land_task(root, place or None, contours)
+        landed = land_task(root, place or None, contours, timeout_s)
         name = name_after("reingest", root, landed)
         results = {stage: stage_task(root, stage, timeout_s) for stage in STAGES}
         results["report"] = report_task(root, timeout_s)

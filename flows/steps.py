@@ -45,6 +45,7 @@ def land_step(
     name: str = "",
     contours: str = "",
     credentials: Credentials | None = None,
+    timeout_s: float | None = None,
 ) -> None:
     """Land patients and record the raw folder with DVC. The caller holds the write lock.
 
@@ -55,6 +56,7 @@ def land_step(
     name : of the source's link table; the source's own name by default
     contours : overrides source.contours
     credentials : for a server; from the environment by default
+    timeout_s : DVC's recording is ended after this time
     """
     home = Workspace(workspace)
     chosen = choose_source(home, source)
@@ -69,7 +71,7 @@ def land_step(
         landed = _land(home, chosen, name, contours, credentials, listen)
         for folder, cause in sorted(landed.failed.items()):
             tell("land", {"event": "log", "level": "warning", "message": f"{folder} not landed: {cause}"})
-    run_dvc(["add", "data/raw"], workspace, log_name="add-raw")
+    run_dvc(["add", "data/raw"], workspace, log_name="add-raw", timeout_s=timeout_s)
     counts: dict[str, int] = {}
     if landed is not None:
         counts = {key: landed.patients(getattr(landed, key)) for key in _LANDED} | {"aside": landed.aside}

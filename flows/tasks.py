@@ -74,7 +74,9 @@ def counted(number: int, noun: str) -> str:
 
 
 @task(name="land", task_run_name="land", cache_policy=NO_CACHE)
-def land_task(workspace: Path, source: str | None, contours: str = "") -> dict[str, Any]:
+def land_task(
+    workspace: Path, source: str | None, contours: str = "", timeout_s: float = STAGE_TIMEOUT_S
+) -> dict[str, Any]:
     """Bring new and changed patients into the raw folder and record it with DVC; returns what came, counted."""
     told: dict[str, Any] = {}
     tell = teller("land")
@@ -86,7 +88,7 @@ def land_task(workspace: Path, source: str | None, contours: str = "") -> dict[s
 
     block = load_params(Workspace(workspace).params).source.block
     credentials = pacs_credentials(block) if source is not None and is_url(source) else None
-    land_step(workspace, source, listen, contours=contours, credentials=credentials)
+    land_step(workspace, source, listen, contours=contours, credentials=credentials, timeout_s=timeout_s)
     return {name: value for name, value in told.items() if name != "event"}
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
+from flows.child import stream
 from flows.dvc import run_dvc
+from flows.integrity.records import LOCK, read_records, tracked
 
 RECORDS = ("dvc.lock", "dvc.yaml", "params.yaml", "quarantine.csv", "forgotten.csv", "data/.gitignore", "models")
 """What names the bytes of everything, beside `data/*.dvc`."""
@@ -58,6 +60,27 @@ def git(workspace: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+def git_afar(workspace: Path, *arguments: str, timeout_s: float) -> None:
+    """Run a git command that speaks to another machine; ended, with what it started, when that takes too long.
+
+    Raises
+    ------
+    GitError : it failed or took too long
+    """
+    lines: list[str] = []
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
+    code = stream(
+        ["git", *arguments], environment=environment, cwd=workspace, on_line=lines.append, timeout_s=timeout_s
+    )
+    if code is None:
+        said = f"took longer than {timeout_s:g} s and was ended"
+    elif code:
+        said = f"failed: {''.join(lines).strip()}"
+    else:
+        return
+    raise GitError(f"git {' '.join(arguments)}", said, f"Run it in {workspace} to see why")
+
+
 def is_repository(workspace: Path) -> bool:
     """Whether the workspace is the top of a git repository."""
     return (workspace / ".git").exists()
@@ -98,22 +121,22 @@ def _upstream(workspace: Path) -> str:
         return ""
 
 
-def _push_git(workspace: Path) -> str:
+def _push_git(workspace: Path, timeout_s: float) -> str:
     upstream = _upstream(workspace)
     if not upstream:
         return "this branch has no upstream, so that its commits stay here"
     for left in reversed(range(_TRIES)):
         try:
-            git(workspace, "push", "--quiet")
+            git_afar(workspace, "push", "--quiet", timeout_s=timeout_s)
             break
         except GitError:
             if not left:
                 raise
-            update(workspace)
+            update(workspace, timeout_s)
     return f"pushed to {upstream}"
 
 
-def update(workspace: Path) -> None:
+def update(workspace: Path, timeout_s: float) -> None:
     """Bring the commits of other machines here, and put ours on top.
 
     Raises
@@ -121,19 +144,29 @@ def update(workspace: Path) -> None:
     GitError : the same records were changed there and here; nothing is changed then
     """
     try:
-        git(workspace, *_identity(workspace), "pull", "--quiet", "--rebase", "--autostash")
+        pull = ("pull", "--quiet", "--rebase", "--autostash")
+        git_afar(workspace, *_identity(workspace), *pull, timeout_s=timeout_s)
     except GitError:
         if (workspace / ".git" / "rebase-merge").exists():
             git(workspace, "rebase", "--abort")
         raise
 
 
+def _recorded(workspace: Path) -> set[str]:
+    """Outputs that DVC has a record of: it refuses to pull others, and before the first run there is none."""
+    if not (workspace / LOCK).exists() and not tracked(workspace):
+        return set()
+    return {out.path for out in read_records(workspace)}
+
+
 def fetch(workspace: Path, targets: tuple[str, ...], timeout_s: float) -> None:
-    """Bring code and records up to date through git, and from DVC's remote just the targets that are recorded."""
+    """Bring code and records up to date through git, and from DVC's remote those of the targets that are recorded."""
     if is_repository(workspace) and _upstream(workspace):
-        update(workspace)
-    if has_remote(workspace):
-        arguments = ["pull", "--no-run-cache", "--allow-missing", *targets]
+        update(workspace, timeout_s)
+    there = _recorded(workspace) if has_remote(workspace) else set()
+    wanted = [target for target in targets if target in there]
+    if wanted:
+        arguments = ["pull", "--no-run-cache", "--allow-missing", *wanted]
         run_dvc(arguments, workspace, log_name="pull", timeout_s=timeout_s)
 
 
@@ -158,7 +191,7 @@ def record(workspace: Path, message: str, *, commit: bool, push: bool, timeout_s
         run_dvc(["push"], workspace, log_name="push", timeout_s=timeout_s)
         said.append("data pushed to DVC's remote")
         if commit and is_repository(workspace):
-            said.append(_push_git(workspace))
+            said.append(_push_git(workspace, timeout_s))
     elif push:
         said.append("not pushed: DVC has no remote here")
     return Versioned(made, pushed, "; ".join(said))

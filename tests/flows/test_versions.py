@@ -75,13 +75,13 @@ def test_two_machines_put_their_commits_one_on_the_other(repository: Path) -> No
     git(one, "push", "--quiet")
     (two / "dvc.lock").write_text("two\n")
     mine = commit_records(two, "lock")
-    update(two)
+    update(two, 60)
     assert git(two, "log", "--format=%s").split() == ["lock", "raw", "first"]
     git(two, "push", "--quiet")
 
     (one / "dvc.lock").write_text("three\n")
     mine = commit_records(one, "lock too")
     with pytest.raises(GitError, match="pull"):
-        update(one)
+        update(one, 60)
     assert git(one, "rev-parse", "HEAD") == mine
     assert git(one, "status", "--porcelain") == ""
