@@ -26,10 +26,11 @@ from cmrpipe.errors import CmrpipeError, InputError
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 POOLS = {"cpu": "reads, checks and stores patients", "gpu": "trains"}
-ZOMBIES, STUCK, NOTIFY = (
+ZOMBIES, STUCK, NOTIFY, TELL = (
     "cmrpipe: crash runs without heartbeat",
     "cmrpipe: crash runs that never began",
     "cmrpipe: notify",
+    "cmrpipe: tell what came",
 )
 BLOCK = "cmrpipe-notify"
 _RUN = "prefect.flow-run"
@@ -38,7 +39,8 @@ _BAD = tuple(f"{_RUN}.{state}" for state in ("Failed", "Crashed", "TimedOut"))
 _PAYLOAD = """{
  "run": {{ flow_run.name | tojson }},
  "state": {{ flow_run.state.name | tojson }},
- "message": {{ flow_run.state.message | tojson }}
+ "message": {{ flow_run.state.message | tojson }},
+ "page": {{ flow_run | ui_url | tojson }}
 }"""
 
 
@@ -109,22 +111,38 @@ def _automations(zombie_after_s: float, start_within_s: float) -> list[Automatio
     ]
 
 
-def _notify(webhook: str) -> AutomationCore:
+def _notify(webhook: str, *, reingests: bool) -> list[AutomationCore]:
+    """Tell an address of bad runs and, where asked for, of re-ingestions: their names say how many patients came."""
     block = Webhook(method="POST", url=webhook)
-    made = block.save(BLOCK, overwrite=True)
-    trigger = EventTrigger(expect={*_BAD}, match=_every_run(), posture=Posture.Reactive, threshold=1)
-    action = CallWebhook(block_document_id=made, payload=_PAYLOAD)
-    return AutomationCore(
-        name=NOTIFY, description="Failed, crashed and timed-out runs", trigger=trigger, actions=[action]
-    )
+    action = CallWebhook(block_document_id=block.save(BLOCK, overwrite=True), payload=_PAYLOAD)
+    bad = EventTrigger(expect={*_BAD}, match=_every_run(), posture=Posture.Reactive, threshold=1)
+    found = [
+        AutomationCore(name=NOTIFY, description="Failed, crashed and timed-out runs", trigger=bad, actions=[action])
+    ]
+    if reingests:
+        flow = {"prefect.resource.role": "flow", "prefect.resource.name": "reingest"}
+        done = EventTrigger(
+            expect={f"{_RUN}.Completed"},
+            match=_every_run(),
+            match_related=ResourceSpecification(flow),
+            posture=Posture.Reactive,
+            threshold=1,
+        )
+        found.append(AutomationCore(name=TELL, description="Re-ingestions", trigger=done, actions=[action]))
+    return found
 
 
 def _put(automation: AutomationCore) -> None:
     """Create an automation in place of the one of the same name."""
+    _remove(automation.name)
     with get_client(sync_client=True) as client:
-        for there in client.read_automations_by_name(automation.name):
-            client.delete_automation(there.id)
         client.create_automation(automation)
+
+
+def _remove(name: str) -> None:
+    with get_client(sync_client=True) as client:
+        for there in client.read_automations_by_name(name):
+            client.delete_automation(there.id)
 
 
 @app.command()
@@ -141,11 +159,18 @@ def setup(
     webhook: Annotated[
         str, typer.Option(envvar="CMRPIPE_WEBHOOK", help="Address that is told of failed and crashed runs.")
     ] = "",
+    tell_reingests: Annotated[
+        bool,
+        typer.Option("--tell-reingests/--bad-only", help="Tell that address of re-ingestions that ended well, too."),
+    ] = False,
 ) -> None:
     """Make the work pools cpu and gpu and the automations on the server of PREFECT_API_URL."""
     with console.guarded("setup"):
         _pools(kind, job_templates)
-        automations = _automations(zombie_after, start_within) + ([_notify(webhook)] if webhook else [])
+        told = _notify(webhook, reingests=tell_reingests) if webhook else []
+        automations = _automations(zombie_after, start_within) + told
+        if webhook and not tell_reingests:
+            _remove(TELL)
         for automation in automations:
             _put(automation)
     typer.echo(f"work pools: {', '.join(POOLS)} ({kind})")
