@@ -174,7 +174,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_phantom: Path) -> t
 
 
 @pytest.fixture(scope="session")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     """A standing server on PostgreSQL with its deployments, and a worker for each pool; one for the session."""
     from tests.flows import postgres, standing
 
@@ -184,10 +184,18 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
         found.webhook = webhook
         try:
             found.start_server()
-            found.call("flows.setup", "--zombie-after", str(standing.ZOMBIE_S), "--webhook", webhook.url)
+            found.set_up()
             found.call("prefect", "deploy", "--all")
             for pool in standing.POOLS:
                 found.start_worker(pool)
             yield found
         finally:
             found.close()
+
+
+@pytest.fixture(scope="module")
+def standing(prefect_server: Standing) -> Standing:
+    """The server, and at the workers' checkout a workspace in which nothing has run."""
+    shutil.rmtree(prefect_server.space.root)
+    new_space(prefect_server.space.root, prefect_server.space.home)
+    return prefect_server

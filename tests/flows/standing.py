@@ -33,11 +33,11 @@ _QUICK = {
 }
 
 
-def wait_until(holds: Callable[[], Any], seconds: float, what: str) -> Any:
+def wait_until(holds: Callable[[], Any], seconds: float, what: str | Callable[[], str]) -> Any:
     """Poll until something holds, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
+        assert time.monotonic() < deadline, f"after {seconds} s still not: {what if isinstance(what, str) else what()}"
         time.sleep(0.25)
     return found
 
@@ -89,6 +89,16 @@ def told() -> Iterator[Webhook]:
         server.server_close()
 
 
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+
+
 class Standing:
     """Server and workers of one workspace; all end with `close`."""
 
@@ -102,6 +112,10 @@ class Standing:
         self.logs.mkdir(parents=True)
         self.server: subprocess.Popen[bytes] | None = None
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def set_up(self) -> None:
+        """Make pools and automations, with quick ones and our webhook."""
+        self.call("flows.setup", "--zombie-after", str(ZOMBIE_S), "--webhook", self.webhook.url, "--tell-reingests")
 
     def environment(self, secret: str | None = SECRET) -> dict[str, str]:
         """What a client, or a worker, needs to reach the server and to find its checkout."""
@@ -149,10 +163,15 @@ class Standing:
         except OSError:
             return False
 
-    def start_worker(self, pool: str) -> None:
-        """Start a process worker, outside the checkout."""
+    def start_worker(self, pool: str, root: Path | None = None) -> None:
+        """Start a process worker, outside the checkout that it works in (the space's own by default)."""
         command = ["prefect", "worker", "start", "--pool", pool, "--name", f"{pool}-worker", "--type", "process"]
-        self.workers[pool] = self._start(f"worker-{pool}", command, {}, self.space.home)
+        extra = {} if root is None else {"CMRPIPE_WORKSPACE": str(root), "PYTHONPATH": str(root)}
+        self.workers[pool] = self._start(f"worker-{pool}", command, extra, self.space.home)
+
+    def stop_worker(self, pool: str) -> None:
+        """End a worker as a terminal's Ctrl-C does."""
+        _end(self.workers[pool])
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """SIGKILL one process, and none of its children."""
@@ -168,13 +187,7 @@ class Standing:
     def close(self) -> None:
         """End workers, then the server."""
         for process in (*self.workers.values(), *([self.server] if self.server else [])):
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGINT)
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait(10)
+            _end(process)
 
     def call(self, *command: str, code: int = 0, secret: str | None = SECRET) -> str:
         """Run a Python module to its end, as a client of the server; its output."""
@@ -203,6 +216,11 @@ class Standing:
             return json.loads(answer.read() or b"null")
 
     def run(self, deployment: str, **parameters: Any) -> str:
+        """Ask the server for a run, as the button in its pages does; its id."""
+        found = self.api(f"/deployments/name/{deployment}")["id"]
+        return str(self.api(f"/deployments/{found}/create_flow_run", {"parameters": parameters})["id"])
+
+    def run_by_command(self, deployment: str, **parameters: Any) -> str:
         """Ask for a run with `prefect deployment run`; its id."""
         arguments = [f"--param={name}={json.dumps(value)}" for name, value in parameters.items()]
         printed = self.call("prefect", "deployment", "run", deployment, *arguments)
@@ -219,7 +237,11 @@ class Standing:
 
     def finish(self, deployment: str, **parameters: Any) -> dict[str, Any]:
         """Run a deployment to its end, which must be good; the run."""
-        found = self.wait(self.run(deployment, **parameters))
+        return self.good(self.run(deployment, **parameters))
+
+    def good(self, run: str) -> dict[str, Any]:
+        """Wait for a run to end, which must be good; the run."""
+        found = self.wait(run)
         assert found["state_type"] == "COMPLETED", f"{found['state']}\n{self.log_of(found['id'])}"
         return found
 
@@ -227,6 +249,12 @@ class Standing:
         """What a run has logged, with its level."""
         body = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
         return "\n".join(f"{line['level']} {line['message']}" for line in self.api("/logs/filter", body))
+
+    def logged(self, run: str, *texts: str) -> None:
+        """Wait until a run's log has texts: a run sends the last of its lines when it has ended."""
+        wait_until(
+            lambda: all(text in self.log_of(run) for text in texts), 20, lambda: f"{texts} in\n{self.log_of(run)}"
+        )
 
     def artifacts(self, run: str) -> dict[str, Any]:
         """The data of a run's artifacts, by key."""

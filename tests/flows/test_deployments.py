@@ -38,7 +38,7 @@ def test_a_client_without_the_secret_is_refused(standing: Standing) -> None:
 
 def test_pipeline_runs_to_the_end_and_a_schedule_fires(standing: Standing, source: Path) -> None:
     """`prefect deployment run` brings every stage up to date, `dvc repro` has nothing to do, and cron starts a run."""
-    run = standing.finish("pipeline/pipeline", source=str(source))
+    run = standing.good(standing.run_by_command("pipeline/pipeline", source=str(source)))
     assert "Data and pipelines are up to date" in standing.space.call("dvc", "repro")
 
     assert run["name"] == "pipeline: 3 patients, 3 new"
@@ -52,10 +52,7 @@ def test_pipeline_runs_to_the_end_and_a_schedule_fires(standing: Standing, sourc
         model["test_dice_cavity"]
         == json.loads((standing.space.root / "data/evaluation/metrics.json").read_text())["test_dice_cavity"]
     )
-    log = standing.log_of(run["id"])
-    assert "landed (folder dicoms/PHA0000101" in log
-    assert "store: patients: 3 done" in log
-    assert "committed as" in log
+    standing.logged(run["id"], "landed (folder dicoms/PHA0000101", "store: patients: 3 done", "committed as")
     commits = subprocess.run(
         ["git", "log", "--format=%s"], cwd=standing.space.root, capture_output=True, text=True, check=True
     )
@@ -101,12 +98,16 @@ def test_reingestion_of_a_new_patient_starts_a_training(standing: Standing, sour
     shutil.copytree(four_patients, source, dirs_exist_ok=True)
     run = standing.finish("reingest/reingest", source=str(source), train_after=1)
     assert run["name"] == "reingest: 4 patients, 1 new"
+    told = wait_until(
+        lambda: [body for body in standing.webhook.bodies if body["run"] == run["name"]], 60, "the webhook is told"
+    )
+    assert [(body["state"], body["page"].endswith(f"/{run['id']}")) for body in told] == [("Completed", True)]
     page = standing.artifacts(run["id"])["summary"]
     assert "- patients: 1 new" in page
     assert "- patients: 3 unchanged" in page
     assert "32 labelled slices of 4 patients (+8)" in page
     assert "8 labelled slices are new or changed since the last model: a training was started" in page
-    assert "store: patients: 1 done, 3 unchanged" in standing.log_of(run["id"])
+    standing.logged(run["id"], "store: patients: 1 done, 3 unchanged")
 
     trainings = [found for found in standing.runs() if "new-slices:8" in found["tags"]]
     assert len(trainings) == 1
@@ -139,6 +140,8 @@ def test_two_deployments_at_once_run_one_after_the_other(standing: Standing, sou
     assert [run["state_type"] for run in ended] == ["COMPLETED"] * 3, [standing.log_of(run) for run in runs]
     first, second = sorted(ended[1:], key=lambda run: run["start_time"])
     assert second["start_time"] >= first["end_time"]
+    for run in runs:
+        standing.logged(run, "Finished in state Completed", "report:")
     logs = [standing.log_of(run) for run in runs]
     assert sum("overlay: patients: 4 done" in log for log in logs) == 1
     assert any("waiting for process" in log for log in logs[:2])
