@@ -13,29 +13,54 @@ from cmrpipe.errors import ExecutorError
 from cmrpipe.executors import Workers, pool
 from cmrpipe.files import sha256_file
 from cmrpipe.incremental import Unit, Written, refresh
-from cmrpipe.params import IngestParams
+from cmrpipe.params import IngestParams, OverlayParams, StoreParams, ValidateParams
 from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.overlay import overlay
+from cmrpipe.stages.store import store
+from cmrpipe.stages.validate import validate
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
 
 
 def files(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file."""
-    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    """SHA-256 of every file; what stages remember beside their outputs (`.store.lock`, say) is not output."""
+    return {
+        p.relative_to(folder).as_posix(): sha256_file(p)
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and not (p.parent == folder and p.name.startswith("."))
+    }
+
+
+def data_stages(raw: Path, base: Path, workers: Workers) -> None:
+    """Every stage that works by the patient, one after the other."""
+    catalog, findings, quarantine = base / "catalog", base / "findings", base / "quarantine.csv"
+    read_in(raw, base, workers)
+    validate(raw, catalog, findings, quarantine, ValidateParams(), listen=silent, workers=workers)
+    pictures = OverlayParams(scale=1)
+    overlay(raw, catalog, findings, quarantine, base / "overlays", pictures, listen=silent, workers=workers)
+    store(raw, catalog, quarantine, base / "store", StoreParams(), listen=silent, workers=workers)
+
+
+def read_in(raw: Path, base: Path, workers: Workers) -> None:
+    """The first of them."""
+    base.mkdir()
+    ingest(raw, base / "catalog", base.parent / f"state-{base.name}", IngestParams(), listen=silent, workers=workers)
 
 
 @pytest.mark.slow
-def test_every_executor_writes_the_same_catalog(small_phantom: Path, tmp_path: Path) -> None:
-    """One process, two, a Dask cluster of two that is started, one that is there: the same bytes."""
-    found = {}
+def test_every_executor_writes_the_same_bytes(small_phantom: Path, tmp_path: Path) -> None:
+    """One process, two, a Dask cluster of two worker processes, of the run's own or there already."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
-        executors: list[Workers] = [1, "processes:2", "dask-local:2", f"dask:{cluster.scheduler_address}"]
+        executors: list[Workers] = [1, "processes:2", f"dask:{cluster.scheduler_address}"]
         for number, workers in enumerate(executors):
-            out = tmp_path / str(number)
-            ingest(small_phantom, out, tmp_path / f"state{number}", IngestParams(), listen=silent, workers=workers)
-            found[workers] = files(out)
-    assert len({str(value) for value in found.values()}) == 1
+            data_stages(small_phantom, tmp_path / str(number), workers)
+    read_in(small_phantom, tmp_path / "own", "dask-local:2")
+    alone = files(tmp_path / "0")
+    assert {name.split("/")[0] for name in alone} == {"catalog", "findings", "quarantine.csv", "overlays", "store"}
+    assert files(tmp_path / "1") == alone
+    assert files(tmp_path / "2") == alone
+    assert files(tmp_path / "own" / "catalog") == files(tmp_path / "0" / "catalog")
 
 
 def die_once(text: str, folder: Path) -> Written:
