@@ -1,17 +1,22 @@
 """What Prefect and DVC cost a whole run, and Dask a stage: phantom patients, each way in a new workspace of its own.
 
-A run without anything to do measures what starting costs; the rest of the difference is what work itself costs more.
+A run with few patients measures what starting costs (Prefect's database, DVC's commands); what further patients cost
+more than that is what work itself costs more. Seconds of the wall clock depend on what else the machine does; seconds
+of processor time, of all processes together, less.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -39,6 +44,28 @@ SMALL = {
     "source": {"settle_s": 0.0},
 }
 """Training is not what is measured: it runs in one process whichever way."""
+FEW = 4
+"""Patients of the run that measures what starting costs."""
+
+
+class Cost:
+    """Seconds that something took, and seconds of processor time that it used, children included."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+
+
+def _cpu() -> float:
+    both = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+@contextmanager
+def measured() -> Iterator[Cost]:
+    """Fills the cost in when the block ends; children that were waited for count."""
+    cost, wall, cpu = Cost(), time.perf_counter(), _cpu()
+    yield cost
+    cost.wall, cost.cpu = time.perf_counter() - wall, _cpu() - cpu
 
 
 def environment(home: Path, space: Path) -> dict[str, str]:
@@ -75,27 +102,26 @@ class Space:
             params[section] |= values
         (self.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
-    def call(self, *arguments: str) -> float:
-        """Run cmrpipe with arguments; its seconds."""
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "cmrpipe", *arguments],
-            cwd=self.root,
-            env=environment(self.home, self.root),
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        return time.perf_counter() - start
+    def call(self, *arguments: str) -> Cost:
+        """Run cmrpipe with arguments; its cost."""
+        with measured() as cost:
+            subprocess.run(
+                [sys.executable, "-m", "cmrpipe", *arguments],
+                cwd=self.root,
+                env=environment(self.home, self.root),
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        return cost
 
-    def bare(self, source: Path) -> float:
+    def bare(self, source: Path) -> Cost:
         """Land, and the stages' own commands one after the other: neither Prefect nor DVC."""
-        start = time.perf_counter()
-        raw = self.root / "data" / "raw"
-        land_from(source, raw)
-        for stage in STAGES:
-            self.call(stage, *(["--exit-zero"] if stage in ("ingest", "validate") else []))
-        return time.perf_counter() - start
+        with measured() as cost:
+            land_from(source, self.root / "data" / "raw")
+            for stage in STAGES:
+                self.call(stage, *(["--exit-zero"] if stage in ("ingest", "validate") else []))
+        return cost
 
 
 def land_from(source: Path, raw: Path) -> None:
@@ -106,48 +132,54 @@ def land_from(source: Path, raw: Path) -> None:
     land(open_source(str(source), SourceParams(settle_s=0.0), raw), raw, settle_s=0.0, listen=silent)
 
 
-def whole(base: Path, source: Path, rounds: int) -> None:
+def middle(costs: list[Cost], kind: str) -> float:
+    """The median of one kind of seconds."""
+    return sorted(getattr(cost, kind) for cost in costs)[len(costs) // 2]
+
+
+def whole(base: Path, few: Path, many: Path, rounds: int) -> None:
     """Whole runs three ways, in turns."""
-    first: dict[str, list[float]] = {"bare stages": [], "under DVC": [], "under Prefect and DVC": []}
-    again: dict[str, list[float]] = {name: [] for name in first}
+    ways = {"bare stages": None, "under DVC": ["--no-prefect"], "under Prefect and DVC": []}
+    costs: dict[tuple[str, Path], list[Cost]] = {(name, source): [] for source in (few, many) for name in ways}
     for number in range(rounds):
-        for name, extra in (("bare stages", None), ("under DVC", ["--no-prefect"]), ("under Prefect and DVC", [])):
-            space = Space(base, f"{len(name)}-{number}")
-            for times in (first, again):
-                took = space.bare(source) if extra is None else space.call("run", "--source", str(source), *extra)
-                times[name].append(took)
+        for (name, source), found in costs.items():
+            space = Space(base, f"{source.name}-{len(name)}-{number}")
+            options = ways[name]
+            took = space.bare(source) if options is None else space.call("run", "--source", str(source), *options)
+            found.append(took)
+            print(f"{name}, {source.name}: {took.wall:.1f} s, processors {took.cpu:.1f} s", flush=True)
             shutil.rmtree(space.root)
-    middle = {name: sorted(times)[rounds // 2] for name, times in first.items()}
-    nothing = {name: sorted(times)[rounds // 2] for name, times in again.items()}
-    bare, idle = middle["bare stages"], nothing["bare stages"]
-    rows = [["", "first run s", "times bare", "nothing to do s", "beyond start-up"]]
-    for name in first:
-        start_up = nothing[name] - idle
-        beyond = (middle[name] - bare - start_up) / bare
-        rows.append(
-            [name, f"{middle[name]:.1f}", f"{middle[name] / bare:.2f} x", f"{nothing[name]:.1f}", f"{beyond:+.1%}"]
-        )
-    print(f"\na whole run ({rounds} rounds, in turns)")
-    print_table(rows)
+    for kind, about in (("wall", "seconds of the wall clock"), ("cpu", "seconds of processor time")):
+        bare = [middle(costs["bare stages", source], kind) for source in (few, many)]
+        rows = [["", few.name, many.name, "times bare", "further patients, against bare"]]
+        for name in ways:
+            small, large = (middle(costs[name, source], kind) for source in (few, many))
+            beyond = (large - small) / (bare[1] - bare[0]) - 1
+            rows.append([name, f"{small:.1f}", f"{large:.1f}", f"{large / bare[1]:.2f} x", f"{beyond:+.1%}"])
+        print(f"\na whole run, {about} ({rounds} rounds, in turns)", flush=True)
+        print_table(rows)
 
 
 def executors(base: Path, source: Path, rounds: int) -> None:
     """Two per-patient stages, two processes against a Dask cluster of two."""
     space = Space(base, "executors")
-    space.bare(source)
+    land_from(source, space.root / "data" / "raw")
+    for stage in ("ingest", "validate"):
+        space.call(stage, "--exit-zero")
     ways = ("processes:2", "dask-local:2")
     stages = (("ingest", "catalog", ("--exit-zero",)), ("overlay", "overlays", ()))
-    rows = [["", *ways, "Dask, times processes"]]
+    rows = [["", *ways, "Dask, times processes", "the same, processor time"]]
     for stage, output, options in stages:
-        times: dict[str, list[float]] = {way: [] for way in ways}
+        costs: dict[str, list[Cost]] = {way: [] for way in ways}
         for _ in range(rounds):
             for way in ways:
-                shutil.rmtree(space.root / "data" / output)
+                shutil.rmtree(space.root / "data" / output, ignore_errors=True)
                 shutil.rmtree(space.root / ".cmrpipe", ignore_errors=True)
-                times[way].append(space.call(stage, *options, "--executor", way))
-        middle = {way: sorted(found)[rounds // 2] for way, found in times.items()}
-        ratio = middle["dask-local:2"] / middle["processes:2"]
-        rows.append([stage, *(f"{middle[way]:.2f} s" for way in ways), f"{ratio:.2f} x"])
+                costs[way].append(space.call(stage, *options, "--executor", way))
+        wall, cpu = ([middle(costs[way], kind) for way in ways] for kind in ("wall", "cpu"))
+        rows.append(
+            [stage, *(f"{seconds:.2f} s" for seconds in wall), f"{wall[1] / wall[0]:.2f} x", f"{cpu[1] / cpu[0]:.2f} x"]
+        )
     print(f"\na stage on two workers, the cluster's start included ({rounds} rounds, in turns)")
     print_table(rows)
 
@@ -160,12 +192,13 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
-        source = base / "source"
-        write_phantom(source, options.patients, 5, slices=8, frames=20, rows=96, columns=96, listen=silent)
-        images = sum(1 for _ in source.rglob("*.dcm"))
-        print(f"{options.patients} phantom patients, {images:,} images, on {os.cpu_count()} cores")
-        whole(base, source, options.rounds)
-        executors(base, source, options.rounds)
+        few, many = (base / f"{number} patients" for number in (FEW, options.patients))
+        for source, number in ((few, FEW), (many, options.patients)):
+            write_phantom(source, number, 5, slices=8, frames=20, rows=96, columns=96, listen=silent)
+        images = sum(1 for _ in many.rglob("*.dcm"))
+        print(f"{options.patients} phantom patients, {images:,} images, on {os.cpu_count()} cores", flush=True)
+        whole(base, few, many, options.rounds)
+        executors(base, many, options.rounds)
 
 
 if __name__ == "__main__":
