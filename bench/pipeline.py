@@ -140,7 +140,7 @@ def middle(costs: list[Cost], kind: str) -> float:
 def whole(base: Path, few: Path, many: Path, rounds: int) -> None:
     """Whole runs three ways, in turns."""
     ways = {"bare stages": None, "under DVC": ["--no-prefect"], "under Prefect and DVC": []}
-    costs: dict[tuple[str, Path], list[Cost]] = {(name, source): [] for source in (few, many) for name in ways}
+    costs: dict[tuple[str, Path], list[Cost]] = {(name, source): [] for source in (many, few) for name in ways}
     for number in range(rounds):
         for (name, source), found in costs.items():
             space = Space(base, f"{source.name}-{len(name)}-{number}")
@@ -194,7 +194,7 @@ def main() -> None:
         base = Path(name)
         few, many = (base / f"{number} patients" for number in (FEW, options.patients))
         for source, number in ((few, FEW), (many, options.patients)):
-            write_phantom(source, number, 5, slices=8, frames=20, rows=96, columns=96, listen=silent)
+            write_phantom(source, number, 5, slices=4, frames=10, rows=64, columns=72, listen=silent)
         images = sum(1 for _ in many.rglob("*.dcm"))
         print(f"{options.patients} phantom patients, {images:,} images, on {os.cpu_count()} cores", flush=True)
         whole(base, few, many, options.rounds)

@@ -112,6 +112,7 @@ class Standing:
         self.logs.mkdir(parents=True)
         self.server: subprocess.Popen[bytes] | None = None
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.started: list[tuple[list[str], dict[str, str]]] = []
 
     def set_up(self) -> None:
         """Make pools and automations, with quick ones and our webhook."""
@@ -138,6 +139,7 @@ class Standing:
         return found
 
     def _start(self, name: str, command: list[str], extra: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+        self.started.append((command, {**self.environment(), **extra}))
         with (self.logs / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", *command],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from flows.setup import POOLS, template_file
 from tests.flows.conftest import REPOSITORY
-from tests.flows.standing import Standing
+from tests.flows.standing import Standing, refused
 
 PAGE = REPOSITORY / "docs" / "deploy.md"
 BLOCK = re.compile(r"(?:<!-- not run by the tests: (?P<why>.+?) -->\n)?```sh\n(?P<code>.*?)```", re.DOTALL)
@@ -59,3 +62,31 @@ def test_the_page_can_be_followed(standing: Standing, small_phantom: Path) -> No
     assert "automation: cmrpipe: notify" in done.stdout
     assert "automation: cmrpipe: tell what came" in done.stdout
     assert re.search(r"store: patients: \d+ unchanged", done.stdout)
+
+
+def plain(command: list[str]) -> tuple[str, ...]:
+    """A command without what differs from start to start."""
+    dropped = {i + offset for i, word in enumerate(command) if word in ("--port", "--name") for offset in (0, 1)}
+    return tuple(sorted(word for i, word in enumerate(command) if i not in dropped))
+
+
+def test_server_and_workers_are_started_as_the_page_says(standing: Standing) -> None:
+    """What does not end, and is therefore no block that is run, is what the tests have started, with its variables."""
+    lines = [line for why, code in blocks() if why for line in code.splitlines()]
+    commands = [shlex.split(line) for line in lines if re.match(r"prefect (server|worker) start .*(process|\d)$", line)]
+    assert len(commands) == 3
+    assert {plain(command) for command in commands} == {plain(command) for command, _ in standing.started}
+    named = {name for line in lines if line.startswith("export ") for name in re.findall(r"(\w+)=", line)}
+    known = {name for _, environment in standing.started for name in environment}
+    assert named - known == {"CMRPIPE_EXECUTOR", "CMRPIPE_SOURCE"}  # test_executors.py, test_gpu_host.py
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_server_takes_the_kubernetes_templates(standing: Standing, pool: str) -> None:
+    """It refuses a base job template whose variables make no schema."""
+    template = json.loads((REPOSITORY / "docker" / "kubernetes" / template_file(pool)).read_text())
+    wanted = {"name": f"kubernetes-{pool}", "type": "kubernetes", "base_job_template": template}
+    made = standing.api("/work_pools/", wanted)
+    assert made["base_job_template"] == template
+    template["variables"]["properties"] = ["gpus"]
+    assert refused(lambda: standing.api("/work_pools/", {**wanted, "name": f"wrong-{pool}"})) in (409, 422)

@@ -15,16 +15,16 @@ from tests.flows.test_deploy_page import blocks
 
 pytestmark = pytest.mark.slow
 
-REINGEST = "from flows.reingest import reingest; reingest(source={source!r}, train_after=0, fetch=True, push=True)"
+REINGEST = "from flows.reingest import reingest; reingest(train_after=0, fetch=True, push=True)"
 
 
 class Machine:
     """A checkout and the page's commands in it."""
 
-    def __init__(self, root: Path, standing: Standing) -> None:
+    def __init__(self, root: Path, standing: Standing, inbox: Path) -> None:
         self.root = root
         self._environment = {**standing.environment(), "CMRPIPE_WORKSPACE": str(root), "PYTHONPATH": str(root)}
-        self._environment["BASH_ENV"] = os.devnull
+        self._environment |= {"CMRPIPE_SOURCE": str(inbox), "BASH_ENV": os.devnull}
 
     def call(self, *command: str) -> str:
         """Run a command; its output."""
@@ -45,9 +45,9 @@ class Machine:
         """Run commands in a shell."""
         return self.call("bash", "-euo", "pipefail", "-c", script)
 
-    def reingest(self, source: Path) -> None:
+    def reingest(self) -> None:
         """Run the re-ingestion here, as the data host's worker does."""
-        self.call("python", "-c", REINGEST.format(source=str(source)))
+        self.call("python", "-c", REINGEST)
 
 
 def test_a_model_that_was_trained_elsewhere_comes_home(standing: Standing, small_phantom: Path, tmp_path: Path) -> None:
@@ -63,9 +63,9 @@ def test_a_model_that_was_trained_elsewhere_comes_home(standing: Standing, small
     }
     for theirs, ours in names.items():
         share, get, by_hand = (text.replace(theirs, ours) for text in (share, get, by_hand))
-    host, gpu = Machine(space.root, standing), Machine(tmp_path / "gpu", standing)
+    host, gpu = (Machine(root, standing, small_phantom) for root in (space.root, tmp_path / "gpu"))
     host.shell(share)
-    host.reingest(small_phantom)  # before there is a model anywhere
+    host.reingest()  # before there is a model anywhere
     host.shell(get)
 
     standing.stop_worker("gpu")
@@ -80,7 +80,7 @@ def test_a_model_that_was_trained_elsewhere_comes_home(standing: Standing, small
     model = json.loads((gpu.root / "models" / "current.json").read_text())["model"]
     assert run["name"] == f"train: model {model}, current"
 
-    host.reingest(small_phantom)
+    host.reingest()
     for place in ("model", "evaluation", "models"):
         files = [path for path in sorted((gpu.root / "data" / place).rglob("*")) if path.is_file()]
         assert files
