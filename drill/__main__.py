@@ -14,7 +14,7 @@ from rich.table import Table
 from drill import corruption, kill
 
 FORMATS = ("hdf5", "zarr")
-_COLUMNS = ("planted", "detected", "mended", "lost", "read")
+_COLUMNS = ("planted", "detected", "named", "mended", "lost", "read")
 console = Console()
 
 
@@ -36,7 +36,8 @@ def corrupt(faults: int, losses: int, seed: int) -> bool:
         table.add_section()
         table.add_row("all", "", *(str(sums[name]) for name in _COLUMNS))
         console.print(table)
-        well &= sums["planted"] == sums["detected"] == sums["mended"] + sums["lost"] and not sums["read"]
+        well &= sums["planted"] == sums["detected"] == sums["named"] == sums["mended"] + sums["lost"]
+        well &= not sums["read"]
     return well
 
 
@@ -66,7 +67,7 @@ def kills(times: int, seed: int) -> bool:
 def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m drill", description=__doc__)
-    parser.add_argument("--faults", type=int, default=1000, help="faults to plant")
+    parser.add_argument("--faults", type=int, default=2000, help="faults to plant")
     parser.add_argument("--losses", type=int, default=10, help="raw files of which every copy is harmed")
     parser.add_argument("--kills", type=int, default=100, help="times that a process is killed")
     parser.add_argument("--seed", type=int, default=1, help="of where and when")

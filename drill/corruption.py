@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,15 +27,16 @@ from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import sha256_bytes, sha256_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
-from cmrpipe.store import open_store
-from drill.harm import EVERYWHERE, IN_STORE, IN_ZARR, OF_PATIENTS, ZARR, Harm, swap
+from cmrpipe.store import StoreFormat, open_store
+from cmrpipe.store.verify import State
+from drill.harm import EVERYWHERE, IN_PATIENT, IN_RAW, IN_ZARR, SAID, SHORTER, Harm, swap
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CODE = ("cmrpipe", "flows", "dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
 PATIENTS = 6
 MANIFEST = "manifest"
 """The store's manifest, a place of its own in the table."""
-PER_ROUND = 50
+PER_ROUND = 20
 _STAGES = ("ingest", "validate", "store")
 
 
@@ -56,6 +57,8 @@ class Count:
     detected: int = 0
     mended: int = 0
     lost: int = 0
+    named: int = 0
+    """Detected, and said to be what it is: missing, truncated, altered, swapped."""
     read: int = 0
     """Damaged patients that the training loader read without a word."""
 
@@ -65,6 +68,7 @@ class Yard:
     """The place of the drill: a workspace with DVC, its remote, and how both look when they are whole."""
 
     root: Path
+    store_format: StoreFormat
     whole: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, str] = field(default_factory=dict)
 
@@ -154,7 +158,7 @@ class Yard:
 
 def new_yard(root: Path, store_format: str) -> Yard:
     """A workspace with a small phantom, run up to the store, pushed to a remote beside it."""
-    yard = Yard(root)
+    yard = Yard(root, StoreFormat(store_format))
     for name in CODE:
         target = yard.space / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -188,52 +192,69 @@ def _patient(name: str) -> str:
     return name.removesuffix(".h5").removesuffix(".zarr.zip")
 
 
-def plant(yard: Yard, count: int, rng: random.Random) -> list[Fault]:
+Kinds = Mapping[str, Mapping[str, tuple[Harm, Sequence[str]]]]
+"""By place and kind of fault: the harm, and the files that can suffer it."""
+
+
+def kinds(yard: Yard, place: str) -> dict[str, tuple[Harm, list[str]]]:
+    """Faults that files of a place can have, each with the files; objects are what the files are that they keep."""
+    names = yard.targets()[place]
+    found = {kind: (harm, names) for kind, harm in EVERYWHERE.items()}
+    kept = {yard.whole[name] for name in yard.targets()["store"] if _patient(name)}
+    patients = [name for name in names if yard.whole[name] in kept]
+    if patients:
+        found |= {kind: (harm, patients) for kind, harm in IN_PATIENT.items()}
+    if patients and yard.store_format is StoreFormat.ZARR:
+        found |= {kind: (harm, patients) for kind, harm in IN_ZARR.items()}
+    if place == "raw":
+        images = [name for name in names if "/dicoms/" in name]
+        found |= {kind: (harm, images) for kind, harm in IN_RAW.items()}
+    return found
+
+
+def plant(yard: Yard, count: int, rng: random.Random, kinds_of: Kinds | None = None) -> list[Fault]:
     """Harm `count` places, each object in one place only, so that a good copy is left somewhere."""
-    targets = yard.targets()
-    zarr = any(name.endswith(ZARR) for name in targets["store"])
-    in_store = IN_STORE | IN_ZARR if zarr else IN_STORE
+    kinds_of = kinds_of or {place: kinds(yard, place) for place in yard.targets()}
     used: set[str] = set()
     faults: list[Fault] = []
     while len(faults) < count:
-        place = rng.choice(sorted(targets))
-        kinds: Mapping[str, Harm] = in_store if place == "store" else EVERYWHERE
-        kind = rng.choice(sorted(kinds))
-        names = targets[place]
-        if kind in OF_PATIENTS:
-            names = [name for name in names if _patient(name)]
+        place = rng.choice(sorted(kinds_of))
+        kind = rng.choice(sorted(kinds_of[place]))
+        harm, names = kinds_of[place][kind]
         name, other = rng.sample(names, 2)
-        harmed = (name, other) if kinds[kind] is swap else (name,)
+        harmed = (name, other) if harm is swap else (name,)
         contents = {yard.whole[file] for file in harmed}
         if contents & used or len(contents) < len(harmed) or not (yard.root / name).stat().st_size:
             continue
         used |= contents
-        kinds[kind](yard.root / name, yard.root / other, rng)
+        harm(yard.root / name, yard.root / other, rng)
         faults.append(Fault(place, kind, harmed))
     return faults
 
 
-def _named(fault: Fault, bad: Iterable[Mapping[str, str]]) -> bool:
-    """Whether a verification names every file of a fault, in its place."""
-    said = {(entry["place"], entry["path"]) for entry in bad}
+def _states(fault: Fault, bad: Iterable[Mapping[str, str]]) -> list[set[str]]:
+    """What a verification calls every file of a fault in its place; an empty set where it says nothing of one."""
     where = "store" if fault.place == MANIFEST else fault.place
-    return all(any(place == where and _same(fault.place, name, path) for place, path in said) for name in fault.files)
+    said = [entry for entry in bad if entry["place"] == where]
+    return [{entry["state"] for entry in said if _same(fault.place, name, entry["path"])} for name in fault.files]
 
 
 def _same(place: str, name: str, path: str) -> bool:
     if place in {"cache", "remote"}:
-        oid = "".join(name.rsplit("/", 2)[-2:])
-        return oid in path.replace("/", "")
-    return name.endswith(path) or path in name
+        return name.endswith(f"/{path}")
+    return name == f"space/{path}"
 
 
-def drill(yard: Yard, faults: int, seed: int, tell: bool = True) -> dict[tuple[str, str], Count]:
+def drill(
+    yard: Yard, faults: int, seed: int, kinds_of: Kinds | None = None, *, tell: bool = True
+) -> dict[tuple[str, str], Count]:
     """Plant, look, mend, look again, until `faults` are planted; counts by place and kind."""
     rng = random.Random(seed)
+    kinds_of = kinds_of or {place: kinds(yard, place) for place in yard.targets()}
     counts: dict[tuple[str, str], Count] = {}
     left = faults
     while left > 0:
-        planted = plant(yard, min(PER_ROUND, left), rng)
+        planted = plant(yard, min(PER_ROUND, left), rng, kinds_of)
         left -= len(planted)
         seen = yard.loader()
         bad = yard.verify()
@@ -242,7 +263,10 @@ def drill(yard: Yard, faults: int, seed: int, tell: bool = True) -> dict[tuple[s
         for fault in planted:
             count = counts.setdefault((fault.place, fault.kind), Count())
             count.planted += 1
-            count.detected += _named(fault, bad)
+            states = _states(fault, bad)
+            count.detected += all(states)
+            right = {**SAID, **SHORTER}.get(fault.kind, {State.ALTERED})
+            count.named += all(found & right for found in states)
             count.mended += all(now.get(name) == yard.whole[name] for name in fault.files)
             patients = {_patient(name) for name in fault.files} - {""} if fault.place == "store" else set()
             patients = set(yard.arrays) if fault.place == MANIFEST else patients
@@ -251,7 +275,8 @@ def drill(yard: Yard, faults: int, seed: int, tell: bool = True) -> dict[tuple[s
             differing = sorted(name for name in yard.whole.keys() | now.keys() if yard.whole.get(name) != now.get(name))
             raise RuntimeError(f"after rebuild: {differing[:10]} differ, verify says {sorted(after)[:10]}")
         if tell:
-            sys.stderr.write(f"  corruption {faults - left}/{faults}\n")
+            sums = ", ".join(f"{name} {value}" for name, value in total(counts.values()).items())
+            sys.stderr.write(f"  corruption, {yard.store_format}: {sums}\n")
     return counts
 
 
@@ -266,15 +291,17 @@ def lose(yard: Yard, times: int, seed: int) -> Count:
     for _ in range(times):
         copies = by_content[yard.whole[rng.choice(raws)]]
         kept = {name: (yard.root / name).read_bytes() for name in copies}
-        for name in copies:
-            kind = rng.choice(sorted(set(EVERYWHERE) - {"swapped"}))
+        done = {name: rng.choice(sorted(set(EVERYWHERE) - {"swapped"})) for name in copies}
+        for name, kind in done.items():
             EVERYWHERE[kind](yard.root / name, yard.root / name, rng)
         raw = next(name for name in copies if "/raw/" in name)
-        fault = Fault("raw", "every copy", (raw,))
+        (found,) = _states(Fault("raw", "every copy", (raw,)), yard.verify())
+        right = {State.MISSING} if done[raw] == "deleted" else {State.ALTERED, State.TRUNCATED}
         count.planted += 1
-        count.detected += _named(fault, yard.verify())
+        count.detected += bool(found)
+        count.named += bool(found & right)  # how long it was, no copy tells any more
         said = yard.call("cmrpipe", "rebuild", "--remote", codes=(1,))
-        count.lost += "lost" in said.lower() and Path(raw).name in said
+        count.lost += f"LOST {raw.removeprefix('space/')}" in said and "used by" in said
         for name, data in kept.items():
             path = yard.root / name
             path.unlink(missing_ok=True)
@@ -286,7 +313,7 @@ def lose(yard: Yard, times: int, seed: int) -> Count:
     return count
 
 
-def kill_rebuild(yard: Yard, times: int, seed: int) -> Counter[str]:
+def kill_rebuild(yard: Yard, times: int, seed: int, *, tell: bool = True) -> Counter[str]:
     """SIGKILL `rebuild` at random moments: no damaged patient is read then, and the next one brings all back.
 
     Returns
@@ -299,7 +326,7 @@ def kill_rebuild(yard: Yard, times: int, seed: int) -> Counter[str]:
     start = time.monotonic()
     yard.call("cmrpipe", "rebuild", "--remote", codes=(0, 1))
     seconds = time.monotonic() - start
-    for _ in range(times):
+    for number in range(1, times + 1):
         plant(yard, PER_ROUND, rng)
         process = yard.start("cmrpipe", "rebuild", "--remote")
         try:
@@ -312,6 +339,8 @@ def kill_rebuild(yard: Yard, times: int, seed: int) -> Counter[str]:
         counts["wrong"] += any(yard.arrays[patient] != content for patient, content in seen.items())
         yard.call("cmrpipe", "rebuild", "--remote", codes=(0, 1))
         counts["different"] += yard.look() != yard.whole
+        if tell:
+            sys.stderr.write(f"  rebuild ({yard.store_format}): kill {number} of {times}, {dict(counts)}\n")
     return counts
 
 
@@ -319,5 +348,7 @@ def total(counts: Iterable[Count]) -> Counter[str]:
     """Sums."""
     found: Counter[str] = Counter()
     for count in counts:
-        found.update({name: getattr(count, name) for name in ("planted", "detected", "mended", "lost", "read")})
+        found.update(
+            {name: getattr(count, name) for name in ("planted", "detected", "named", "mended", "lost", "read")}
+        )
     return found

@@ -13,8 +13,9 @@ from pathlib import Path
 import h5py
 
 from cmrpipe.store.schema import IMAGE, LABEL
+from cmrpipe.store.verify import State
 
-ZARR = ".zip"
+_HDF5, _ZIP = b"\x89HDF", b"PK"
 _ZARR_METADATA = "zarr.json"
 
 
@@ -55,14 +56,14 @@ def flip_attribute(path: Path, _: Path, rng: random.Random) -> None:
 
 
 def invert_mask(path: Path, _: Path, rng: random.Random) -> None:
-    """0x0000 becomes 0xFFFF or the reverse in a mask chunk: what fletcher32 cannot see."""
+    """0x0000 becomes 0xFFFF or the reverse: in a mask chunk of a store's file, what fletcher32 cannot see."""
     data = bytearray(path.read_bytes())
-    if path.suffix == ".h5":
+    if data.startswith(_HDF5):
         with h5py.File(path, "r", locking=False) as file:
             chunks = file[LABEL].id
             info = chunks.get_chunk_info(rng.randrange(chunks.get_num_chunks()))
         low, high = info.byte_offset, info.byte_offset + info.size - 4
-    elif path.suffix == ZARR:
+    elif data.startswith(_ZIP):
         low, high = _extent(path, rng.choice(_chunks(path, LABEL)))
     else:
         low, high = 0, len(data)
@@ -155,12 +156,17 @@ EVERYWHERE: dict[str, Harm] = {
     "deleted": delete,
     "swapped": swap,
 }
-IN_STORE: dict[str, Harm] = {**EVERYWHERE, "bit of an attribute": flip_attribute, "0x0000 and 0xFFFF": invert_mask}
+IN_PATIENT: dict[str, Harm] = {"bit of an attribute": flip_attribute, "0x0000 and 0xFFFF": invert_mask}
+"""Faults that only a patient's file of a store can have, wherever a copy of it lies."""
 IN_ZARR: dict[str, Harm] = {
     "chunk renamed": hide_chunk,
     "chunk deleted": drop_chunk,
     "chunks swapped": swap_chunks,
     "bit of a zarr.json": flip_metadata,
 }
-OF_PATIENTS = {"bit of an attribute", "0x0000 and 0xFFFF", *IN_ZARR}
-"""Faults that only a patient's file in the store can have."""
+"""The same for one of Zarr."""
+IN_RAW: dict[str, Harm] = {"0x0000 and 0xFFFF": invert_mask}
+SAID = {"deleted": {State.MISSING}, "truncated": {State.TRUNCATED}, "swapped": {State.SWAPPED}}
+"""What `cmrpipe verify` must call a fault; ALTERED those that are not named here."""
+SHORTER = {"chunk deleted": {State.ALTERED, State.TRUNCATED}}
+"""The same for what leaves a sound file that is shorter."""

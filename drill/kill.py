@@ -134,7 +134,7 @@ def _orphans(session: int) -> list[int]:
     return alive
 
 
-def drill(subject: Subject, times: int, rng: random.Random) -> Mapping[str, int]:
+def drill(subject: Subject, times: int, rng: random.Random, *, tell: bool = True) -> Mapping[str, int]:
     """Kill the stage `times` times; counts of what readers saw and of what was wrong.
 
     Returns
@@ -149,7 +149,7 @@ def drill(subject: Subject, times: int, rng: random.Random) -> Mapping[str, int]
     bytes_.append(files(subject.folder))
     counts: Counter[str] = Counter()
     now = 1
-    for _ in range(times):
+    for number in range(1, times + 1):
         target = 1 - now
         process = _start(subject.commands[target])
         try:
@@ -176,4 +176,6 @@ def drill(subject: Subject, times: int, rng: random.Random) -> Mapping[str, int]
             _run(subject.commands[now])
             counts["different"] += files(subject.folder) != bytes_[now]
         counts["orphans"] += bool(_orphans(process.pid))
+        if tell:
+            sys.stderr.write(f"  {subject.name}: kill {number} of {times}, {dict(counts)}\n")
     return counts
