@@ -18,7 +18,7 @@ from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.train import train
-from cmrpipe.store import open_store
+from cmrpipe.store import StoreFormat, open_store
 from tests.conftest import missing
 
 _INGEST = IngestParams()
@@ -36,10 +36,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def cli_store(raw: Path, work: Path, out: Path, workers: int) -> subprocess.CompletedProcess[str]:
+def cli_store(
+    raw: Path, work: Path, out: Path, workers: int, store_format: StoreFormat
+) -> subprocess.CompletedProcess[str]:
     """`cmrpipe store` in a process of its own."""
     params = work / "params.yaml"
-    params.write_text("store: {}\n")
+    params.write_text(f"store: {{format: {store_format}}}\n")
     options = ["--raw", raw, "--catalog", work / "catalog", "--quarantine", work / "none.csv", "--params", params]
     command = [sys.executable, "-m", "cmrpipe", "store", *options, "--out", out, "-j", workers]
     return subprocess.run([str(part) for part in command], check=False, capture_output=True, text=True)
@@ -50,20 +52,24 @@ def files(folder: Path) -> dict[str, str]:
     return {p.relative_to(folder).as_posix(): sha256_file(p) for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_full_disk_leaves_the_old_store_whole(small_disk: Path, tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize(
+    ("workers", "store_format"), [(1, StoreFormat.HDF5), (2, StoreFormat.HDF5), (2, StoreFormat.ZARR)]
+)
+def test_full_disk_leaves_the_old_store_whole(
+    small_disk: Path, tmp_path: Path, workers: int, store_format: StoreFormat
+) -> None:
     """The error says what is full; the old store is byte for byte there; with room again, the run comes to its end."""
     source, more = tmp_path / "two", tmp_path / "five"
     write_phantom(source, 2, 4, slices=2, frames=4, rows=64, columns=64, listen=silent)
     write_phantom(more, 5, 4, slices=2, frames=4, rows=64, columns=64, listen=silent)
     out = small_disk / "store"
     ingest(source, tmp_path / "catalog", tmp_path / "state", _INGEST, listen=silent)
-    assert cli_store(source, tmp_path, out, workers).returncode == 0
+    assert cli_store(source, tmp_path, out, workers, store_format).returncode == 0
     before = files(out)
     ingest(more, tmp_path / "catalog", tmp_path / "state", _INGEST, listen=silent)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(max(0, shutil.disk_usage(small_disk).free - 60_000)))
-    failed = cli_store(more, tmp_path, out, workers)
+    failed = cli_store(more, tmp_path, out, workers, store_format)
     assert failed.returncode == 2, failed.stderr
     assert "the disk is full" in failed.stderr
     assert "Traceback" not in failed.stderr
@@ -71,19 +77,23 @@ def test_full_disk_leaves_the_old_store_whole(small_disk: Path, tmp_path: Path, 
     with open_store(out) as opened:
         assert [opened.load(patient).patient_id for patient in opened.patients] == list(opened.patients)
     filler.unlink()
-    assert cli_store(more, tmp_path, out, workers).returncode == 0
-    store(more, tmp_path / "catalog", tmp_path / "none.csv", tmp_path / "fresh", StoreParams(), listen=silent)
+    assert cli_store(more, tmp_path, out, workers, store_format).returncode == 0
+    params = StoreParams(format=store_format.value)
+    store(more, tmp_path / "catalog", tmp_path / "none.csv", tmp_path / "fresh", params, listen=silent)
     assert files(out) == files(tmp_path / "fresh")
 
 
-def test_training_reads_a_store_that_nobody_may_write(small_disk: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("store_format", StoreFormat)
+def test_training_reads_a_store_that_nobody_may_write(
+    small_disk: Path, tmp_path: Path, store_format: StoreFormat
+) -> None:
     """A store on a file system that is mounted read-only trains a model; nothing is tried beside it."""
-    source = tmp_path / "raw"
+    source, params = tmp_path / "raw", StoreParams(format=store_format.value)
     write_phantom(source, 4, 4, slices=2, frames=4, rows=64, columns=64, listen=silent)
     ingest(source, tmp_path / "catalog", tmp_path / "state", _INGEST, listen=silent)
-    store(source, tmp_path / "catalog", tmp_path / "none.csv", small_disk / "store", StoreParams(), listen=silent)
+    store(source, tmp_path / "catalog", tmp_path / "none.csv", small_disk / "store", params, listen=silent)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     brief = TrainParams(epochs=1, image_size=32, channels=(4, 8), threads=1)
     with pytest.raises(DiskError, match="cannot be written"):
-        store(source, tmp_path / "catalog", tmp_path / "none.csv", small_disk / "store", StoreParams(), listen=silent)
+        store(source, tmp_path / "catalog", tmp_path / "none.csv", small_disk / "store", params, listen=silent)
     assert train(small_disk / "store", tmp_path / "model", brief, listen=silent).done == 1
