@@ -1,6 +1,6 @@
 """What one more patient costs in stores of 10, 100 and 1,000 phantom patients: time, cache bytes, bytes pushed.
 
-    python bench/scale.py [--sizes 10 100 1000] [--folder DIR]
+    python bench/scale.py [--sizes 10 100 1000] [--phantom DIR] [--keep DIR]
 
 Every step is the command that a user runs: `cmrpipe land`, `dvc repro --single-item ...`, `dvc push`, to a remote in a
 folder. Images are small (64 by 64, 3 slices, 8 frames), so that what is measured is the number of patients.
@@ -26,8 +26,6 @@ from cmrpipe.phantom import write_phantom
 from drill.corruption import CODE, REPOSITORY
 
 STAGES = ("ingest", "validate", "store")
-ROUNDS = 3
-"""Patients that are added, one after the other; the median counts."""
 
 
 class Space:
@@ -86,6 +84,28 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+OUTS = ("raw", "catalog", "findings", "store")
+
+
+def lists(space: Path) -> dict[str, int]:
+    """Bytes of DVC's list of the files of each output, which is written anew whenever one of them changes."""
+    outs = yaml.safe_load((space / "data" / "raw.dvc").read_bytes())["outs"]
+    for stage in yaml.safe_load((space / "dvc.lock").read_bytes())["stages"].values():
+        outs += stage["outs"]
+    md5 = {Path(out["path"]).name: out["md5"] for out in outs}
+    cache = space / ".dvc" / "cache" / "files" / "md5"
+    return {name: (cache / md5[name][:2] / md5[name][2:]).stat().st_size for name in OUTS}
+
+
+def own_bytes(space: Path, names: Sequence[str]) -> int:
+    """Bytes of a patient's own files, raw and made, by what their paths are called."""
+    found = 0
+    for path, size in sizes(space / "data").items():
+        parts = {part.split(".")[0] for part in Path(path).parts}
+        found += size if parts & set(names) and path.startswith(tuple(f"{out}/" for out in OUTS)) else 0
+    return found
+
+
 def sizes(folder: Path) -> dict[str, int]:
     """Bytes of every file below a folder."""
     return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
@@ -108,49 +128,62 @@ def median(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
+def add_one_by_one(
+    space: Space, phantom: Path, ids: Sequence[tuple[str, str]]
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Add patients, one after the other: seconds of each step, and bytes that were new in cache and remote."""
+    took: dict[str, list[float]] = {step: [] for step in ("land", *STAGES, "push", "cpu")}
+    grown: dict[str, list[float]] = {name: [] for name in ("own", "shared", *OUTS, "cache", "pushed")}
+    cache = space.space / ".dvc" / "cache"
+    for extra in ids:
+        before, sent = sizes(cache), sizes(space.remote)
+        add_patients(phantom, space.source, [extra])
+        for step, seconds in space.update().items():
+            took[step].append(seconds)
+        new = sum(count for path, count in sizes(cache).items() if path not in before)
+        own, of_lists = own_bytes(space.space, extra), lists(space.space)
+        for out, count in of_lists.items():
+            grown[out].append(count)
+        grown["own"].append(own)
+        grown["shared"].append(new - own - sum(of_lists.values()))
+        grown["cache"].append(new)
+        grown["pushed"].append(sum(count for path, count in sizes(space.remote).items() if path not in sent))
+    return took, grown
+
+
 def main() -> None:
-    """Make each workspace, add patients one by one, print the table."""
+    """Make each workspace, add patients one by one, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--phantom", type=Path, help="a phantom of enough patients, when one is there")
     options = parser.parse_args()
     steps = ("land", *STAGES, "push")
+    parser.add_argument("--keep", type=Path, help="keep the workspaces here, to look at")
+    parser.add_argument("--rounds", type=int, default=3, help="patients to add one by one; the median counts")
+    options = parser.parse_args()
+    steps = ("land", *STAGES, "push")
     rows: list[list[str]] = [["patients", "first s", *(f"+1 {step} s" for step in steps), "+1 all s", "+1 processor s"]]
-    data: list[list[str]] = [["patients", "its files KB", "+1 cache KB", "of it lists KB", "+1 pushed KB"]]
+    listed = tuple(f"list of {out} KB" for out in OUTS)
+    data: list[list[str]] = [["patients", "its own KB", "shared KB", *listed, "+1 cache KB", "+1 pushed KB"]]
     with tempfile.TemporaryDirectory() as name:
         phantom = options.phantom or Path(name) / "phantom"
         if not options.phantom:
-            write_phantom(phantom, max(options.sizes) + ROUNDS, 1, slices=3, frames=8, rows=64, columns=64)
+            write_phantom(phantom, max(options.sizes) + options.rounds, 1, slices=3, frames=8, rows=64, columns=64)
         lines = (phantom / "link.csv").read_text().split()[1:]
         ids = [(line.split(",")[0], line.split(",")[1]) for line in lines]
         for size in options.sizes:
-            space = Space(Path(name) / str(size))
+            space = Space((options.keep or Path(name)) / str(size))
             add_patients(phantom, space.source, ids[:size])
             first = space.update()
-            took: dict[str, list[float]] = {step: [] for step in (*steps, "cpu")}
-            grown: dict[str, list[float]] = {"files": [], "cache": [], "lists": [], "pushed": []}
-            cache = space.space / ".dvc" / "cache"
-            for extra in ids[size : size + ROUNDS]:
-                before, sent = sizes(cache), sizes(space.remote)
-                add_patients(phantom, space.source, [extra])
-                for step, seconds in space.update().items():
-                    took[step].append(seconds)
-                new = {path: count for path, count in sizes(cache).items() if path not in before}
-                raw = space.space / "data" / "raw"
-                grown["files"].append(
-                    sum(sizes(raw / "dicoms" / extra[0]).values())
-                    + sum(sizes(raw / "contourfiles" / extra[1]).values())
-                )
-                grown["cache"].append(sum(new.values()))
-                grown["lists"].append(sum(count for path, count in new.items() if path.endswith(".dir")))
-                grown["pushed"].append(sum(count for path, count in sizes(space.remote).items() if path not in sent))
+            took, grown = add_one_by_one(space, phantom, ids[size : size + options.rounds])
             all_s = median([sum(values) for values in zip(*(took[step] for step in steps), strict=True)])
             seconds = [*(median(took[step]) for step in steps), all_s, median(took["cpu"])]
             begun = sum(first[step] for step in steps)
             rows.append([f"{size:,}", f"{begun:.0f}", *(f"{value:.1f}" for value in seconds)])
             data.append([f"{size:,}", *(f"{median(values) / 1e3:.0f}" for values in grown.values())])
             print(rows[-1], data[-1], flush=True)
-            shutil.rmtree(space.root)
+            if not options.keep:
+                shutil.rmtree(space.root)
     print_table(rows)
     print()
     print_table(data)
