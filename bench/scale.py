@@ -156,8 +156,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--phantom", type=Path, help="a phantom of enough patients, when one is there")
-    options = parser.parse_args()
-    steps = ("land", *STAGES, "push")
     parser.add_argument("--keep", type=Path, help="keep the workspaces here, to look at")
     parser.add_argument("--rounds", type=int, default=3, help="patients to add one by one; the median counts")
     options = parser.parse_args()
