@@ -12,7 +12,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -30,6 +29,8 @@ from cmrpipe.progress import silent
 from cmrpipe.store import StoreFormat, open_store
 from cmrpipe.store.verify import State
 from drill.harm import EVERYWHERE, IN_PATIENT, IN_RAW, IN_ZARR, SAID, SHORTER, Harm, swap
+from drill.kill import killed
+from drill.warm import finished, start
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CODE = ("cmrpipe", "flows", "dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
@@ -99,21 +100,18 @@ class Yard:
             raise RuntimeError(f"{' '.join(command)} left with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done.stdout + done.stderr
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a Python module in the workspace, silent, in a session of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=self.space,
-            env=self.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def cmrpipe(self, *arguments: str, codes: Iterable[int] = (0,)) -> str:
+        """Run a command of cmrpipe in the workspace; its output."""
+        output = self.root / "said.txt"
+        code, said = finished(arguments, cwd=self.space, environment=self.environment(), output=output)
+        if code not in set(codes):
+            raise RuntimeError(f"{' '.join(arguments)} left with {code}:\n{said}")
+        return said
 
     def verify(self) -> list[dict[str, str]]:
         """What `cmrpipe verify` finds."""
         report = self.root / "verify.json"
-        self.call("cmrpipe", "verify", "--remote", "--json", str(report), codes=(0, 1))
+        self.cmrpipe("verify", "--remote", "--json", str(report), codes=(0, 1))
         found: list[dict[str, str]] = json.loads(report.read_bytes())["bad"]
         return found
 
@@ -258,7 +256,7 @@ def drill(
         left -= len(planted)
         seen = yard.loader()
         bad = yard.verify()
-        yard.call("cmrpipe", "rebuild", "--remote", codes=(0, 1))
+        yard.cmrpipe("rebuild", "--remote", codes=(0, 1))
         now, after = yard.look(), {(entry["place"], entry["path"]) for entry in yard.verify()}
         for fault in planted:
             count = counts.setdefault((fault.place, fault.kind), Count())
@@ -300,14 +298,14 @@ def lose(yard: Yard, times: int, seed: int) -> Count:
         count.planted += 1
         count.detected += bool(found)
         count.named += bool(found & right)  # how long it was, no copy tells any more
-        said = yard.call("cmrpipe", "rebuild", "--remote", codes=(1,))
+        said = yard.cmrpipe("rebuild", "--remote", codes=(1,))
         count.lost += f"LOST {raw.removeprefix('space/')}" in said and "used by" in said
         for name, data in kept.items():
             path = yard.root / name
             path.unlink(missing_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        yard.call("cmrpipe", "rebuild", "--remote", codes=(0, 1))
+        yard.cmrpipe("rebuild", "--remote", codes=(0, 1))
         if yard.look() != yard.whole:
             raise RuntimeError(f"after {raw} was put back by hand the workspace is not whole")
     return count
@@ -323,21 +321,16 @@ def kill_rebuild(yard: Yard, times: int, seed: int, *, tell: bool = True) -> Cou
     rng = random.Random(seed)
     counts: Counter[str] = Counter()
     plant(yard, PER_ROUND, rng)
-    start = time.monotonic()
-    yard.call("cmrpipe", "rebuild", "--remote", codes=(0, 1))
-    seconds = time.monotonic() - start
+    begun = time.monotonic()
+    yard.cmrpipe("rebuild", "--remote", codes=(0, 1))
+    seconds = time.monotonic() - begun
     for number in range(1, times + 1):
         plant(yard, PER_ROUND, rng)
-        process = yard.start("cmrpipe", "rebuild", "--remote")
-        try:
-            process.wait(rng.uniform(0, seconds))
-            counts["late"] += 1
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+        process = start(("rebuild", "--remote"), cwd=yard.space, environment=yard.environment())
+        counts["late"] += not killed(process, rng.uniform(0, seconds))
         seen = yard.loader()
         counts["wrong"] += any(yard.arrays[patient] != content for patient, content in seen.items())
-        yard.call("cmrpipe", "rebuild", "--remote", codes=(0, 1))
+        yard.cmrpipe("rebuild", "--remote", codes=(0, 1))
         counts["different"] += yard.look() != yard.whole
         if tell:
             sys.stderr.write(f"  rebuild ({yard.store_format}): kill {number} of {times}, {dict(counts)}\n")

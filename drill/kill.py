@@ -5,15 +5,13 @@ The stage goes back and forth between two states of its inputs, so that every ru
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +22,13 @@ from cmrpipe.files import sha256_bytes, sha256_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.store import open_store
+from drill.warm import start
 
 PATIENTS = 6
 console = Console()
 _LATE = 1.1
 """Moments are drawn up to this share of an undisturbed run's time: some kills come too late, and are counted so."""
+_NOTICED_S = 10.0
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -66,19 +66,13 @@ class Subject:
     content: Callable[[Path], str]
 
 
-def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(
-        [sys.executable, "-m", "cmrpipe", *command], stdout=quiet, stderr=quiet, start_new_session=True
-    )
-
-
 def _run(command: Sequence[str]) -> float:
-    start = time.monotonic()
-    code = _start(command).wait()
-    if code:
-        raise RuntimeError(f"cmrpipe {' '.join(command)} left with {code}")
-    return time.monotonic() - start
+    begun = time.monotonic()
+    process = start(command)
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"cmrpipe {' '.join(command)} left with {process.exitcode}")
+    return time.monotonic() - begun
 
 
 def _ingest(raw: Path, work: Path) -> tuple[str, ...]:
@@ -121,8 +115,24 @@ def subjects(work: Path, formats: Sequence[str]) -> list[Subject]:
     return found
 
 
+def killed(process: ForkServerProcess, after_s: float) -> bool:
+    """SIGKILL a process after so many seconds, and it alone; whether it had not ended by itself."""
+    process.join(after_s)
+    ended = not process.is_alive()
+    process.kill()
+    process.join()
+    return not ended
+
+
 def _orphans(session: int) -> list[int]:
-    """Processes of a session that still live."""
+    """Processes of a session that live on after the time in which workers notice that they are alone."""
+    deadline = time.monotonic() + _NOTICED_S
+    while (alive := _living(session)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return alive
+
+
+def _living(session: int) -> list[int]:
     alive = []
     for entry in Path("/proc").iterdir():
         try:
@@ -151,13 +161,8 @@ def drill(subject: Subject, times: int, rng: random.Random, *, tell: bool = True
     now = 1
     for number in range(1, times + 1):
         target = 1 - now
-        process = _start(subject.commands[target])
-        try:
-            process.wait(rng.uniform(0, seconds * _LATE))
-            counts["late"] += 1
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)  # the stage alone: its workers must notice by themselves
-            process.wait()
+        process = start(subject.commands[target])
+        counts["late"] += not killed(process, rng.uniform(0, seconds * _LATE))
         try:
             seen = subject.content(subject.folder)
             reason = "content of neither state"
@@ -175,7 +180,7 @@ def drill(subject: Subject, times: int, rng: random.Random, *, tell: bool = True
         else:
             _run(subject.commands[now])
             counts["different"] += files(subject.folder) != bytes_[now]
-        counts["orphans"] += bool(_orphans(process.pid))
+        counts["orphans"] += bool(_orphans(process.pid or 0))
         if tell:
             sys.stderr.write(f"  {subject.name}: kill {number} of {times}, {dict(counts)}\n")
     return counts
