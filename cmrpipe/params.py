@@ -141,7 +141,7 @@ class TrainParams(Section):
 
     seed: int = Field(0, ge=0, description="of the split, the first weights, the order of samples and the augmentation")
     val_fraction: float = Field(
-        0.1,
+        0.0,
         ge=0,
         lt=0.5,
         description="share of the patients that choose the best epoch; where it comes to nobody, the last epoch counts",

@@ -20,6 +20,8 @@ from flows.forget.person import Person
 from flows.forget.vault import table_without
 
 OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "report")
+BESIDE = ("crossvalidation", "suspects")
+"""What commands outside the pipeline wrote: it speaks of all patients, and is removed."""
 LATER = ("evaluate", "report")
 """Stages whose outputs are removed: they speak of a model that saw the patient, and are made anew with the next one."""
 _LOCK = "dvc.lock"
@@ -50,21 +52,28 @@ def traces(root: Path, person: Person) -> Iterator[str]:
     for path in sorted((home.raw / ASIDE).glob("*.csv")):
         if person.named_in(path.name) or person.named_in(path.read_bytes()):
             yield f"data/raw/{ASIDE}/{path.name}"
-    for name in OUTPUTS:
+    for name in (*OUTPUTS, *BESIDE):
         output = root / "data" / name
         files = [path for path in output.rglob("*") if path.is_file()]
         own = sum(person.named_in(path.relative_to(output).as_posix()) for path in files)
         if own:
             yield f"data/{name}: {own} files of their own, and what the shared ones say"
-    rows = [row for row in read_quarantine(home.quarantine) if _about(person, row.name)]
-    if rows:
-        yield f"quarantine.csv: {len(rows)} rows"
-    lines = sum(entry.folder in person.folders for entry in Ledger(home.raw).entries)
-    if lines:
-        yield f"data/landings.csv: {lines} lines"
+    yield from _listed(home, person)
     for folder in person.folders:
         for kept in sorted((replaced(home.raw) / folder).glob("*")):
             yield f"data/{kept.relative_to(root / 'data')}: a replaced version"
+
+
+def _listed(home: Workspace, person: Person) -> Iterator[str]:
+    """What the lists say that people edit, and the ledger."""
+    rows = [row for row in read_quarantine(home.quarantine) if _about(person, row.name)]
+    if rows:
+        yield f"quarantine.csv: {len(rows)} rows"
+    if home.pathology.exists() and person.named_in(home.pathology.read_bytes()):
+        yield "pathology.csv: a row"
+    lines = sum(entry.folder in person.folders for entry in Ledger(home.raw).entries)
+    if lines:
+        yield f"data/landings.csv: {lines} lines"
 
 
 def erase(root: Path, person: Person) -> Counter[str]:
@@ -87,6 +96,9 @@ def erase(root: Path, person: Person) -> Counter[str]:
     if len(kept) < len(rows):
         done["quarantine rows"] += len(rows) - len(kept)
         write_quarantine(home.quarantine, kept)
+    if home.pathology.exists() and person.named_in(home.pathology.read_bytes()):
+        done["pathology rows"] += 1
+        _take_rows(home.pathology, person)
     done["ledger lines"] += Ledger(home.raw).without(lambda entry: entry.folder in person.folders)
     for place in (fetching(home.raw), staging(home.raw), home.state):
         shutil.rmtree(place, ignore_errors=True)
@@ -100,20 +112,28 @@ def _erase_asides(raw: Path, person: Person) -> None:
         if path.stem == person.patient_id:
             path.unlink()
         elif person.named_in(path.read_bytes()):
-            with path.open(encoding="utf-8", newline="") as stream:
-                kept = [row for row in csv.reader(stream) if not any(person.named_in(cell) for cell in row)]
-            temporary = path.with_name(f".tmp-{path.name}")
-            with temporary.open("w", encoding="utf-8", newline="") as stream:
-                csv.writer(stream, lineterminator="\n").writerows(kept)
-            temporary.replace(path)
+            _take_rows(path, person)
+
+
+def _take_rows(table: Path, person: Person) -> None:
+    """Write a table again without the rows that name the patient."""
+    with table.open(encoding="utf-8", newline="") as stream:
+        kept = [row for row in csv.reader(stream) if not any(person.named_in(cell) for cell in row)]
+    temporary = table.with_name(f".tmp-{table.name}")
+    with temporary.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, lineterminator="\n").writerows(kept)
+    temporary.replace(table)
 
 
 def drop_outputs(root: Path, stages: Iterable[str]) -> None:
     """Remove outputs of stages with their records, and what stages keep beside their outputs."""
     for stage in stages:
         shutil.rmtree(root / "data" / _FOLDERS.get(stage, stage), ignore_errors=True)
-    for pending in (root / "data").glob(".*-pending"):
-        shutil.rmtree(pending, ignore_errors=True)
+    for kept in (
+        *BESIDE,
+        *(p.name for pattern in (".*-pending", ".*-training") for p in (root / "data").glob(pattern)),
+    ):
+        shutil.rmtree(root / "data" / kept, ignore_errors=True)
     lock = root / _LOCK
     value = yaml.safe_load(lock.read_text(encoding="utf-8"))
     for stage in stages:

@@ -76,6 +76,10 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
     splits = json.loads((lived.root / "data/model/splits.json").read_text())
     part = next(name for name in ("train", "val", "test") if who in splits[name])
 
+    (lived.root / "data/crossvalidation/fold-01/predictions").mkdir(parents=True)
+    (lived.root / f"data/crossvalidation/fold-01/predictions/{who}.npy").write_bytes(b"what a model said of them")
+    (lived.root / "pathology.csv").write_text(f"patient_id,pathology\n{who},HF-I\n{other},HYP\n")
+
     before = lived.hashes("raw", "store", "model")
     listed = lived.call("cmrpipe", "forget", who.lower())
     assert "nothing was done" in listed
@@ -83,7 +87,11 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
     assert f"data/model had them in {part}" in listed
     assert lived.hashes("raw", "store", "model") == before
 
+    assert "data/crossvalidation: 1 files" in listed
+    assert "pathology.csv: a row" in listed
+
     said = lived.call("cmrpipe", "forget", who, "--yes", "--remote")
+    assert (lived.root / "pathology.csv").read_text() == f"patient_id,pathology\n{other},HYP\n"
     assert f"data/model had them in {part}" in said
     model = lived.root / "data" / "model"
     kept = {path.relative_to(lived.root / "data").as_posix() for path in model.rglob("*")} | {"raw/phantom.json"}

@@ -6,16 +6,21 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from cmrpipe.cli import app
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.learn.datasets import Drawn
 from cmrpipe.learn.journal import batches_file, read_batches
 from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.replay import replay
-from cmrpipe.params import TrainParams
+from cmrpipe.params import IngestParams, StoreParams, TrainParams
 from cmrpipe.progress import silent
+from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.store import store as store_stage
 from cmrpipe.stages.train import train
 from cmrpipe.store import open_store
 from tests.learn.hearts import PATIENTS, make_patient, write_store
@@ -102,3 +107,23 @@ def test_dvclive_has_the_figures_of_every_epoch(trained: tuple[Path, Path, list[
         [float(row.split(",")[1]) for row in history], abs=1e-5
     )
     assert json.loads((model / "dvclive" / "metrics.json").read_text())["step"] == 1
+
+
+def test_the_command_gives_the_same_batch_from_the_store_and_from_the_files(
+    small_phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cmrpipe replay`, with and without --direct: byte for byte the same arrays."""
+    monkeypatch.chdir(tmp_path)
+    ingest(small_phantom, tmp_path / "data/catalog", tmp_path / "state", IngestParams(), listen=silent)
+    places = (small_phantom, tmp_path / "data/catalog", tmp_path / "quarantine.csv")
+    store_stage(*places, tmp_path / "data/store", StoreParams(), listen=silent)
+    train(tmp_path / "data/store", tmp_path / "data/model", PARAMS, listen=silent)
+    for name, options in (("one", []), ("two", ["--direct", "--raw", str(small_phantom)])):
+        done = CliRunner().invoke(app, ["replay", "1", "--out", f"{name}.npz", *options])
+        assert done.exit_code == 0, done.output
+        assert "step 1 of epoch 0, the same bytes" in done.output
+    one, two = np.load("one.npz"), np.load("two.npz")
+    for name in ("image", "label", "known"):
+        np.testing.assert_array_equal(one[name], two[name])
+    assert one["image"].shape == (5, 1, 32, 32)
+    assert CliRunner().invoke(app, ["replay", "999"]).exit_code == 2
