@@ -96,7 +96,9 @@ class Space:
                 shutil.copy2(source, target)
         (self.root / "data").mkdir()
         shutil.copy2(ROOT / "data" / ".gitignore", self.root / "data" / ".gitignore")
-        subprocess.run(["git", "init", "-q"], cwd=self.root, check=True)  # noqa: S607
+        who = ["-c", "user.name=Bench", "-c", "user.email=bench@example.org"]
+        for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-q", "-m", "Code"]):
+            subprocess.run(["git", *command], cwd=self.root, check=True)  # noqa: S607
         params = yaml.safe_load((self.root / "params.yaml").read_text())
         for section, values in SMALL.items():
             params[section] |= values

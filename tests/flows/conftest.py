@@ -132,6 +132,7 @@ def new_space(root: Path, home: Path, code: Path = REPOSITORY) -> Space:
     for section, values in SMALL.items():
         for key, value in values.items():
             space.set_param(section, key, value)
+    space.commit("Code")
     return space
 
 

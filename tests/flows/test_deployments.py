@@ -56,7 +56,7 @@ def test_pipeline_runs_to_the_end_and_a_schedule_fires(standing: Standing, sourc
     commits = subprocess.run(
         ["git", "log", "--format=%s"], cwd=standing.space.root, capture_output=True, text=True, check=True
     )
-    assert commits.stdout.splitlines() == ["Data: pipeline: 3 patients, 3 new"]
+    assert commits.stdout.splitlines() == ["Data: pipeline: 3 patients, 3 new", "Code"]
 
     standing.call("prefect", "deployment", "schedule", "create", "verify/verify", "--cron", "* * * * *")
 

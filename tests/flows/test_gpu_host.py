@@ -54,7 +54,7 @@ def test_a_model_that_was_trained_elsewhere_comes_home(standing: Standing, small
     """The GPU host gets the store and nothing else; its model, verdict and figures are then the data host's own."""
     space: Space = new_space(tmp_path / "host", standing.space.home)
     space.call("dvc", "remote", "add", "-d", "box", str(tmp_path / "box"))
-    space.commit("Code")
+    space.commit("Name a remote")
     share, get, by_hand = (code for why, code in blocks(elsewhere=True) if not why)
     names = {"ssh://you@data-host/srv/cmrpipe/workspace.git": str(tmp_path / "shared.git")}
     names |= {
