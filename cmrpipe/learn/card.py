@@ -128,12 +128,15 @@ def model_card(
         "## Made from",
         "",
         *_table(["what", "version"], [[name, f"`{value}`"] for name, value in {**data, **known}.items()]),
+        "DVC's hashes of raw data, store, model and of this card stand in the `data/raw.dvc` and `dvc.lock` that are "
+        "committed with it.",
+        "",
         "## Patients",
         "",
         *_table(["part", "patients", "ids"], [[n, str(len(ids)), ", ".join(ids)] for n, ids in parts.items()]),
         "## How good it is",
         "",
-        f"On {metrics['patients']} patients ({metrics['images']} images) that it has not seen. Intervals: bootstrap "
+        f"On {metrics['patients']} patient{'' if metrics['patients'] == 1 else 's'} ({metrics['images']} images) that it has not seen. Intervals: bootstrap "
         "over patients. An image on which the model finds nothing counts as 0 (distances: the image's diagonal); "
         "the mean leaves no image out.",
         "",
