@@ -36,6 +36,10 @@ def _interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
 
 
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)] + [""]
 
@@ -136,7 +140,7 @@ def model_card(
         *_table(["part", "patients", "ids"], [[n, str(len(ids)), ", ".join(ids)] for n, ids in parts.items()]),
         "## How good it is",
         "",
-        f"On {metrics['patients']} patient{'' if metrics['patients'] == 1 else 's'} ({metrics['images']} images) that it has not seen. Intervals: bootstrap "
+        f"On {_count(metrics['patients'], 'patient')} ({_count(metrics['images'], 'image')}) that it has not seen. Intervals: bootstrap "
         "over patients. An image on which the model finds nothing counts as 0 (distances: the image's diagonal); "
         "the mean leaves no image out.",
         "",
