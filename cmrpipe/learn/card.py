@@ -140,7 +140,8 @@ def model_card(
         *_table(["part", "patients", "ids"], [[n, str(len(ids)), ", ".join(ids)] for n, ids in parts.items()]),
         "## How good it is",
         "",
-        f"On {_count(metrics['patients'], 'patient')} ({_count(metrics['images'], 'image')}) that it has not seen. Intervals: bootstrap "
+        f"On {_count(metrics['patients'], 'patient')} ({_count(metrics['images'], 'image')}) that it has "
+        "not seen. Intervals: bootstrap "
         "over patients. An image on which the model finds nothing counts as 0 (distances: the image's diagonal); "
         "the mean leaves no image out.",
         "",
