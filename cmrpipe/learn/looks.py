@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from cmrpipe.model import Label
 
-TURNS = (0.0, 12.0, -12.0)
+TURNS = (0.0, 10.0, -10.0, 20.0, -20.0)
 """Degrees; the first look is the image as it is."""
 
 

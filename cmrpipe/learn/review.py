@@ -39,8 +39,8 @@ class Review:
 
 
 def find_predictions(folder: Path) -> dict[str, Path]:
-    """Files of label images by patient, below `predictions/` or, as crossvalidate has them, `<fold>/predictions/`."""
-    files = [*folder.glob(f"*/{PREDICTIONS}/*.npy"), *folder.glob(f"{PREDICTIONS}/*.npy")]
+    """Label images by patient, below `predictions/` or, as crossvalidate has them, `folds/<fold>/predictions/`."""
+    files = [*folder.glob(f"folds/*/{PREDICTIONS}/*.npy"), *folder.glob(f"{PREDICTIONS}/*.npy")]
     return {path.stem: path for path in sorted(files)}
 
 
@@ -79,8 +79,8 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
     Parameters
     ----------
     store : the store stage's output
-    predictions : what crossvalidate or evaluate wrote: [<fold>/]predictions/<patient_id>.npy, (n, rows, cols) uint8 in
-        the store's order, each by a model that has not seen that patient
+    predictions : what crossvalidate or evaluate wrote: [folds/<fold>/]predictions/<patient_id>.npy, (n, rows, cols)
+        uint8 in the store's order, each by a model that has not seen that patient
     out : suspects.csv (every contour), findings.csv, findings.json, pictures/ (left the expert, right the model)
 
     Raises

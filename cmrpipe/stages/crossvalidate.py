@@ -29,13 +29,19 @@ from cmrpipe.stages.train import train_split, training_folder
 from cmrpipe.store import Store, open_store
 
 METRICS, PATIENTS, TABLE = "metrics.json", "per_patient.csv", "table.md"
-BESIDE = (METRICS, PATIENTS, TABLE)
-MODEL = "model"
+MODELS, FOLDS = "models", "folds"
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One fold's work; it is picklable, and opens the store for itself."""
+    """One fold's work; it is picklable, and opens the store for itself.
+
+    Attributes
+    ----------
+    made_of : fingerprint of the training
+    models : folder of all folds' models
+    work : what a training keeps to go on after it was killed
+    """
 
     name: str
     split: Split
@@ -43,31 +49,40 @@ class Fold:
     train: TrainParams
     evaluate: EvaluateParams
     version: str
+    made_of: str
+    models: Path
     work: Path
 
 
-def _fold(task: Fold, out: Path, *, listen: Listener) -> Written:
-    """Train on the others, judge on this fold's patients."""
-    here = out / task.name
+def _train(task: Fold, out: Path, *, listen: Listener) -> Written:
+    """Train on the others."""
     with open_store(task.store) as source:
         trained = train_split(
             task.split,
-            here / MODEL,
+            out / task.name,
             store=source,
             params=task.train,
             version=task.version,
             work=task.work,
             listen=listen,
         )
+    shutil.rmtree(task.work, ignore_errors=True)
+    return Written([f"{task.name}/{name}" for name in trained.files], trained.info)
+
+
+def _judge(task: Fold, out: Path, *, version: str, listen: Listener) -> Written:
+    """Judge on this fold's patients."""
+    model = task.models / task.name
+    with open_store(task.store) as source:
         versions = {
             "store (over the SHA-256 of its patients' files)": source.fingerprint,
-            "model.pt (SHA-256)": sha256_file(here / MODEL / "model.pt"),
-            "code of the evaluation": task.version,
+            "model.pt (SHA-256)": sha256_file(model / "model.pt"),
+            "code of the evaluation": version,
         }
-        judged = judge(Task(here / MODEL, task.split.test, task.evaluate, versions), here, store=source, listen=listen)
-    shutil.rmtree(task.work, ignore_errors=True)
-    files = [f"{task.name}/{MODEL}/{name}" for name in trained.files] + [f"{task.name}/{name}" for name in judged.files]
-    return Written(files, {"metrics": judged.info["metrics"], "test": task.split.test})
+        judged = judge(
+            Task(model, task.split.test, task.evaluate, versions), out / task.name, store=source, listen=listen
+        )
+    return Written([f"{task.name}/{name}" for name in judged.files], judged.info)
 
 
 def _judged(source: Store, out: Path, folds: Sequence[Fold]) -> tuple[list[ImageScore], list[Pair]]:
@@ -77,7 +92,7 @@ def _judged(source: Store, out: Path, folds: Sequence[Fold]) -> tuple[list[Image
     for fold in folds:
         for patient in fold.split.test:
             data = source.load(patient)
-            labels = np.load(out / fold.name / prediction_file(patient), allow_pickle=False)
+            labels = np.load(out / FOLDS / fold.name / prediction_file(patient), allow_pickle=False)
             scores += score_patient(data, labels)
             pairs.append(Pair(patient, volumes(data, data.label), volumes(data, labels)))
     return scores, pairs
@@ -99,11 +114,12 @@ def crossvalidate(
     Parameters
     ----------
     store : the store stage's output
-    out : metrics.json, per_patient.csv and table.md over all patients; below <fold>/ the fold's model/, and what
-        evaluate writes of it. Finished folds whose store, params and code are unchanged are kept
+    out : metrics.json, per_patient.csv and table.md over all patients; below models/<fold>/ what train writes of a
+        fold, below folds/<fold>/ what evaluate writes of it. What is unchanged by store, params and code is kept: a
+        change of the evaluation trains nothing
     folds : number of folds; None leaves one patient out at a time
     train, evaluate : their sections; val_fraction is of a fold's training patients, test_fraction is not used
-    listen : told of epochs and folds
+    listen : told of folds and, where one is done at a time, of epochs
     pathology : table that folds are stratified by; it need not be there
     workers : folds at a time
 
@@ -113,33 +129,37 @@ def crossvalidate(
     StoreError : too few patients, or identical images in two patients of different folds
     CmrpipeError : torch is not installed
     """
-    version = code_version(__name__)
+    version, train_version = code_version(__name__), code_version(train_split.__module__)
     with open_store(store) as source:
         groups = read_groups(pathology) if pathology is not None else {}
         splits = cross_splits(source.patients, folds, train.val_fraction, train.seed, groups)
         tasks: list[Fold] = []
-        units: list[Unit[Fold]] = []
         for number, split in enumerate(splits, 1):
-            settings = [asdict(split), train.model_dump(mode="json"), evaluate.model_dump(mode="json")]
-            made_of = fingerprint(source.fingerprint, *settings, version)
-            name = f"fold-{number:02d}"
+            name, settings = f"fold-{number:02d}", train.model_dump(mode="json")
+            made_of = fingerprint(source.fingerprint, asdict(split), settings, train_version)
             work = training_folder(out) / made_of[:16]
-            tasks.append(Fold(name, split, store, train, evaluate, version, work))
-            units.append(Unit(name, made_of, tasks[-1]))
-        work_on = partial(_fold, listen=listen if workers == 1 else silent)
-        result = refresh("crossvalidate", out, units, work_on, listen=listen, workers=workers, beside=BESIDE)
+            tasks.append(Fold(name, split, store, train, evaluate, train_version, made_of, out / MODELS, work))
+        within = listen if workers == 1 else silent
+        units = [Unit(task.name, task.made_of, task) for task in tasks]
+        trained = refresh(
+            "crossvalidate", out / MODELS, units, partial(_train, listen=within), listen=listen, workers=workers
+        )
         shutil.rmtree(training_folder(out), ignore_errors=True)
+        settings = evaluate.model_dump(mode="json")
+        units = [Unit(task.name, fingerprint(task.made_of, settings, version), task) for task in tasks]
+        work_on = partial(_judge, version=version, listen=within)
+        refresh("judge", out / FOLDS, units, work_on, listen=silent, workers=workers)
         scores, pairs = _judged(source, out, tasks)
     metrics: Mapping[str, Any] = rounded({**headlines(scores), **summarise(scores, pairs)})
-    told = cross_table(metrics, scores, pairs)
+    table = cross_table(metrics, scores, pairs)
     write_json(out / METRICS, {**metrics, "folds": {task.name: list(task.split.test) for task in tasks}})
-    write_rows(out / PATIENTS, told.head, told.rows)
-    write_text(out / TABLE, told.markdown)
+    write_rows(out / PATIENTS, table.head, table.rows)
+    write_text(out / TABLE, table.markdown)
     return Summary(
         "crossvalidate",
-        done=len(result.done),
-        unchanged=len(result.unchanged),
-        gone=len(result.gone),
+        done=len(trained.done),
+        unchanged=len(trained.unchanged),
+        gone=len(trained.gone),
         counts={name: metrics[name] for name in ("patients", "images", "images_cavity", "images_myocardium")},
         metrics={
             name: metrics[name] for name in ("test_dice_cavity", "test_dice_myocardium") if metrics[name] is not None

@@ -61,7 +61,7 @@ def test_findings_have_pictures_and_the_table_has_all(store_of: StoreOf, tmp_pat
     patients, said, wrong = planted()
     store = store_of(patients)
     for fold, (name, labels) in enumerate(said.items()):  # half as crossvalidate has them, half as evaluate has
-        folder = tmp_path / "said" / (f"fold{fold:02d}/predictions" if fold < 2 else "predictions")
+        folder = tmp_path / "said" / (f"folds/fold-{fold:02d}/predictions" if fold < 2 else "predictions")
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / f"{name}.npy", labels)
     review(store, tmp_path / "said", tmp_path / "out", 9, listen=silent)

@@ -57,10 +57,10 @@ def test_each_patient_is_judged_by_a_model_that_has_not_seen_it(store: Path, jud
     assert (metrics["patients"], metrics["images"]) == (4, 16)
     with open_store(store) as source:
         for fold, (patient,) in metrics["folds"].items():
-            model = read_model(judged / fold / "model")
+            model = read_model(judged / "models" / fold)
             assert sorted((*model.trained_on, *model.chosen_by, patient)) == list(PATIENTS)
             data = source.load(patient)
-            labels = np.load(judged / fold / "predictions" / f"{patient}.npy")
+            labels = np.load(judged / "folds" / fold / "predictions" / f"{patient}.npy")
             ours = predicted_labels(Predictor(model, 16, "cpu"), data.image, data.pixel_spacing_mm, data.heart_px)
             assert np.mean(labels == ours) > 0.999  # another number of threads may round a border pixel the other way
     rows = pd.read_csv(judged / "per_patient.csv")
@@ -69,11 +69,14 @@ def test_each_patient_is_judged_by_a_model_that_has_not_seen_it(store: Path, jud
 
 
 def test_what_is_unchanged_is_kept_and_two_at_a_time_give_the_same(store: Path, judged: Path, tmp_path: Path) -> None:
-    """A second run trains nothing; two folds at a time write the same bytes; another recipe trains all again."""
+    """A second run does nothing, another way to judge trains nothing; two folds at a time write the same bytes."""
     heard: list[Progress] = []
     again = crossvalidate(store, judged, None, TRAIN, JUDGE, listen=heard.append)
     assert (again.done, again.unchanged) == (0, 4)
-    assert not [p for p in heard if p.stage == "train"]
+    assert heard == []
+    crossvalidate(store, judged, None, TRAIN, JUDGE.model_copy(update={"batch_size": 2}), listen=heard.append)
+    assert {p.stage for p in heard} == {"evaluate"}
+    crossvalidate(store, judged, None, TRAIN, JUDGE, listen=silent)
     crossvalidate(store, tmp_path / "two", None, TRAIN, JUDGE, listen=silent, workers=2)
     assert files(tmp_path / "two") == files(judged)
 
