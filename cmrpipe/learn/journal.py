@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol
 import lightning.pytorch as pl
 from dvclive.live import Live
 from lightning.pytorch.callbacks import Callback
+from scmrepo.exceptions import SCMError
 
 from cmrpipe.errors import InputError
 from cmrpipe.learn.datasets import Drawn
@@ -122,10 +123,14 @@ class LiveFigures(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Lightning calls this once, after a checkpoint was loaded."""
-        if trainer.is_global_zero:
+        if not trainer.is_global_zero:
+            return
+        try:
             self._live = Live(str(self.folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False)
-            for epoch in self.recorder.history:
-                self._give(epoch)
+        except SCMError as error:  # DVCLive asks for the last commit
+            log.warning("no figures for DVCLive: the Git repository has no commit", reason=str(error))
+        for epoch in self.recorder.history:
+            self._give(epoch)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Lightning calls this after the recorder's own."""

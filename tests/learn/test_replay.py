@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,3 +128,16 @@ def test_the_command_gives_the_same_batch_from_the_store_and_from_the_files(
         np.testing.assert_array_equal(one[name], two[name])
     assert one["image"].shape == (5, 1, 32, 32)
     assert CliRunner().invoke(app, ["replay", "999"]).exit_code == 2
+
+
+def test_a_repository_without_a_commit_is_no_obstacle(
+    trained: tuple[Path, Path, list[Drawn]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVCLive wants a commit; the model does without DVCLive, and its weights are the same."""
+    store, model, _ = trained
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    train(store, tmp_path / "model", PARAMS, listen=silent)
+    assert (tmp_path / "model" / "model.pt").read_bytes() == (model / "model.pt").read_bytes()
+    assert not (tmp_path / "model" / "dvclive").exists()
