@@ -41,8 +41,8 @@ def corrupt(faults: int, losses: int, seed: int) -> bool:
     return well
 
 
-def kills(times: int, seed: int) -> bool:
-    """The kill drill; whether all went well."""
+def kills(times: int, seed: int, only: str) -> bool:
+    """The kill drill on what has `only` in its name; whether all went well."""
     table = Table(title="SIGKILL at random moments; what a reader then got", title_justify="left")
     names = ("old", "new", "wrong", "late", "orphans", "different")
     for name in ("stage", "killed", *names):
@@ -51,11 +51,11 @@ def kills(times: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         subjects = kill.subjects(Path(folder), FORMATS)
         each = -(-times // (len(subjects) + len(FORMATS)))
-        for subject in subjects:
+        for subject in (subject for subject in subjects if only in subject.name):
             counts = kill.drill(subject, each, random.Random(seed))
             table.add_row(subject.name, str(each), *(str(counts.get(name, 0)) for name in names))
             well &= not (counts.get("wrong") or counts.get("orphans") or counts.get("different"))
-    for store_format in FORMATS:
+    for store_format in (name for name in FORMATS if only in f"rebuild ({name})"):
         with tempfile.TemporaryDirectory() as folder:
             counts = corruption.kill_rebuild(corruption.new_yard(Path(folder), store_format), each, seed)
         table.add_row(f"rebuild ({store_format})", str(each), "", "", *(str(counts.get(name, 0)) for name in names[2:]))
@@ -70,9 +70,10 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=2000, help="faults to plant")
     parser.add_argument("--losses", type=int, default=10, help="raw files of which every copy is harmed")
     parser.add_argument("--kills", type=int, default=100, help="times that a process is killed")
+    parser.add_argument("--only", default="", help="kill only what has this in its name: ingest, store, rebuild, zarr")
     parser.add_argument("--seed", type=int, default=1, help="of where and when")
     arguments = parser.parse_args()
-    well = [arguments.kills == 0 or kills(arguments.kills, arguments.seed)]
+    well = [arguments.kills == 0 or kills(arguments.kills, arguments.seed, arguments.only)]
     well.append(arguments.faults == 0 or corrupt(arguments.faults, arguments.losses, arguments.seed))
     return 0 if all(well) else 1
 

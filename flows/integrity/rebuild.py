@@ -15,6 +15,7 @@ from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, State, digest_file
 from flows.integrity.dependents import dependents
 from flows.integrity.judge import Judge
+from flows.integrity.leftovers import clear_leftovers
 from flows.integrity.mend import Mending
 from flows.integrity.objects import copy_proven
 from flows.integrity.recompute import RecomputeError, recomputed
@@ -37,6 +38,7 @@ class Rebuild:
 
     def run(self) -> Rebuilt:
         """Bring back everything that can be, workspace first, then cache, then remote."""
+        clear_leftovers(self._survey.root, self._survey.outs, self._survey.cache)
         if self._bad:
             self._extras()
             for stage, outs in self._by_stage():

@@ -16,6 +16,7 @@ from cmrpipe.errors import CmrpipeError
 from cmrpipe.progress import Listener, Progress
 from flows.child import start, stop
 from flows.dvc import LOGS, child_environment
+from flows.integrity.leftovers import clear_scratch, scratch_of
 from flows.integrity.records import Out
 
 log = structlog.get_logger(__name__)
@@ -35,11 +36,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _clear(scratch: Path) -> None:
-    for path in (scratch, *scratch.parent.glob(f".{scratch.name}*")):
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -64,11 +60,11 @@ def recomputed(
     ------
     RecomputeError : the stage failed
     """
-    folders = {out.path: (root / out.path).with_name(f".rebuild-{Path(out.path).name}") for out in outs}
+    folders = {out.path: scratch_of(root, out) for out in outs}
     state = root / ".cmrpipe" / "rebuild-state"
     try:
         for scratch in folders.values():
-            _clear(scratch)
+            clear_scratch(scratch)
         for path in good:
             for name, scratch in folders.items():
                 if path == name:
@@ -86,7 +82,7 @@ def recomputed(
         shutil.rmtree(state, ignore_errors=True)
         for scratch in folders.values():
             with suppress(OSError):
-                _clear(scratch)
+                clear_scratch(scratch)
 
 
 def _run(root: Path, stage: str, folders: dict[str, Path], state: Path, listen: Listener) -> None:

@@ -180,6 +180,24 @@ def test_lost_raw_is_told_with_exactly_what_was_made_from_it(space: Space) -> No
     space.call("cmrpipe", "verify", "--remote")
 
 
+def test_rebuild_clears_what_a_killed_one_left(space: Space) -> None:
+    """Temporary files of processes that are gone leave raw data, outputs and cache; those of a live one stay."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    image = sorted((space.root / "data/raw/dicoms" / patients(space)[0].stem).iterdir())[0]
+    places = (image, patients(space)[0], space.root / in_folder(CACHE, image))
+    left = [place.with_name(f".tmp-{gone.pid}-{place.name}") for place in places]
+    scratch = space.root / "data/.rebuild-store/half"
+    live = image.with_name(f".tmp-{os.getpid()}-{image.name}")
+    scratch.parent.mkdir()
+    for path in (*left, scratch, live):
+        path.write_bytes(b"half")
+    assert "rebuild: nothing was bad" in space.call("cmrpipe", "rebuild")
+    assert [path for path in (*left, scratch.parent) if path.exists()] == []
+    assert live.exists()
+    live.unlink()
+
+
 def test_who_waits_in_vain_is_told_for_whom(space: Space) -> None:
     """Both wait for a writer, say so, and end after the timeout with 2 and the process they waited for."""
     impatient = {**environment(space.home), "CMRPIPE_LOCK_TIMEOUT": "0.1"}
