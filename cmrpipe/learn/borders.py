@@ -31,6 +31,11 @@ class Drawing:
         """Of the cavity, square pixels."""
         return 0.0 if self.endo is None else polygon_area(self.endo)
 
+    @property
+    def wall(self) -> float:
+        """Area between the borders, square pixels; 0 without an epicardium."""
+        return 0.0 if self.epi is None else polygon_area(self.epi) - self.area
+
 
 NOTHING = Drawing(None, None)
 

@@ -7,7 +7,8 @@ apex. What is kept must be part of one body that reaches through the slices:
    slice and frame, the outline nearest to that of the slice before, within its radius.
 2. *No apex of some moments.* A slice in which a cavity is found in at most half of the frames is beyond the end.
 3. *No atrium.* At the wider end, a slice is beyond the base when its cavity does not shrink towards end-systole while
-   the ventricle does (an atrium grows), or when it is far narrower at end-diastole than the next slice's.
+   the ventricle does (an atrium grows), or when it is far narrower at end-diastole than the next slice's, or has little
+   wall. What lies outside such a slice is beyond the base, too.
 
 The numbers were set on five real patients (see docs/predict.md) and are no more certain than that.
 """
@@ -30,6 +31,9 @@ OFTEN = 0.5
 
 NARROW = 0.72
 """Cavity area at end-diastole over the next slice's, below which a basal slice is beyond the base."""
+
+THIN = 0.5
+"""Area of the wall at end-diastole over the next slice's, below which a basal slice is beyond the base."""
 
 PUMPS = 0.9
 """Cavity area of all slices at end-systole over end-diastole, below which a slice that grows is no ventricle."""
@@ -123,7 +127,7 @@ def _seldom(drawings: dict[Place, Drawing], slices: Sequence[int]) -> list[Remov
 
 
 def _atria(drawings: dict[Place, Drawing], kept: Sequence[int]) -> list[Removed]:
-    """Rule 3; at least two slices stay."""
+    """Rule 3, in the basal third; at least two slices stay."""
     curve: dict[int, float] = {}
     for place, drawing in drawings.items():
         if place.slice_index in kept:
@@ -136,18 +140,19 @@ def _atria(drawings: dict[Place, Drawing], kept: Sequence[int]) -> list[Removed]
     ends = [np.mean([area[index].get(ed, 0.0) for index in part]) for part in (kept[:third], kept[-third:])]
     order = list(kept) if ends[0] >= ends[1] else list(kept)[::-1]
     pumps = curve[es] < PUMPS * curve[ed]
-    removed = []
-    for index, following in pairwise(order[:-1]):
+    why: dict[int, str] = {}
+    for index, following in pairwise(order[: min(third + 1, len(order) - 1)]):
         here, there = area[index].get(ed, 0.0), area[following].get(ed, 0.0)
         share = here / there if there else 1.0
+        wall, next_wall = (drawings.get(Place(i, ed), NOTHING).wall for i in (index, following))
         if share < NARROW:
-            why = f"beyond the base: {share:.0%} as wide at end-diastole as the next slice"
+            why[index] = f"beyond the base: {share:.0%} as wide at end-diastole as the next slice"
+        elif wall < THIN * next_wall:
+            why[index] = f"beyond the base: {wall / next_wall:.0%} of the next slice's wall at end-diastole"
         elif pumps and area[index].get(es, 0.0) >= here:
-            why = "beyond the base: it grows towards end-systole, as an atrium does"
-        else:
-            break
-        removed.append(Removed(index, why))
-    return removed
+            why[index] = "beyond the base: it grows towards end-systole, as an atrium does"
+    last = max((i for i, index in enumerate(order) if index in why), default=-1)
+    return [Removed(i, why.get(i, "beyond the base: outside a slice that is")) for i in order[: last + 1]]
 
 
 def contour(opinions: dict[Place, Opinion]) -> tuple[dict[Place, Drawing], list[Removed]]:

@@ -95,6 +95,23 @@ def test_a_far_narrower_slice_at_the_base_is_beyond_it() -> None:
     assert drawings[Place(5, 1)].endo is not None
 
 
+def test_a_basal_cavity_without_wall_is_beyond_the_base() -> None:
+    """An atrium that keeps its size has no muscle about it; at the apex the same stays."""
+    bare = {frame: Drawing(ring(40, 32, 12), ring(40, 32, 12.5)) for frame in FRAMES}
+    candidates = ventricle((12, 12, 12, 11, 9, 6)) | {Place(0, frame): [drawing] for frame, drawing in bare.items()}
+    drawings, removed = consistent(candidates)
+    assert [(item.slice_index, "wall" in item.why) for item in removed] == [(0, True)]
+    assert drawings[Place(1, 1)].endo is not None
+    thin = {Place(5, frame): [Drawing(ring(40, 32, 6), ring(40, 32, 6.2))] for frame in FRAMES}
+    assert consistent(ventricle((12, 12, 12, 11, 9, 6)) | thin)[1] == []
+
+
+def test_what_lies_outside_a_slice_beyond_the_base_goes_with_it() -> None:
+    """Two slices above the base that are alike, and far narrower than the ventricle."""
+    _, removed = consistent(ventricle((8, 8.2, 12, 12, 11, 10, 8, 5)))
+    assert [item.slice_index for item in removed] == [0, 1]
+
+
 def test_borders_come_from_probabilities() -> None:
     """The endocardium of the cavity, the epicardium around it, to a fraction of a pixel; specks are nothing."""
     shape = (64, 80)
