@@ -1,24 +1,27 @@
 """Memory of loading an epoch from stores of 10 to 1,000 phantom patients, each in a process of its own.
 
-python bench/memory.py
-python bench/memory.py --phantom DIR    # of a phantom that is already there
+Ten phantoms are written; the others are these under other names, with noise of their own.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from harness import print_table
 
+from cmrpipe.incremental import Unit, Written, refresh
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
+from cmrpipe.store import PatientData, open_store, write_patient
+from cmrpipe.store.schema import StoreFormat, head, patient_file
 
 LOAD = """
 import sys, torch
@@ -41,19 +44,30 @@ with open_store(Path(sys.argv[1])) as source:
 """
 
 
+def multiplied(phantoms: list[PatientData], count: int, folder: Path) -> None:
+    """A store of `count` patients."""
+
+    def work(number: int, out: Path) -> Written:
+        data = phantoms[number % len(phantoms)]
+        noise = np.random.default_rng(number).integers(-3, 4, data.image.shape)
+        patient = replace(data, patient_id=f"P{number:05d}", image=(data.image + noise).astype(data.image.dtype))
+        hashes = write_patient(out, patient, {})
+        return Written([patient_file(patient.patient_id)], {"samples": len(patient), "sha256": hashes})
+
+    units = [Unit(f"P{number:05d}", str(number), number) for number in range(count)]
+    refresh("store", folder, units, work, listen=silent, extra=head(StoreFormat.HDF5))
+
+
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--phantom", type=Path, default=None, help="1,000 patients; else they are written first")
-    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
-        raw = args.phantom
-        if raw is None:
-            raw = base / "raw"
-            write_phantom(raw, 1000, 5, slices=6, frames=8, rows=64, columns=72, listen=silent)
-        ingest(raw, base / "catalog", base / "state", IngestParams(), listen=silent, workers=2)
-        store(raw, base / "catalog", base / "none.csv", base / "store", StoreParams(), listen=silent, workers=2)
+        write_phantom(base / "raw", 10, 5, slices=6, frames=8, rows=64, columns=72, listen=silent)
+        ingest(base / "raw", base / "catalog", base / "state", IngestParams(), listen=silent)
+        store(base / "raw", base / "catalog", base / "none.csv", base / "ten", StoreParams(), listen=silent, workers=1)
+        with open_store(base / "ten") as opened:
+            phantoms = [opened.load(patient) for patient in opened.patients]
+        multiplied(phantoms, 1000, base / "store")
         rows = [["patients", "samples of an epoch", "MB before", "MB after"]]
         for count in (10, 100, 1000):
             done = subprocess.run(
