@@ -1,4 +1,4 @@
-"""Networks held against each other in the same time on one core: two patients of `final_data`, models of the other three.
+"""Networks held against each other, each trained for the same time: two patients of `final_data`, three to learn from.
 
 python bench/networks.py --seconds 150
 """
