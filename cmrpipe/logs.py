@@ -40,6 +40,6 @@ def configure(*, json_lines: bool, level: str = "warning") -> None:
     structlog.configure(
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the one of the moment: it may be exchanged
         cache_logger_on_first_use=False,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
 
-COMMITTED = ("data/raw.dvc", "dvc.lock", "quarantine.csv", "forgotten.csv")
+COMMITTED = ("data/raw.dvc", "dvc.lock", "quarantine.csv", "pathology.csv", "forgotten.csv")
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
