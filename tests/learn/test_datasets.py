@@ -1,6 +1,7 @@
 """Samples, their order and their augmentation."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.store import Store, open_store
+from tests.learn.hearts import make_patient, write_store
 
 PREPROCESS = Preprocess(32, (1.0, 99.0), 1.5)
 STRONG = Strength(rotation_rad=0.5, scaling=0.2, shift=0.1, contrast=0.3, noise=0.05)
@@ -116,20 +118,18 @@ def test_store_and_files_give_identical_batches(small_phantom: Path, tmp_path: P
     assert len({batch.crc32 for batch in batches[0]}) == len(batches[0])
 
 
-def test_some_draws_show_the_whole_image(source: Store) -> None:
+def test_some_draws_show_the_whole_image(tmp_path: Path) -> None:
     """By the share that is asked for; which ones follows from their seeds."""
-    some, none, every = (training_set(source, Strength(0, 0, 0, 0, 0), 1, whole) for whole in (0.5, 0.0, 1.0))
-    narrow = Preprocess(16, (1.0, 99.0), 0.5)
-    for kind in (some, none, every):
-        kind._samples.preprocess = narrow
-        kind._samples.margin = 0
-        kind.augment = Augment(Strength(0, 0, 0, 0, 0), 16)
-    seeds = range(40)
-    is_whole = [torch.equal(some.changed(0, s).label, every.changed(0, s).label) for s in seeds]
-    is_window = [torch.equal(some.changed(0, s).label, none.changed(0, s).label) for s in seeds]
-    assert all(a or b for a, b in zip(is_whole, is_window, strict=True))
-    heart_unknown = source.load("A").heart_px is None
-    assert heart_unknown or 8 < sum(is_whole) < 32
+    path = write_store(tmp_path / "store", [replace(make_patient(p, 1), heart_px=(20.0, 26.0)) for p in "AB"])
+    narrow, still = Preprocess(16, (1.0, 99.0), 1.5), Augment(Strength(0, 0, 0, 0, 0), 16)
+    with open_store(path) as source:
+        some, none, every = (TrainingSet(source, ("A", "B"), narrow, still, 1, whole) for whole in (0.5, 0.0, 1.0))
+        labels = [[kind.changed(0, seed).label for seed in range(40)] for kind in (some, none, every)]
+    assert not torch.equal(labels[1][0], labels[2][0])
+    whole = [torch.equal(a, b) for a, b in zip(labels[0], labels[2], strict=True)]
+    window = [torch.equal(a, b) for a, b in zip(labels[0], labels[1], strict=True)]
+    assert all(a != b for a, b in zip(whole, window, strict=True))
+    assert 8 < sum(whole) < 32
 
 
 def test_workers_get_no_copy_of_what_is_held(source: Store) -> None:
