@@ -1,9 +1,10 @@
 """What one more patient costs in stores of 10, 100 and 1,000 phantom patients: time, cache bytes, bytes pushed.
 
-    python bench/scale.py [--sizes 10 100 1000] [--phantom DIR] [--keep DIR]
+    python bench/scale.py [--sizes 10 100 1000] [--folders] [--phantom DIR] [--keep DIR]
 
 Every step is the command that a user runs: `cmrpipe land`, `dvc repro --single-item ...`, `dvc push`, to a remote in a
-folder. Images are small (64 by 64, 3 slices, 8 frames), so that what is measured is the number of patients.
+folder. Images are small (64 by 64, 3 slices, 8 frames), so that what is measured is the number of patients. Patients land
+packed (`source.pack`), one archive of images and one of contours; as folders of single files with `--folders`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ STAGES = ("ingest", "validate", "store")
 class Space:
     """A workspace with a remote beside it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, packed: bool) -> None:
         self.root = root
         self.space, self.remote, self.source = root / "space", root / "remote", root / "source"
         for name in CODE:
@@ -43,7 +44,7 @@ class Space:
                 shutil.copy2(REPOSITORY / name, target)
         (self.space / "data").mkdir()
         params = yaml.safe_load((self.space / "params.yaml").read_bytes())
-        params["source"]["settle_s"] = 0.0
+        params["source"] |= {"settle_s": 0.0, "pack": packed}
         (self.space / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         subprocess.run(["git", "init", "-q"], cwd=self.space, check=True)  # noqa: S607
         self.call("dvc", "remote", "add", "-q", "-d", "origin", str(self.remote))
@@ -155,6 +156,7 @@ def main() -> None:
     """Make each workspace, add patients one by one, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--folders", action="store_true", help="land folders of single files")
     parser.add_argument("--phantom", type=Path, help="a phantom of enough patients, when one is there")
     parser.add_argument("--keep", type=Path, help="keep the workspaces here, to look at")
     parser.add_argument("--rounds", type=int, default=3, help="patients to add one by one; the median counts")
@@ -170,7 +172,7 @@ def main() -> None:
         lines = (phantom / "link.csv").read_text().split()[1:]
         ids = [(line.split(",")[0], line.split(",")[1]) for line in lines]
         for size in options.sizes:
-            space = Space((options.keep or Path(name)) / str(size))
+            space = Space((options.keep or Path(name)) / str(size), packed=not options.folders)
             add_patients(phantom, space.source, ids[:size])
             first = space.update()
             took, grown = add_one_by_one(space, phantom, ids[size : size + options.rounds])

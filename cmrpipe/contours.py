@@ -45,6 +45,12 @@ def _parse(text: str) -> list[tuple[float, float]]:
     return points
 
 
+def unreadable_contour(path: str, original_id: str, size: int, why: str) -> ContourRecord:
+    """Describe a file whose bytes cannot be had (see `read_contour`), or a whole archive; it has no hash."""
+    number, kind, _ = _name(path)
+    return ContourRecord(path, "", size, original_id, number, kind, error=why)
+
+
 def read_contour(data: bytes, path: str, origin: float) -> ContourRecord:
     """Read one contour file.
 

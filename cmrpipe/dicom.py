@@ -33,6 +33,8 @@ from cmrpipe.model import ImageRecord
 
 Raw = Mapping[int, tuple[str | None, bytes]]
 
+_MEND = "Fetch the file anew from its source"
+
 _PIXEL_DATA = 0x7FE00010
 _COMPRESSED_PREFIX = "1.2.840.10008.1.2.4"
 
@@ -218,8 +220,32 @@ def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
     return ImageRecord(**base, **values, error=problem)
 
 
+def unreadable_image(path: str, patient_id: str, size: int, why: str) -> ImageRecord:
+    """Describe a file whose bytes cannot be had (see `read_header`), or a whole archive; it has no hash."""
+    number = file_number(path) if path.count("/") > 1 else None
+    return ImageRecord(path=path, sha256="", bytes=size, patient_id=patient_id, file_number=number, error=why)
+
+
 def read_pixels(path: Path) -> npt.NDArray[np.generic]:
-    """Read one image.
+    """Read one image (see `decode_pixels`).
+
+    Raises
+    ------
+    DicomError : the file is missing, is not DICOM, or its pixels are truncated
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DicomError(path, f"its pixels cannot be read ({error})", _MEND) from error
+    return decode_pixels(data, path)
+
+
+def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
+    """The image in a DICOM file's bytes.
+
+    Parameters
+    ----------
+    path : what to call the file in an error
 
     Returns
     -------
@@ -227,12 +253,12 @@ def read_pixels(path: Path) -> npt.NDArray[np.generic]:
 
     Raises
     ------
-    DicomError : the file is missing, is not DICOM, or its pixels are truncated
+    DicomError : it is not DICOM, or its pixels are truncated
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # UIDs with leading zeros: one warning a file, and nothing follows from it
-            dataset = pydicom.dcmread(path, specific_tags=None)
+            dataset = pydicom.dcmread(BytesIO(data), specific_tags=None)
             pixels = dataset.pixel_array
     except (
         InvalidDicomError,
@@ -243,7 +269,7 @@ def read_pixels(path: Path) -> npt.NDArray[np.generic]:
         NotImplementedError,
         RuntimeError,
     ) as error:
-        raise DicomError(path, f"its pixels cannot be read ({error})", "Fetch the file anew from its source") from error
+        raise DicomError(path, f"its pixels cannot be read ({error})", _MEND) from error
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
     if slope is None and intercept is None:
         return np.asarray(pixels)

@@ -5,6 +5,8 @@ CmrpipeError                  root: everything the user can mend
 │   ├── LayoutError           the folder is not in the expected layout
 │   ├── DicomError            a DICOM file that cannot be read
 │   ├── ContourError          a contour file that cannot be read
+│   ├── ArchiveError          a zip archive of a patient's files that is damaged
+│   ├── StaleError            a raw file that is not the one that the catalog describes
 │   └── LinkError             a link table that cannot be read
 ├── ParamsError (ValueError)  params.yaml or a command-line value
 ├── StoreError (OSError)      a store that is missing, altered or of another schema
@@ -55,6 +57,14 @@ class DicomError(InputError):
 
 class ContourError(InputError):
     """A contour file that cannot be read."""
+
+
+class ArchiveError(InputError):
+    """A zip archive of a patient's files that is damaged, or nothing that may be read."""
+
+
+class StaleError(InputError):
+    """A raw file that is not the one that the catalog describes."""
 
 
 class LinkError(InputError):

@@ -3,6 +3,9 @@
 dicoms/<patient_id>/<n>.dcm
 contourfiles/<original_id>/{i-contours,o-contours}/IM-0001-<nnnn>-{i,o}contour-manual.txt
 link.csv                 and, where several sources were landed, links/<source>.csv
+
+A patient's or contour folder may be a zip archive of the same name, `dicoms/<patient_id>.zip`: its files have the
+names, here and in all that is made from them, that they would have in the folder.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from cmrpipe.archives import SUFFIX, members, read_member
 from cmrpipe.errors import LayoutError
 
 DICOMS = "dicoms"
@@ -47,8 +51,60 @@ class Listing:
     stray: tuple[str, ...]
 
 
+def archive_file(root: Path, folder: str) -> Path:
+    """The archive that may stand in place of `root/folder`."""
+    return root / f"{folder}{SUFFIX}"
+
+
+def standing(root: Path, folder: str) -> Path | None:
+    """What there is of `folder` below `root`: the folder itself or its archive; None where there is neither.
+
+    Raises
+    ------
+    LayoutError : there are both
+    """
+    place, archive = root / folder, archive_file(root, folder)
+    if not archive.is_file():
+        return place if place.exists() else None
+    if place.exists():
+        raise LayoutError(place, f"is there twice, as a folder and as {archive.name}", "Remove one of the two")
+    return archive
+
+
+def read_file(root: Path, path: str) -> bytes:
+    """The bytes of a file of the layout (`dicoms/<patient_id>/<n>.dcm`), from its folder or its archive.
+
+    Raises
+    ------
+    OSError : it is not there, or the system refuses to read it
+    ArchiveError : it lies in an archive that is damaged
+    """
+    try:
+        return (root / path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        parent, folder, *names = path.split("/")
+        archive = archive_file(root, f"{parent}/{folder}")
+        if not names or not archive.is_file():
+            raise
+        return read_member(archive, "/".join(names))
+
+
+def read_below(place: Path, name: str) -> bytes:
+    """The bytes of a file in a folder or an archive, whichever `place` is (see `read_file`)."""
+    return read_member(place, name) if place.is_file() else (place / name).read_bytes()
+
+
 def list_files(root: Path, folder: str) -> Listing:
-    """All files below `root/folder`."""
+    """All files below `root/folder`, or in the archive in its place; these have the archive's modification time.
+
+    Raises
+    ------
+    ArchiveError : the archive is damaged
+    LayoutError : there are both
+    """
+    place = standing(root, folder)
+    if place is not None and place.is_file():
+        return _list_archive(place, folder)
     entries: list[Entry] = []
     stray: list[str] = []
     todo = [folder]
@@ -68,21 +124,31 @@ def list_files(root: Path, folder: str) -> Listing:
     return Listing(folder.partition("/")[2], tuple(entries), tuple(sorted(stray)))
 
 
+def _list_archive(archive: Path, folder: str) -> Listing:
+    mtime_ns = archive.stat().st_mtime_ns
+    entries = [Entry(f"{folder}/{name}", member.size, mtime_ns) for name, member in members(archive).items()]
+    stray = {entry.path for entry in entries if is_stray(entry.path.rpartition("/")[2])}
+    kept = tuple(entry for entry in entries if entry.path not in stray)
+    return Listing(folder.partition("/")[2], kept, tuple(sorted(stray)))
+
+
 def _folders(root: Path, parent: str) -> list[str]:
     try:
         with os.scandir(root / parent) as scan:
-            return sorted(item.name for item in scan if item.is_dir() and not is_stray(item.name))
+            items = [item for item in scan if not is_stray(item.name)]
     except FileNotFoundError:
         return []
+    archives = {item.name.removesuffix(SUFFIX) for item in items if item.name.endswith(SUFFIX) and item.is_file()}
+    return sorted(archives | {item.name for item in items if item.is_dir()})
 
 
 def patient_folders(root: Path) -> list[str]:
-    """Names of the folders with images, sorted."""
+    """Names of the folders (or archives) with images, sorted."""
     return _folders(root, DICOMS)
 
 
 def contour_folders(root: Path) -> list[str]:
-    """Names of the folders with contours, sorted."""
+    """Names of the folders (or archives) with contours, sorted."""
     return _folders(root, CONTOURS)
 
 

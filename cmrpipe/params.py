@@ -25,6 +25,9 @@ class SourceParams(Section):
         10.0, ge=0, description="a patient lands when its source has held still for so many seconds"
     )
     contours: str = Field("", description="folder with contourfiles/ and link.csv for sources of images only")
+    pack: bool = Field(
+        False, description="land each patient as one uncompressed zip; from some hundred patients on, see docs/scale.md"
+    )
     sort: Literal["auto", "always"] = Field(
         "auto", description="sort by headers: folders without dicoms/ (auto), or every folder (always)"
     )

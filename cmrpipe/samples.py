@@ -6,9 +6,15 @@ from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
-from cmrpipe.dicom import read_pixels
+import numpy as np
+import numpy.typing as npt
+
+from cmrpipe.dicom import decode_pixels
+from cmrpipe.errors import ArchiveError, DicomError, StaleError
+from cmrpipe.files import sha256_bytes
+from cmrpipe.layouts import read_file
 from cmrpipe.linking import PatientLabels, image_number
-from cmrpipe.model import Contour, ContourKind, ContourRecord, Phase, Sample
+from cmrpipe.model import Contour, ContourKind, ContourRecord, ImageRecord, Phase, Sample
 from cmrpipe.phases import assign_phases
 
 
@@ -57,11 +63,29 @@ def _order(sample: Sample) -> tuple[int, int, int, str]:
     return first, second, third, record.path
 
 
-def load_pixels(sample: Sample, raw: Path) -> Sample:
-    """The sample with its image read from the raw folder.
+def read_image(record: ImageRecord, raw: Path) -> npt.NDArray[np.generic]:
+    """The image that the catalog describes, (rows, columns), from the raw folder.
 
     Raises
     ------
     DicomError : the file is gone or cannot be read
+    StaleError : it is another file than the one that was catalogued
     """
-    return replace(sample, image=read_pixels(raw / sample.record.path))
+    try:
+        data = read_file(raw, record.path)
+    except (OSError, ArchiveError) as error:
+        raise DicomError(
+            raw / record.path, f"its pixels cannot be read ({error})", "Fetch it anew, or `cmrpipe rebuild`"
+        ) from error
+    if sha256_bytes(data) != record.sha256:
+        raise StaleError(
+            raw / record.path,
+            "is not the file that the catalog describes (its SHA-256 is another)",
+            "`cmrpipe ingest` when you changed it, `cmrpipe verify` when you did not",
+        )
+    return decode_pixels(data, raw / record.path)
+
+
+def load_pixels(sample: Sample, raw: Path) -> Sample:
+    """The sample with its image (see `read_image`)."""
+    return replace(sample, image=read_image(sample.record, raw))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.layouts import standing
 from cmrpipe.store.verify import digest_file
 from flows.integrity.objects import Cache, Objects
 from flows.integrity.records import tracked
@@ -43,7 +44,8 @@ class Secured:
             cache, entries = self._load()
         except CmrpipeError:
             return False
-        for path in sorted((self._raw / folder).rglob("*")):
+        place = standing(self._raw, folder)
+        for path in [] if place is None else [place] if place.is_file() else sorted(place.rglob("*")):
             if path.is_file():
                 oid = entries.get(path.relative_to(self._raw).as_posix())
                 if oid is None or digest_file(path, md5=True, sha256=False).md5 != oid or not cache.holds(oid):

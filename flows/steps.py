@@ -92,6 +92,7 @@ def _land(
         open_source(address, params, home.raw, name=name, credentials=credentials),
         home.raw,
         settle_s=params.settle_s,
+        packing=params.pack,
         secured=Secured(home.root).holds,
         forgotten=Forgotten(home.forgotten).holds,
         listen=listen,

@@ -16,6 +16,7 @@ from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import Forgotten, Ledger, land
 from cmrpipe.landing.plan import make_plan
+from cmrpipe.layouts import standing
 from cmrpipe.locking import alone
 from cmrpipe.params import SourceParams, load_params
 from cmrpipe.workspace import Workspace
@@ -73,6 +74,7 @@ def land_command(
                 open_source(source, settings, raw, name=name),
                 raw,
                 settle_s=settings.settle_s,
+                packing=settings.pack,
                 forgotten=Forgotten(HERE.forgotten).holds,
                 listen=listen,
             )
@@ -103,7 +105,7 @@ def sources_command(
         place = open_source(source, settings, raw)
         look = place.look()
         plan = make_plan(place, look, raw, Ledger(raw), Forgotten(HERE.forgotten).holds)
-    rows = [(offer.folder, "changed" if (raw / offer.folder).exists() else "new") for offer in plan.todo]
+    rows = [(offer.folder, "changed" if standing(raw, offer.folder) else "new") for offer in plan.todo]
     quiet = {offer.folder for offer in plan.todo if offer.quiet}
     rows += [(folder, "forgotten, will not land") for folder in plan.blocked]
     rows += [(folder, "gone from the source") for folder in plan.withdrawn]

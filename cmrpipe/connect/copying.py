@@ -8,9 +8,10 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from cmrpipe.archives import each
 from cmrpipe.connect.source import Hashes
 from cmrpipe.errors import SourceError
-from cmrpipe.files import sha256_file
+from cmrpipe.files import sha256_bytes, sha256_file
 
 _BLOCK = 1 << 20
 
@@ -56,7 +57,14 @@ def unchanged(pairs: Iterable[tuple[Path, str]]) -> bool:
 
 
 def hash_tree(folder: Path) -> Hashes:
-    """SHA-256 of every file below a folder."""
+    """SHA-256 of every file below a folder, or in an archive.
+
+    Raises
+    ------
+    ArchiveError : it is an archive, and damaged
+    """
+    if folder.is_file():
+        return {name: sha256_bytes(data) for name, data in each(folder)}
     return {
         path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()
     }

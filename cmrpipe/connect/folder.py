@@ -7,11 +7,21 @@ import os
 import time
 from pathlib import Path
 
-from cmrpipe.connect.copying import copy_file, unchanged
+from cmrpipe.connect.copying import copy_file, hash_tree, unchanged
 from cmrpipe.connect.source import Fetched, Look, Offer
-from cmrpipe.errors import SourceError
+from cmrpipe.errors import ArchiveError, CmrpipeError, SourceError
 from cmrpipe.files import canonical_json, sha256_bytes
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE, check_layout, contour_folders, list_files, patient_folders
+from cmrpipe.layouts import (
+    CONTOURS,
+    DICOMS,
+    LINK_TABLE,
+    archive_file,
+    check_layout,
+    contour_folders,
+    list_files,
+    patient_folders,
+    read_file,
+)
 
 PHANTOM = "phantom.json"
 
@@ -25,7 +35,7 @@ def read_optional(path: Path) -> bytes | None:
 
 
 def newest_change(root: Path, folder: str) -> tuple[str, float]:
-    """State of all files below a folder without reading them, and when the last of them changed.
+    """State of all files below a folder, or of its archive, without reading them, and when the last of them changed.
 
     The change time (ctime) counts beside the modification time: a copy that keeps modification times sets it.
 
@@ -35,6 +45,12 @@ def newest_change(root: Path, folder: str) -> tuple[str, float]:
     """
     rows: list[tuple[str, int, int, int]] = []
     newest = 0
+    archive = archive_file(root, folder)
+    if archive.is_file():
+        state = archive.stat()
+        newest = max(state.st_mtime_ns, state.st_ctime_ns)
+        rows = [(archive.relative_to(root).as_posix(), state.st_size, state.st_mtime_ns, state.st_ctime_ns)]
+        return sha256_bytes(canonical_json(rows)), newest / 1e9
     for parent, folders, files in os.walk(root / folder):
         folders.sort()
         for name in ("", *sorted(files)):
@@ -91,18 +107,26 @@ class FolderSource:
     def same(self, offer: Offer, place: Path) -> bool:
         """Size and time first, bytes where only the time differs."""
         raw = place.parents[1]
-        ours, theirs = list_files(raw, offer.folder), list_files(self.root, offer.folder)
+        try:
+            ours, theirs = list_files(raw, offer.folder), list_files(self.root, offer.folder)
+        except ArchiveError:
+            return False
         if ours == theirs:
             return True
         if [(e.path, e.bytes) for e in ours.entries] != [(e.path, e.bytes) for e in theirs.entries]:
             return False
         return ours.stray == theirs.stray and all(
-            a.mtime_ns == b.mtime_ns or filecmp.cmp(self.root / a.path, raw / a.path, shallow=False)
+            a.mtime_ns == b.mtime_ns or _same_bytes(self.root, raw, a.path)
             for a, b in zip(theirs.entries, ours.entries, strict=True)
         )
 
     def fetch(self, offer: Offer, target: Path) -> Fetched:
-        """Copy all files; stray ones come along, and are counted later."""
+        """Copy all files; stray ones come along, and are counted later. An archive is copied as it is."""
+        archive = archive_file(self.root, offer.folder)
+        if archive.is_file():
+            copied = target.with_name(archive.name)
+            sha256 = copy_file(archive, copied)
+            return Fetched(hash_tree(copied), archive=sha256)
         listing = list_files(self.root, offer.folder)
         target.mkdir(parents=True)
         names = [Path(path).relative_to(offer.folder) for path in (*(e.path for e in listing.entries), *listing.stray)]
@@ -115,7 +139,19 @@ class FolderSource:
                 return False
         except OSError:
             return False
+        if fetched.archive:
+            return unchanged([(archive_file(self.root, offer.folder), fetched.archive)])
         return unchanged((self.root / offer.folder / name, digest) for name, digest in fetched.files.items())
+
+
+def _same_bytes(root: Path, other: Path, path: str) -> bool:
+    """Whether a file of two layouts has the same bytes, in a folder or an archive; False where one cannot be read."""
+    if (root / path).is_file() and (other / path).is_file():
+        return filecmp.cmp(root / path, other / path, shallow=False)
+    try:
+        return read_file(root, path) == read_file(other, path)
+    except (ArchiveError, OSError):
+        return False
 
 
 def table_quiet(root: Path, settle_s: float) -> bool:
@@ -137,7 +173,7 @@ def look_at(root: Path, folders: list[str], settle_s: float) -> tuple[tuple[Offe
             token, newest = newest_change(root, folder)
             if not list_files(root, folder).entries:
                 raise SourceError(root / folder, "holds no file", "Fill it, or remove it from the source")
-        except OSError as error:
+        except (CmrpipeError, OSError) as error:
             bad[folder] = str(error)
         else:
             offers.append(Offer(folder, token, quiet=now - newest >= settle_s))

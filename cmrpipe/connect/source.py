@@ -52,10 +52,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was fetched: the hashes of the bytes as they were read, and what was put aside meanwhile."""
+    """What was fetched: the hashes of the bytes as they were read, and what was put aside meanwhile.
+
+    Attributes
+    ----------
+    archive : SHA-256 of the archive that the files came in, "" where the source had a folder
+    """
 
     files: Hashes
     asides: tuple[Aside, ...] = ()
+    archive: str = ""
 
     @property
     def digest(self) -> str:
@@ -93,7 +99,7 @@ class Source(Protocol):
         """Whether the landed folder `place` plainly is what is offered; False when in doubt."""
 
     def fetch(self, offer: Offer, target: Path) -> Fetched:
-        """Copy an offer's files below the new folder `target`, each durable.
+        """Copy an offer's files below the new folder `target`, or its archive into the place of that; durable.
 
         Raises
         ------

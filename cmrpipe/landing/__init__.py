@@ -4,6 +4,17 @@ from cmrpipe.landing.forgotten import Forgotten
 from cmrpipe.landing.land import Landed, land
 from cmrpipe.landing.ledger import Ledger
 from cmrpipe.landing.phantoms import is_synthetic
-from cmrpipe.landing.place import check_landed, recover, replaced, staging
+from cmrpipe.landing.place import check_landed, recover, remove, replaced, staging
 
-__all__ = ["Forgotten", "Landed", "Ledger", "check_landed", "is_synthetic", "land", "recover", "replaced", "staging"]
+__all__ = [
+    "Forgotten",
+    "Landed",
+    "Ledger",
+    "check_landed",
+    "is_synthetic",
+    "land",
+    "recover",
+    "remove",
+    "replaced",
+    "staging",
+]

@@ -5,28 +5,30 @@ has held still for the settling time: looked at and read again, it has the same 
 are kept word for word as `links/<source>.csv`. A folder that cannot be fetched, or still changes, is told and left for
 the next landing; it stops no other. A changed folder takes the place of the old one, which DVC keeps, else a folder
 beside raw; the ledger says so. A folder that is gone from the source stays and is reported.
+
+Folders may be packed on the way, each into one archive of the same files; an archive of the source lands as it is.
 """
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cmrpipe.archives import pack
 from cmrpipe.asides import write_asides
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.folder import PHANTOM, FolderSource, read_optional
 from cmrpipe.connect.source import Fetched, Offer, Source, content_digest
-from cmrpipe.errors import CmrpipeError, DiskError, LandingError
-from cmrpipe.files import disk_trouble, write_bytes
+from cmrpipe.errors import ArchiveError, CmrpipeError, DiskError, LandingError
+from cmrpipe.files import disk_trouble, sha256_file, write_bytes
 from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
 from cmrpipe.landing.phantoms import check_mix, make_way
-from cmrpipe.landing.place import Placer, marked, never
+from cmrpipe.landing.place import Placer, marked, never, remove
 from cmrpipe.landing.plan import make_plan, nobody
 from cmrpipe.landing.tables import redacted
-from cmrpipe.layouts import DICOMS, LINK_FOLDER, LINK_TABLE
+from cmrpipe.layouts import DICOMS, LINK_FOLDER, LINK_TABLE, archive_file, standing
 from cmrpipe.logger import Logger
 from cmrpipe.progress import Listener, Progress
 
@@ -70,8 +72,9 @@ class Landed:
 class _Landing:
     """One landing under way."""
 
-    def __init__(self, source: Source, raw: Path, ledger: Ledger, placer: Placer, work: Path) -> None:
-        self._source, self._raw, self._ledger, self._placer, self._work = source, raw, ledger, placer, work
+    def __init__(self, source: Source, raw: Path, ledger: Ledger, placer: Placer, work: Path, *, packing: bool) -> None:
+        self._source, self._raw, self._ledger, self._placer = source, raw, ledger, placer
+        self._new, self._packing = work / "new", packing
         self.new: list[str] = []
         self.changed: list[str] = []
         self.same: list[str] = []
@@ -84,7 +87,9 @@ class _Landing:
         """Copy one folder beside raw; whatever is wrong with it is its own trouble."""
         try:
             with disk_trouble(self._raw.parent):
-                fetched = self._source.fetch(offer, self._work / "new" / offer.folder)
+                fetched = self._source.fetch(offer, self._new / offer.folder)
+                if self._packing and fetched.files and not fetched.archive:
+                    self._pack(offer, fetched)
         except DiskError:
             raise
         except (CmrpipeError, OSError) as error:
@@ -92,10 +97,23 @@ class _Landing:
         else:
             self.waiting.append((offer, fetched))
 
+    def _pack(self, offer: Offer, fetched: Fetched) -> None:
+        """Put the copy into an archive, which then stands for it; what is in it is what was read from the source."""
+        copy, archive = self._new / offer.folder, archive_file(self._new, offer.folder)
+        pack(copy, archive)
+        if hash_tree(archive) != fetched.files:
+            raise LandingError(archive, "does not hold what was packed into it", "Check the disk and land again")
+        remove(copy)
+
+    def _drop(self, offer: Offer) -> None:
+        """Remove the copy, in whatever form it is."""
+        for copy in (self._new / offer.folder, archive_file(self._new, offer.folder)):
+            remove(copy)
+
     def _fail(self, offer: Offer, cause: str) -> None:
         log.warning("not landed", folder=offer.folder, cause=cause)
         self.failed[offer.folder] = cause
-        shutil.rmtree(self._work / "new" / offer.folder, ignore_errors=True)
+        self._drop(offer)
 
     def place(self, *, only_quiet: bool) -> None:
         """Place what was fetched and has held still; all of it, or only what the source says has settled."""
@@ -113,7 +131,7 @@ class _Landing:
                 self._place(offer, fetched)
             else:
                 self.unsettled.append(offer.folder)
-                shutil.rmtree(self._work / "new" / offer.folder)
+                self._drop(offer)
                 log.warning("still changes in the source; left for the next landing", folder=offer.folder)
 
     def _place(self, offer: Offer, fetched: Fetched) -> None:
@@ -121,22 +139,31 @@ class _Landing:
             write_asides(self._raw, offer.folder.partition("/")[2], fetched.asides)
             self.aside += len(fetched.asides)
         if not fetched.files:
-            shutil.rmtree(self._work / "new" / offer.folder, ignore_errors=True)
+            self._drop(offer)
             if fetched.asides:
                 self.failed[offer.folder] = f"none of its {len(fetched.asides)} images could be sorted; see aside/"
             return
-        place = self._raw / offer.folder
-        old = content_digest(hash_tree(place)) if place.exists() else ""
+        old = _digest(standing(self._raw, offer.folder))
         event = NEW if not old else SAME if old == fetched.digest else CHANGED
         entry = Entry(now(), event, offer.folder, self._source.address, offer.token, old, fetched.digest)
         if event == SAME:
             self._ledger.add(entry)
             self.same.append(offer.folder)
-            shutil.rmtree(self._work / "new" / offer.folder)
+            self._drop(offer)
             return
         self._placer.place(entry)
         (self.changed if old else self.new).append(offer.folder)
         log.info("landed", folder=offer.folder, changed=bool(old))
+
+
+def _digest(place: Path | None) -> str:
+    """Hash of what has landed: the same for a folder and an archive of the same files; "" for nothing."""
+    if place is None:
+        return ""
+    try:
+        return content_digest(hash_tree(place))
+    except ArchiveError:  # what it held nobody knows any more
+        return sha256_file(place)
 
 
 def _check_place(source: Source, raw: Path) -> None:
@@ -151,6 +178,7 @@ def land(
     *,
     name: str = "",
     settle_s: float = 0.0,
+    packing: bool = False,
     secured: Callable[[str], bool] = never,
     forgotten: Callable[[str], bool] = nobody,
     listen: Listener,
@@ -165,6 +193,7 @@ def land(
     raw : the raw folder; made when it is not there
     name : the source's name, for its link table; the folder's own name by default
     settle_s : how long a folder must have held still, seconds
+    packing : pack each folder that lands now into an archive; what has landed stays as it is
     secured : whether DVC has a landed folder as it stands, so that a newer version may replace it
     forgotten : whether a folder is that of a forgotten patient
 
@@ -188,7 +217,7 @@ def land(
         if origin.phantom is not None:
             write_bytes(raw / PHANTOM, origin.phantom)
         plan = make_plan(origin, look, raw, ledger, forgotten)
-        landing = _Landing(origin, raw, ledger, placer, work)
+        landing = _Landing(origin, raw, ledger, placer, work, packing=packing)
         total, placed = len(look.offers), time.monotonic()
         for done, offer in enumerate(plan.todo, total - len(plan.todo) + 1):
             landing.fetch(offer)

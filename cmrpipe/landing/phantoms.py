@@ -10,7 +10,7 @@ from cmrpipe.connect.folder import PHANTOM
 from cmrpipe.connect.source import Source
 from cmrpipe.errors import LandingError
 from cmrpipe.landing.ledger import Ledger
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, patient_folders
+from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, patient_folders, standing
 from cmrpipe.logger import Logger
 
 log = Logger(__name__)
@@ -44,7 +44,7 @@ def make_way(source: Source, raw: Path, ledger: Ledger) -> tuple[str, ...]:
     for folder in (DICOMS, CONTOURS, LINK_FOLDER):
         shutil.rmtree(raw / folder, ignore_errors=True)
     (raw / PHANTOM).unlink()
-    ledger.without(lambda entry: not (raw / entry.folder).exists())
+    ledger.without(lambda entry: standing(raw, entry.folder) is None)
     log.warning("phantom patients made way", patients=len(there), source=source.address)
     return tuple(f"{DICOMS}/{patient}" for patient in there)
 

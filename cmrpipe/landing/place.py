@@ -1,7 +1,7 @@
 """Putting a finished copy into the raw folder, so that a kill at any moment loses nothing and leaves no half folder.
 
 .raw-landing/landing-in-progress    stands while a landing is under way
-.raw-landing/new/<folder>           copies, finished or not
+.raw-landing/new/<folder>           copies, finished or not; an archive is `<folder>.zip`, here and below
 .raw-landing/old/<folder>           what a copy replaces, between the two renames and until it is disposed of
 .raw-landing/placing.json           the ledger's line for the folder that is being placed
 .raw-replaced/<folder>/<digest>     replaced versions that DVC does not have
@@ -19,6 +19,7 @@ from pathlib import Path
 from cmrpipe.errors import LandingError
 from cmrpipe.files import sync_folder, write_bytes, write_json
 from cmrpipe.landing.ledger import Entry, Ledger
+from cmrpipe.layouts import standing
 from cmrpipe.logger import Logger
 
 log = Logger(__name__)
@@ -31,6 +32,14 @@ IN_DVC = "dvc"
 def staging(raw: Path) -> Path:
     """Where copies are made before they are renamed into `raw` (the same file system)."""
     return raw.parent / f".{raw.name}-landing"
+
+
+def remove(path: Path) -> None:
+    """Remove a folder or a file, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def replaced(raw: Path) -> Path:
@@ -86,16 +95,21 @@ class Placer:
 
     def place(self, entry: Entry) -> None:
         """Rename `new/<folder>` into the raw folder; what stood there goes aside first, then to where it is kept."""
-        place, aside = self._raw / entry.folder, self._work / "old" / entry.folder
-        if place.exists():
-            kept = IN_DVC if self._secured(entry.folder) else f"{replaced(self._raw).name}/{entry.folder}/{entry.old}"
+        new, old = standing(self._work / "new", entry.folder), standing(self._raw, entry.folder)
+        if new is None:
+            raise FileNotFoundError(self._work / "new" / entry.folder)
+        place = self._raw / new.relative_to(self._work / "new")
+        if old is not None:
+            version = f"{entry.old}{old.name.removeprefix(Path(entry.folder).name)}"
+            kept = IN_DVC if self._secured(entry.folder) else f"{replaced(self._raw).name}/{entry.folder}/{version}"
             entry = replace(entry, kept=kept)
-            aside.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._work / _PLACING, asdict(entry))
         place.parent.mkdir(parents=True, exist_ok=True)
-        if place.exists():
-            place.rename(aside)
-        (self._work / "new" / entry.folder).rename(place)
+        if old is not None:
+            aside = self._work / "old" / old.relative_to(self._raw)
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            old.rename(aside)
+        new.rename(place)
         sync_folder(place.parent)
         self._finish(entry)
 
@@ -104,14 +118,15 @@ class Placer:
         last = self._ledger.last(entry.folder)
         if last is None or replace(last, when="") != replace(entry, when=""):
             self._ledger.add(entry)
-        aside = self._work / "old" / entry.folder
-        if entry.kept and entry.kept != IN_DVC and aside.exists():
+        aside = standing(self._work / "old", entry.folder)
+        if aside is not None and entry.kept and entry.kept != IN_DVC:
             keep = self._raw.parent / entry.kept
             keep.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(keep, ignore_errors=True)
+            remove(keep)
             aside.rename(keep)
             log.warning("DVC did not have the replaced version; it is kept", folder=entry.folder, where=str(keep))
-        shutil.rmtree(aside, ignore_errors=True)
+        elif aside is not None:
+            remove(aside)
         (self._work / _PLACING).unlink(missing_ok=True)
 
     def recover(self) -> None:
@@ -131,7 +146,7 @@ class Placer:
             entry = Entry(**json.loads((self._work / _PLACING).read_bytes()))
         except FileNotFoundError:
             return
-        if not (self._work / "new" / entry.folder).exists() and (self._raw / entry.folder).exists():
+        if standing(self._work / "new", entry.folder) is None and standing(self._raw, entry.folder) is not None:
             self._finish(entry)
         (self._work / _PLACING).unlink(missing_ok=True)
 

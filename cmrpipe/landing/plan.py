@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cmrpipe.connect.source import Look, Offer, Source
 from cmrpipe.landing.ledger import Ledger
-from cmrpipe.layouts import DICOMS, patient_folders
+from cmrpipe.layouts import DICOMS, patient_folders, standing
 
 
 def nobody(_: str) -> bool:
@@ -42,14 +42,14 @@ def make_plan(source: Source, look: Look, raw: Path, ledger: Ledger, forgotten: 
     unchanged: list[str] = []
     blocked: list[str] = []
     for offer in look.offers:
-        place = raw / offer.folder
-        if not place.exists() and forgotten(offer.folder):
+        place = standing(raw, offer.folder)
+        if place is None and forgotten(offer.folder):
             blocked.append(offer.folder)
-        elif place.exists() and (ledger.has(offer.folder, source.address, offer.token) or source.same(offer, place)):
+        elif place is not None and (ledger.has(offer.folder, source.address, offer.token) or source.same(offer, place)):
             unchanged.append(offer.folder)
         else:
             todo.append(offer)
     there = {offer.folder for offer in look.offers} | set(look.bad)
     here = {f"{DICOMS}/{name}" for name in patient_folders(raw)}
-    gone = [f for f in ledger.landed_from(source.address) if f not in there and (raw / f).exists()]
+    gone = [f for f in ledger.landed_from(source.address) if f not in there and standing(raw, f)]
     return Plan(tuple(todo), tuple(unchanged), tuple(blocked), tuple(gone), tuple(sorted(here - there)))

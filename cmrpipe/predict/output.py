@@ -120,7 +120,7 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
 
     Parameters
     ----------
-    root : what the records' paths are relative to
+    root : folder or archive that the records' paths are relative to
     model : SHA-256 of the weights
     """
     labels = found.labels()

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.clinical import ClinicalValues, clinical_values
-from cmrpipe.dicom import read_pixels
+from cmrpipe.dicom import decode_pixels
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import heart_centre
+from cmrpipe.layouts import read_below
 from cmrpipe.learn.borders import NOTHING, Drawing
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
@@ -131,11 +132,15 @@ def predict_patient(folder: PatientFolder, predictor: Predictor, frames_per_slic
     judged = judge(folder.records(), frames_per_slice)
     if not judged.stack:
         return Prediction(folder.patient_id, judged, ClinicalValues(folder.patient_id, reason=judged.reason))
-    images = np.stack([read_pixels(folder.root / record.path) for record in judged.stack])
+    images = np.stack([_pixels(folder, record.path) for record in judged.stack])
     spacings = {record.pixel_spacing_mm for record in judged.stack}
     spacing = spacings.pop() if len(spacings) == 1 else None
     told = opinions(predictor, images, spacing, _heart(judged, images))
     return interpret(folder.patient_id, judged, images, told)
+
+
+def _pixels(folder: PatientFolder, path: str) -> npt.NDArray[np.generic]:
+    return decode_pixels(read_below(folder.root, path), folder.root / path)
 
 
 def _heart(judged: Judged, images: Images) -> tuple[float, float] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pydicom.uid import generate_uid
 from pydicom.valuerep import DA, TM
 
 from cmrpipe import __version__
+from cmrpipe.layouts import read_below
 from cmrpipe.model import Label, Phase
 from cmrpipe.predict.patient import Prediction, Seen
 
@@ -34,9 +36,9 @@ _PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 _STUDY = ("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName")
 
 
-def _source(path: Path) -> Dataset:
+def _source(data: bytes) -> Dataset:
     """A source image's header, with an empty value where what the object must repeat is absent or no date or time."""
-    dataset = pydicom.dcmread(path, stop_before_pixels=True)
+    dataset = pydicom.dcmread(BytesIO(data), stop_before_pixels=True)
     for keyword in (*_PATIENT, *_STUDY):
         kind = {"Date": DA, "Time": TM}.get(keyword[-4:], str)
         try:
@@ -82,7 +84,7 @@ def write_segmentation(
     Parameters
     ----------
     labels : (n, rows, cols), in the order of `found.seen`
-    root : what the records' paths are relative to
+    root : folder or archive that the records' paths are relative to
     model : SHA-256 of the weights; UIDs are made from it and the source's, so that the same prediction has the same
     """
     chosen: Sequence[tuple[Seen, npt.NDArray[np.uint8]]] = [
@@ -93,7 +95,7 @@ def write_segmentation(
     pixels = np.stack([label for _, label in chosen])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of UIDs and dates in the source that break a rule: validation tells them
-        sources = [_source(root / item.record.path) for item, _ in chosen]
+        sources = [_source(read_below(root, item.record.path)) for item, _ in chosen]
         _one_frame_of_reference(sources)
         absent = sorted({keyword for source in sources for keyword in _NEEDED if not source.get(keyword)})
         if absent:

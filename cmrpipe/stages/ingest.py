@@ -9,25 +9,28 @@ from typing import Any
 
 from cmrpipe.catalog import Catalog, write_contours, write_images, write_links
 from cmrpipe.codeversion import code_version
-from cmrpipe.contours import read_contour
-from cmrpipe.dicom import read_header
-from cmrpipe.errors import InputError, LinkError
+from cmrpipe.contours import read_contour, unreadable_contour
+from cmrpipe.dicom import read_header, unreadable_image
+from cmrpipe.errors import ArchiveError, InputError, LinkError
 from cmrpipe.executors import Workers
 from cmrpipe.incremental import Refresh, Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import (
     CONTOURS,
     DICOMS,
+    Entry,
     Listing,
+    archive_file,
     check_layout,
     contour_folders,
     link_tables,
     list_files,
     patient_folders,
+    read_file,
 )
 from cmrpipe.linking import catalog_links
 from cmrpipe.links import read_link_table
 from cmrpipe.logger import Logger
-from cmrpipe.model import ImageRecord, Link
+from cmrpipe.model import ContourRecord, ImageRecord, Link
 from cmrpipe.params import IngestParams
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.seen import Seen, known_files, remember_files, signature
@@ -41,7 +44,12 @@ LINKS = "links"
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What a worker needs for one folder; rows of the old catalog, if there is one, may be taken over."""
+    """What a worker needs for one folder; rows of the old catalog, if there is one, may be taken over.
+
+    Attributes
+    ----------
+    damage : why the folder's archive cannot be read; the listing then has the archive itself, and nothing else
+    """
 
     raw: Path
     catalog: Path
@@ -50,13 +58,27 @@ class _Task:
     listing: Listing
     params: IngestParams
     context: str
+    damage: str = ""
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(raw: Path, path: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(raw, path)
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "Check the disk and its permissions") from error
+        where = raw / path
+        raise InputError(where, f"cannot be read ({error.strerror})", "Check the disk and its permissions") from error
+
+
+def _listing(raw: Path, unit: str) -> tuple[Listing, str]:
+    """The files of a folder; of a damaged archive only itself, and what is wrong with it."""
+    try:
+        return list_files(raw, unit), ""
+    except ArchiveError as error:
+        state = archive_file(raw, unit).stat()
+        name = unit.partition("/")[2]
+        log.error("archive cannot be read", reason=str(error))
+        entry = Entry(archive_file(Path(), unit).as_posix(), state.st_size, state.st_mtime_ns)
+        return Listing(name, (entry,), ()), error.cause
 
 
 def _written(task: _Task, name: str, hashes: dict[str, str], unreadable: int) -> Written:
@@ -73,6 +95,27 @@ def _old_rows(task: _Task) -> dict[str, ImageRecord]:
         return {}
 
 
+def _image(task: _Task, entry: Entry) -> ImageRecord:
+    patient_id = task.listing.name
+    if task.damage:
+        return unreadable_image(entry.path, patient_id, entry.bytes, task.damage)
+    try:
+        data = _bytes(task.raw, entry.path)
+    except ArchiveError as error:
+        return unreadable_image(entry.path, patient_id, entry.bytes, error.cause)
+    return read_header(data, entry.path, patient_id)
+
+
+def _contour(task: _Task, entry: Entry) -> ContourRecord:
+    if task.damage:
+        return unreadable_contour(entry.path, task.listing.name, entry.bytes, task.damage)
+    try:
+        data = _bytes(task.raw, entry.path)
+    except ArchiveError as error:
+        return unreadable_contour(entry.path, task.listing.name, entry.bytes, error.cause)
+    return read_contour(data, entry.path, task.params.contour_origin)
+
+
 def _ingest_images(task: _Task, out: Path) -> Written:
     patient_id = task.listing.name
     known = known_files(task.state, task.unit, task.listing, task.context)
@@ -81,7 +124,7 @@ def _ingest_images(task: _Task, out: Path) -> Written:
     for entry in task.listing.entries:
         row = old.get(entry.path)
         if row is None or known.get(entry.path) != row.sha256:
-            row = read_header(_bytes(task.raw / entry.path), entry.path, patient_id)
+            row = _image(task, entry)
         records.append(row)
     records = arrange(records, task.params.frames_per_slice)
     name = write_images(out, patient_id, records)
@@ -89,10 +132,7 @@ def _ingest_images(task: _Task, out: Path) -> Written:
 
 
 def _ingest_contours(task: _Task, out: Path) -> Written:
-    records = [
-        read_contour(_bytes(task.raw / entry.path), entry.path, task.params.contour_origin)
-        for entry in task.listing.entries
-    ]
+    records = [_contour(task, entry) for entry in task.listing.entries]
     name = write_contours(out, task.listing.name, records)
     return _written(task, name, {r.path: r.sha256 for r in records}, sum(bool(r.error) for r in records))
 
@@ -108,7 +148,7 @@ def read_links(raw: Path) -> list[Link]:
     links: list[Link] = []
     for path in link_tables(raw):
         try:
-            links += read_link_table(_bytes(raw / path), path).links
+            links += read_link_table(_bytes(raw, path), path).links
         except LinkError as error:
             log.error("link table left out", reason=str(error))
     return links
@@ -142,9 +182,9 @@ def ingest(
     for parent, names in ((DICOMS, patient_folders(raw)), (CONTOURS, contour_folders(raw))):
         for name in names:
             unit = f"{parent}/{name}"
-            listing = list_files(raw, unit)
+            listing, damage = _listing(raw, unit)
             marks[unit] = signature(listing, context)
-            task = _Task(raw, out, state, unit, listing, params, context)
+            task = _Task(raw, out, state, unit, listing, params, context, damage)
             units.append(Unit(unit, seen.content(unit, marks[unit]), task))
     result = refresh("ingest", out, units, _ingest, listen=_by_name(listen), workers=workers)
     fingerprints = read_manifest(out)

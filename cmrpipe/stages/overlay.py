@@ -17,7 +17,6 @@ from cmrpipe.catalog import Catalog, contours_file, images_file
 from cmrpipe.cine import cine_crop, sheet
 from cmrpipe.codes import Severity
 from cmrpipe.codeversion import code_version
-from cmrpipe.dicom import read_pixels
 from cmrpipe.drawing import Crop, robust_window
 from cmrpipe.errors import DicomError, InputError
 from cmrpipe.executors import Workers
@@ -31,7 +30,7 @@ from cmrpipe.params import OverlayParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.raster import area_mask
-from cmrpipe.samples import patient_samples
+from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.stages.summary import Summary
 
 log = Logger(__name__)
@@ -85,19 +84,22 @@ class _Patient:
             if not image.error and image.slice_index is not None and image.frame is not None
         }
         self.outlines = _outlines(labels, self.samples, task.quarantined)
-        self.pixels = cache(self._pixels)
+        self._read: dict[str, npt.NDArray[np.generic] | None] = {}
         self.view = cache(self._view)
 
-    def _pixels(self, path: str) -> npt.NDArray[np.generic] | None:
-        try:
-            return read_pixels(self.task.raw / path)
-        except DicomError as error:
-            log.warning("image left out of the pictures", patient=self.task.patient_id, reason=str(error))
-            return None
+    def pixels(self, image: ImageRecord) -> npt.NDArray[np.generic] | None:
+        """Pixels of an image, read once; None when they cannot be."""
+        if image.path not in self._read:
+            try:
+                self._read[image.path] = read_image(image, self.task.raw)
+            except DicomError as error:
+                log.warning("image left out of the pictures", patient=self.task.patient_id, reason=str(error))
+                self._read[image.path] = None
+        return self._read[image.path]
 
     def _view(self, image: ImageRecord) -> View | None:
         """The image with what is drawn on it; None when its pixels cannot be read."""
-        pixels = self.pixels(image.path)
+        pixels = self.pixels(image)
         if pixels is None:
             return None
         sample = self.samples.get(image.path)
@@ -189,12 +191,12 @@ def _cine(patient: _Patient, contours: Sequence[Contour], side: float, out: Path
     """Draw the sheets of all slices; returns which part of the image they show, and which frames each holds."""
     by_slice: dict[int, list[ImageRecord]] = defaultdict(list)
     for (index, _), image in sorted(patient.grid.items()):
-        if patient.pixels(image.path) is not None:
+        if patient.pixels(image) is not None:
             by_slice[index].append(image)
     crop: Crop | None = None
     slices = {}
     for index, images in by_slice.items():
-        frames = [np.asarray(patient.pixels(image.path)) for image in images]
+        frames = [np.asarray(patient.pixels(image)) for image in images]
         crop = crop or cine_crop(contours, side, (frames[0].shape[0], frames[0].shape[1]))
         invert = images[0].photometric == "MONOCHROME1"
         data = sheet(frames, crop, patient.task.params.window_percentiles, invert)
@@ -252,6 +254,7 @@ def overlay(
     Raises
     ------
     InputError : the catalog, the findings or the quarantine file cannot be read
+    StaleError : an image is not the one that the catalog describes
     """
     source = Catalog(catalog)
     links = catalog_links(source)

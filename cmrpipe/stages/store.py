@@ -86,7 +86,7 @@ def store(
     Raises
     ------
     StoreError : a patient's images cannot be stacked
-    DicomError : an image that the catalog knows is gone or altered
+    DicomError, StaleError : an image that the catalog knows is gone or altered
     """
     book = Catalog(catalog)
     links = catalog_links(book)

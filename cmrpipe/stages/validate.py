@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from cmrpipe.checks.patient import check_patient
 from cmrpipe.clinical import ClinicalValues, clinical_values
 from cmrpipe.codes import FindingCode
 from cmrpipe.codeversion import code_version
-from cmrpipe.dicom import read_pixels
 from cmrpipe.errors import DicomError, LinkError
 from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
@@ -48,7 +46,7 @@ from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import RULE, LeftOut, left_out, merge, read_quarantine, write_quarantine
-from cmrpipe.samples import patient_samples
+from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
 
@@ -73,15 +71,17 @@ def patient_report(patient_id: str) -> str:
 
 def _reader(raw: Path) -> Pixels:
     """Reads each image once; None for those that cannot be read, which have their own finding."""
+    images: dict[str, Image | None] = {}
 
-    @cache
-    def read(path: str) -> Image | None:
-        try:
-            return read_pixels(raw / path)
-        except DicomError:
-            return None
+    def read(record: ImageRecord) -> Image | None:
+        if record.path not in images:
+            try:
+                images[record.path] = read_image(record, raw)
+            except DicomError:
+                images[record.path] = None
+        return images[record.path]
 
-    return lambda record: read(record.path)
+    return read
 
 
 def _equal_pixels(pixels: Pixels, first: ImageRecord, later: ImageRecord) -> bool:

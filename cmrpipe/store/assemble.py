@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.dicom import read_pixels
 from cmrpipe.errors import StoreError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import FEWEST_FRAMES, heart_centre
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, ImageRecord, Sample
-from cmrpipe.samples import load_pixels, patient_samples
+from cmrpipe.samples import load_pixels, patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.store.schema import UNKNOWN, PatientData, StoredSample
 
@@ -70,7 +69,7 @@ def _cine(selection: Selection, raw: Path) -> Iterator[npt.NDArray[np.generic]]:
             by_slice[record.slice_index].append(record)
     for _, records in sorted(by_slice.items()):
         if len(records) >= FEWEST_FRAMES:
-            yield np.stack([read_pixels(raw / record.path) for record in sorted(records, key=lambda r: r.path)])
+            yield np.stack([read_image(record, raw) for record in sorted(records, key=lambda r: r.path)])
 
 
 def find_heart(selection: Selection, raw: Path) -> tuple[float, float] | None:
@@ -115,7 +114,7 @@ def assemble(selection: Selection, raw: Path) -> PatientData:
     Raises
     ------
     StoreError : images of different sizes
-    DicomError : an image that the catalog knows is gone or altered
+    DicomError, StaleError : an image that the catalog knows is gone or altered
     """
     labels = selection.labels
     samples = [load_pixels(sample, raw) for sample in selection.samples]

@@ -12,8 +12,8 @@ import yaml
 
 from cmrpipe.connect.opening import fetching
 from cmrpipe.files import write_bytes, write_text
-from cmrpipe.landing import Ledger, replaced, staging
-from cmrpipe.layouts import ASIDE, link_tables
+from cmrpipe.landing import Ledger, remove, replaced, staging
+from cmrpipe.layouts import ASIDE, link_tables, standing
 from cmrpipe.quarantine import read_quarantine, write_quarantine
 from cmrpipe.workspace import Workspace
 from flows.forget.person import Person
@@ -31,7 +31,8 @@ _FOLDERS = {"ingest": "catalog", "validate": "findings", "overlay": "overlays", 
 
 
 def _size(folder: Path) -> tuple[int, int]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    """Number of files of a folder, or one archive, and their bytes."""
+    files = [path for path in (folder, *folder.rglob("*")) if path.is_file()]
     return len(files), sum(path.stat().st_size for path in files)
 
 
@@ -43,9 +44,10 @@ def traces(root: Path, person: Person) -> Iterator[str]:
     """What the workspace has of a patient, a line each."""
     home = Workspace(root)
     for folder in person.folders:
-        if (home.raw / folder).is_dir():
-            count, size = _size(home.raw / folder)
-            yield f"data/raw/{folder}: {count} files, {size / 1e6:.1f} MB"
+        place = standing(home.raw, folder)
+        if place is not None:
+            count, size = _size(place)
+            yield f"data/raw/{place.relative_to(home.raw)}: {count} files, {size / 1e6:.1f} MB"
     for table in link_tables(home.raw):
         if person.named_in((home.raw / table).read_bytes()):
             yield f"data/raw/{table}: rows"
@@ -80,9 +82,10 @@ def erase(root: Path, person: Person) -> Counter[str]:
     """Take a patient out of raw data, lists and memories; outputs are the stages' business. What was removed."""
     home, done = Workspace(root), Counter[str]()
     for folder in person.folders:
-        if (home.raw / folder).is_dir():
-            done["raw files"] += _size(home.raw / folder)[0]
-            shutil.rmtree(home.raw / folder)
+        place = standing(home.raw, folder)
+        if place is not None:
+            done["raw files"] += _size(place)[0]
+            remove(place)
         shutil.rmtree(replaced(home.raw) / folder, ignore_errors=True)
     for path in link_tables(home.raw):
         data = (home.raw / path).read_bytes()

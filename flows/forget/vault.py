@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cmrpipe.archives import SUFFIX
 from cmrpipe.landing.tables import without_rows
 from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE
 from cmrpipe.links import normalise_id
@@ -105,7 +106,12 @@ class Search:
             if tree is not None:
                 self._trees[oid] = tree.entries
         raws = [entries for entries in self._trees.values() if _is_raw(entries)]
-        names = {path.split("/")[1] for e in raws for path in e if path.startswith((f"{DICOMS}/", f"{CONTOURS}/"))}
+        names = {
+            path.split("/")[1].removesuffix(SUFFIX)
+            for e in raws
+            for path in e
+            if path.startswith((f"{DICOMS}/", f"{CONTOURS}/"))
+        }
         self._others = [Person(name, ()) for name in sorted(names - {person.patient_id, *person.originals})]
         self._texts: dict[str, bool] = {}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cmrpipe.archives import SUFFIX
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.manifest import salvage
 from flows.integrity.owners import Owners
@@ -43,7 +44,7 @@ def dependents(root: Path, path: str, owners: Owners) -> tuple[str, ...]:
         return ("every patient: the file is nobody's, and the whole catalog was read with it",)
     if not patient:
         return ("nobody: its contours are linked to no patient",)
-    unit = "/".join(name.split("/")[:2])
+    unit = "/".join(name.split("/")[:2]).removesuffix(SUFFIX)
     lines = [f"data/catalog: {unit} (its file: {', '.join(files)})" for files in _files(root / "data/catalog", unit)]
     pictures = sum(len(entry["files"]) for entry in _units(root / "data/overlays", patient, owners).values())
     if pictures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from cmrpipe.archives import SUFFIX
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER
 from cmrpipe.links import read_link_table
@@ -26,9 +27,9 @@ class Owners:
         there = [PurePosixPath(top, path.name) for top in (DICOMS, CONTOURS) for path in raw.glob(f"{top}/*")]
         for path in (*paths, *there):
             if len(path.parts) > 1 and path.parts[0] == DICOMS:
-                self._ids.add(path.parts[1])
+                self._ids.add(path.parts[1].removesuffix(SUFFIX))
             elif len(path.parts) > 1 and path.parts[0] == CONTOURS:
-                self._patients.setdefault(path.parts[1], "")
+                self._patients.setdefault(path.parts[1].removesuffix(SUFFIX), "")
         for table in sorted(raw.glob(f"{LINK_FOLDER}/*.csv")):
             try:
                 links = read_link_table(table.read_bytes(), table.name).links
