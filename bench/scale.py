@@ -3,8 +3,8 @@
     python bench/scale.py [--sizes 10 100 1000] [--folders] [--phantom DIR] [--keep DIR]
 
 Every step is the command that a user runs: `cmrpipe land`, `dvc repro --single-item ...`, `dvc push`, to a remote in a
-folder. Images are small (64 by 64, 3 slices, 8 frames), so that what is measured is the number of patients. Patients land
-packed (`source.pack`), one archive of images and one of contours; as folders of single files with `--folders`.
+folder. Images are small (64 by 64, 3 slices, 8 frames), so that what is measured is the number of patients. These land
+packed (`source.pack`), an archive of images and one of contours each; as folders of single files with `--folders`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from cmrpipe.geometry import polygon_area
 from cmrpipe.model import Contour, ContourKind, Phase, Sample
@@ -59,6 +59,10 @@ class ClinicalValues:
     slices_es: int = 0
     slices_mass: int = 0
     reason: str = ""
+
+
+CLINICAL_COLUMNS = tuple(field.name for field in fields(ClinicalValues))
+"""Of the clinical table, in order."""
 
 
 def disc_volume_ml(areas_mm2: Iterable[float], gap_mm: float) -> float:

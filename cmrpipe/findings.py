@@ -1,34 +1,123 @@
-"""Findings, missing items and clinical values on disk: CSV for people and spreadsheets, JSON for programs."""
+"""What validate finds, on disk: in pieces for the pipeline, as whole tables for people.
+
+    <findings>/pieces/3f.json     findings, missing items and clinical values of the patients whose id's SHA-256 starts
+                                  with 3f, so that one patient's change rewrites one small piece
+    <tables>/findings.csv, findings.json, missing.csv, clinical.csv      all of them, made from the pieces
+
+The pieces are versioned and what later stages read; the tables are a view that can be made again at any time.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_json, write_text
+from cmrpipe.manifest import shard_of
 from cmrpipe.model import Finding
 
 FINDINGS_CSV, FINDINGS_JSON, MISSING_CSV = "findings.csv", "findings.json", "missing.csv"
 CLINICAL_CSV = "clinical.csv"
 FINDING_COLUMNS = ("severity", "code", "patient_id", "instance_number", "path", "message", "evidence")
 MISSING_COLUMNS = ("patient_id", "what", "slice_index", "frame", "instance_number", "why")
+PIECES = "pieces"
+PIECE_FILES = tuple(f"{PIECES}/{number:02x}.json" for number in range(256))
+_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+Row: TypeAlias = dict[str, Any]
 
 
-def to_dict(found: Finding) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that validate says: findings, worst first; missing items and clinical values, by patient."""
+
+    findings: Sequence[Finding]
+    missing: Sequence[Row]
+    clinical: Sequence[Row]
+
+
+def rank(found: Finding) -> tuple[int, str, int, str, str, str]:
+    """Sort key: worst first, then patient, image number, code, path."""
+    number = -1 if found.instance_number is None else found.instance_number
+    return _RANK[found.severity], found.patient_id, number, found.code, found.path, found.message
+
+
+def to_dict(found: Finding) -> Row:
     """A finding as JSON."""
     return asdict(found)
 
 
-def from_dict(value: dict[str, Any]) -> Finding:
+def from_dict(value: Row) -> Finding:
     """A finding from JSON."""
     return Finding(**{**value, "code": FindingCode(value["code"]), "severity": Severity(value["severity"])})
+
+
+def write_pieces(folder: Path, report: Report) -> None:
+    """Bring the pieces up to date; those that stay the same are not touched."""
+    pieces: dict[str, dict[str, list[Row]]] = {}
+    rows = {"findings": map(to_dict, report.findings), "missing": report.missing, "clinical": report.clinical}
+    for table, members in rows.items():
+        for row in members:
+            piece = pieces.setdefault(f"{PIECES}/{shard_of(row['patient_id'])}.json", {name: [] for name in rows})
+            piece[table].append(row)
+    for name in PIECE_FILES:
+        if name not in pieces:
+            (folder / name).unlink(missing_ok=True)
+        elif _read(folder / name) != pieces[name]:
+            write_json(folder / name, pieces[name])
+
+
+def _read(piece: Path) -> Any:
+    """A piece's content; None where it is not there, or no JSON."""
+    try:
+        return json.loads(piece.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def is_validated(folder: Path) -> bool:
+    """Whether a folder holds what validate writes."""
+    return (folder / PIECES).is_dir()
+
+
+def read_report(folder: Path) -> Report:
+    """All pieces.
+
+    Raises
+    ------
+    InputError : they are not there, or not ours
+    """
+    mend = "Run `cmrpipe validate` first"
+    if not is_validated(folder):
+        raise InputError(folder, "holds no findings", mend)
+    findings: list[Finding] = []
+    missing: list[Row] = []
+    clinical: list[Row] = []
+    for path in sorted((folder / PIECES).glob("*.json")):
+        try:
+            piece = json.loads(path.read_bytes())
+            findings += [from_dict(value) for value in piece["findings"]]
+            missing += piece["missing"]
+            clinical += piece["clinical"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(path, f"cannot be read ({error})", mend) from error
+    return Report(sorted(findings, key=rank), sorted(missing, key=_patient), sorted(clinical, key=_patient))
+
+
+def _patient(row: Row) -> str:
+    return str(row["patient_id"])
+
+
+def read_findings(folder: Path) -> list[Finding]:
+    """The findings alone, worst first (see `read_report`)."""
+    return list(read_report(folder).findings)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -37,6 +126,10 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer.writerow(columns)
     writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
     return buffer.getvalue()
+
+
+def _cells(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterable[list[Any]]:
+    return ([row[name] for name in columns] for row in rows)
 
 
 def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
@@ -49,25 +142,8 @@ def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
     write_json(folder / FINDINGS_JSON, [to_dict(found) for found in findings])
 
 
-def write_missing(folder: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write missing.csv."""
-    write_text(folder / MISSING_CSV, _csv(MISSING_COLUMNS, ([row[name] for name in MISSING_COLUMNS] for row in rows)))
-
-
-def write_clinical(folder: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
-    """Write clinical.csv, a row a patient; values that cannot be had are empty, and `reason` says why."""
-    write_text(folder / CLINICAL_CSV, _csv(columns, ([row[name] for name in columns] for row in rows)))
-
-
-def read_findings(folder: Path) -> list[Finding]:
-    """Read findings.json.
-
-    Raises
-    ------
-    InputError : it is not there, or not ours
-    """
-    path = folder / FINDINGS_JSON
-    try:
-        return [from_dict(value) for value in json.loads(path.read_bytes())]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(path, f"cannot be read ({error})", "Run `cmrpipe validate` first") from error
+def write_tables(folder: Path, report: Report, clinical_columns: Sequence[str]) -> None:
+    """Write the whole tables; of clinical values that cannot be had the cells are empty, and `reason` says why."""
+    write_findings(folder, report.findings)
+    write_text(folder / MISSING_CSV, _csv(MISSING_COLUMNS, _cells(report.missing, MISSING_COLUMNS)))
+    write_text(folder / CLINICAL_CSV, _csv(clinical_columns, _cells(report.clinical, clinical_columns)))

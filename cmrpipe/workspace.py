@@ -38,6 +38,11 @@ class Workspace:
         return self.root / "data" / "findings"
 
     @property
+    def tables(self) -> Path:
+        """What validate found as whole tables, for people; made from `findings`, so that DVC need not keep it."""
+        return self.root / "data" / "tables"
+
+    @property
     def quarantine(self) -> Path:
         """What the store leaves out; edited by people."""
         return self.root / "quarantine.csv"

@@ -91,7 +91,7 @@ def show_findings(workspace: Path) -> None:
         }
         for found in findings[:ROWS]
     ]
-    show_table("findings", rows, f"{len(findings)} findings; all are in data/findings/findings.csv")
+    show_table("findings", rows, f"{len(findings)} findings; all are in data/tables/findings.csv")
 
 
 def report_link(workspace: Path, report_url: str | None) -> str:

@@ -119,10 +119,10 @@ def test_a_stage_without_its_input_says_what_to_run(bench: Path) -> None:
 
 
 def test_validate_works_on_a_folder_by_itself(small_phantom: Path, tmp_path: Path) -> None:
-    """`cmrpipe validate FOLDER` needs no workspace; findings stand below ./validation."""
+    """`cmrpipe validate FOLDER` needs no workspace; findings and tables stand below ./validation."""
     done = cmrpipe(tmp_path, "validate", str(small_phantom))
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "validation/findings/findings.csv").is_file()
+    assert (tmp_path / "validation/tables/findings.csv").is_file()
 
 
 def test_logs_are_json_lines_on_request_and_name_nobody(bench: Path) -> None:

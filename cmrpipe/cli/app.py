@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cmrpipe import __version__
-from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing
+from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import check_landed
@@ -85,6 +85,7 @@ def validate(
     raw: Raw = HERE.raw,
     catalog: Catalog = HERE.catalog,
     out: Out = HERE.findings,
+    whole: tables.Tables = HERE.tables,
     quarantine: QuarantineFile = HERE.quarantine,
     params: ParamsFile = PARAMS,
     workers: Workers = CORES,
@@ -102,13 +103,15 @@ def validate(
             settings = load_params(params if params.exists() or params != PARAMS else None)
             base = out if out != HERE.findings else Path("validation")
             raw, catalog, out, quarantine = folder, base / "catalog", base / "findings", base / "quarantine.csv"
+            whole = base / "tables"
             read(raw, catalog, base / "state", settings.ingest, listen=listen, workers=executor or workers)
         else:
             settings = load_params(params)
             check_landed(raw)
         summary = stage(raw, catalog, out, quarantine, settings.validate_, listen=listen, workers=executor or workers)
+        tables.write_whole(out, whole)
     if not exit_zero or folder is not None:
-        console.tell_errors(out)
+        console.tell_errors(out, whole)
     console.finish(summary, exit_zero=exit_zero)
 
 
@@ -282,3 +285,4 @@ prediction.add(app)
 storing.add(app)
 sources.add(app)
 models.add(app)
+tables.add(app)

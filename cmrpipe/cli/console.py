@@ -145,13 +145,13 @@ def needs(extra: str) -> Iterator[None]:
         raise CmrpipeError(error.name, "is not installed", f"Install cmrpipe[{extra}]") from error
 
 
-def tell_errors(findings: Path, most: int = 20) -> None:
+def tell_errors(findings: Path, tables: Path, most: int = 20) -> None:
     """Print findings of severity error, the first ones at least."""
     errors = [found for found in read_findings(findings) if found.severity is Severity.ERROR]
     for found in errors[:most]:
         err.print(f"error [{found.code.value}] {found.message}", markup=False, emoji=False)
     if len(errors) > most:
-        err.print(f"... and {len(errors) - most} more in {findings / FINDINGS_CSV}")
+        err.print(f"... and {len(errors) - most} more in {tables / FINDINGS_CSV}")
 
 
 @contextmanager

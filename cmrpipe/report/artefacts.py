@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cmrpipe.checks.missing import Missing, Why
 from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_bytes
-from cmrpipe.findings import MISSING_CSV
-
-CLINICAL_CSV = "clinical.csv"
-"""Name of the clinical table, relative to the findings folder."""
 
 
 class Places(Protocol):
@@ -101,29 +96,6 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def number(text: str | None) -> float | None:
     """A cell as a number; None for an empty or absent one."""
     return float(text) if text else None
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text else None
-
-
-def read_missing(folder: Path) -> list[Missing]:
-    """The missing-data report."""
-    path = folder / MISSING_CSV
-    try:
-        return [
-            Missing(
-                row["patient_id"],
-                row["what"],
-                _whole(row["slice_index"]),
-                _whole(row["frame"]),
-                _whole(row["instance_number"]),
-                Why(row["why"]),
-            )
-            for row in read_rows(path)
-        ]
-    except (KeyError, ValueError) as error:
-        raise InputError(path, f"does not have the expected cells ({error})", "Run `cmrpipe validate` again") from error
 
 
 def digests(artefacts: Places) -> Mapping[str, str]:

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.checks.missing import Missing
+from cmrpipe.checks.missing import Missing, Why
 from cmrpipe.coverage import Coverage, cover
-from cmrpipe.findings import FINDINGS_JSON, read_findings
+from cmrpipe.errors import InputError
+from cmrpipe.findings import Report, Row, is_validated, read_report
 from cmrpipe.incremental import read_manifest
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import LinkMap, catalog_links, image_number, link_patient
 from cmrpipe.model import ContourKind, Finding, Quarantine, Sample
 from cmrpipe.quarantine import RULE, left_out, read_quarantine
-from cmrpipe.report.artefacts import CLINICAL_CSV, Places, digests, number, read_json, read_missing, read_rows
+from cmrpipe.report.artefacts import Places, digests, number, read_json, read_rows
 from cmrpipe.report.facts import Drawn, Epoch, Facts, ImageScores, LeftOut, ModelFacts, PatientFacts
 from cmrpipe.report.measures import contour_measures
 from cmrpipe.samples import patient_samples
@@ -101,6 +102,20 @@ def _drawn(sample: Sample, coverage: Coverage) -> Drawn:
     )
 
 
+def _missing(row: Row, folder: Path) -> Missing:
+    try:
+        return Missing(**{**row, "why": Why(row["why"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            folder, f"has a missing item that is none ({error})", "Run `cmrpipe validate` again"
+        ) from error
+
+
+def _texts(row: Row) -> dict[str, str]:
+    """A row as its table has it."""
+    return {name: "" if cell is None else str(cell) for name, cell in row.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Shares:
     """What concerns each patient, by id."""
@@ -159,9 +174,9 @@ def collect(artefacts: Places) -> Facts:
     """
     catalog = Catalog(artefacts.catalog)
     links = catalog_links(catalog)
-    validated = (artefacts.findings / FINDINGS_JSON).is_file()
-    findings = read_findings(artefacts.findings) if validated else []
-    missing = read_missing(artefacts.findings)
+    validated = is_validated(artefacts.findings)
+    report = read_report(artefacts.findings) if validated else Report((), (), ())
+    findings, missing = report.findings, [_missing(row, artefacts.findings) for row in report.missing]
     quarantine = read_quarantine(artefacts.quarantine)
     kinds, readable = _kinds(catalog)
     out = _left_out(quarantine, links, kinds)
@@ -183,7 +198,7 @@ def collect(artefacts: Places) -> Facts:
         samples,
         {patient: part for part, patients in (model.parts if model else {}).items() for patient in patients},
         {row["patient_id"]: _figures(row) for row in read_rows(artefacts.evaluation / "per_patient.csv")},
-        {row["patient_id"]: row for row in read_rows(artefacts.findings / CLINICAL_CSV)},
+        {row["patient_id"]: _texts(row) for row in report.clinical},
         {name: entry["info"] for name, entry in read_manifest(artefacts.overlays).items()},
     )
     return Facts(

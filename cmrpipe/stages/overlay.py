@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from cmrpipe.cine import cine_crop, sheet
 from cmrpipe.codes import Severity
 from cmrpipe.codeversion import code_version
 from cmrpipe.drawing import Crop, robust_window
-from cmrpipe.errors import DicomError, InputError
+from cmrpipe.errors import DicomError
 from cmrpipe.executors import Workers
+from cmrpipe.findings import is_validated, read_findings
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import PatientLabels, catalog_links, image_number, link_patient
@@ -207,17 +207,12 @@ def _cine(patient: _Patient, contours: Sequence[Contour], side: float, out: Path
 
 def _notes(findings: Path) -> dict[str, dict[int, tuple[str, ...]]]:
     """Codes of errors and warnings about single images, by patient and image number."""
-    path = findings / "findings.json"
-    try:
-        rows = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    if not is_validated(findings):
         return {}
-    except ValueError as error:
-        raise InputError(path, f"is not JSON ({error})", "Run `cmrpipe validate` again") from error
     found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for row in rows:
-        if row["instance_number"] is not None and row["severity"] != Severity.INFO:
-            found[row["patient_id"]][row["instance_number"]].add(row["code"])
+    for item in read_findings(findings):
+        if item.instance_number is not None and item.severity is not Severity.INFO:
+            found[item.patient_id][item.instance_number].add(item.code.value)
     return {patient: {n: tuple(sorted(codes)) for n, codes in notes.items()} for patient, notes in found.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,18 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.checks import copies
 from cmrpipe.checks import links as link_checks
 from cmrpipe.checks.asides import check_asides
-from cmrpipe.checks.finding import count_by_severity, finding, rank
+from cmrpipe.checks.finding import count_by_severity, finding
 from cmrpipe.checks.fit import Image, Pixels
 from cmrpipe.checks.images import duplicate_pixels, pixel_twins
 from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
-from cmrpipe.clinical import ClinicalValues, clinical_values
+from cmrpipe.clinical import clinical_values
 from cmrpipe.codes import FindingCode
 from cmrpipe.codeversion import code_version
 from cmrpipe.errors import DicomError, LinkError
 from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
-from cmrpipe.findings import (
-    CLINICAL_CSV,
-    FINDINGS_CSV,
-    FINDINGS_JSON,
-    MISSING_CSV,
-    from_dict,
-    to_dict,
-    write_clinical,
-    write_findings,
-    write_missing,
-)
+from cmrpipe.findings import PIECE_FILES, Report, from_dict, rank, to_dict, write_pieces
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, link_tables
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
@@ -50,7 +40,6 @@ from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
 
-CLINICAL_COLUMNS = tuple(field.name for field in fields(ClinicalValues))
 DIGITS = 4
 """Decimals of clinical values."""
 
@@ -212,7 +201,7 @@ def validate(
     ----------
     raw : the raw folder; only read
     catalog : the ingest stage's output
-    out : findings.csv, findings.json, missing.csv, clinical.csv, and a file a patient
+    out : what the whole set says of each patient, in pieces (see `cmrpipe.findings`), and a file a patient by itself
     quarantine : quarantine.csv; rows of rules are written anew, rows of people stay
     workers : processes
     """
@@ -227,19 +216,16 @@ def validate(
         sources = [shards[unit]["files"] for unit in (f"{DICOMS}/{patient}", *(f"{CONTOURS}/{o}" for o in originals))]
         task = _Task(raw, catalog, patient, originals, params)
         units.append(Unit(patient, fingerprint(context, sources, originals), task))
-    beside = (FINDINGS_CSV, FINDINGS_JSON, MISSING_CSV, CLINICAL_CSV)
-    result = refresh("validate", out, units, _validate, listen=listen, workers=workers, beside=beside)
+    result = refresh("validate", out, units, _validate, listen=listen, workers=workers, beside=PIECE_FILES)
 
     reports = {unit.key: json.loads((out / patient_report(unit.key)).read_bytes()) for unit in units}
     found = [from_dict(value) for report in reports.values() for value in report["findings"]]
     found = copies.fold([*found, *_set_findings(raw, book, links, reports, params)])
     found = sorted((replace(f, severity=params.severity.get(f.code, f.severity)) for f in found), key=rank)
     missing = [row for report in reports.values() for row in report["missing"]]
-    write_findings(out, found)
-    write_missing(out, missing)
     rows = merge(read_quarantine(quarantine), quarantine_rows(found, params.quarantine))
     decided = left_out(rows)
-    write_clinical(out, CLINICAL_COLUMNS, _clinical_rows(book, links, reports, decided))
+    write_pieces(out, Report(found, missing, list(_clinical_rows(book, links, reports, decided))))
     write_quarantine(quarantine, rows)
     return Summary(
         "validate",

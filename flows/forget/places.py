@@ -105,6 +105,7 @@ def erase(root: Path, person: Person) -> Counter[str]:
     done["ledger lines"] += Ledger(home.raw).without(lambda entry: entry.folder in person.folders)
     for place in (fetching(home.raw), staging(home.raw), home.state):
         shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(home.tables, ignore_errors=True)  # written anew with the next findings
     for memory in (root / "data").glob(".*-seen.sqlite"):
         memory.unlink()
     return done

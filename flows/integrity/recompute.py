@@ -92,6 +92,8 @@ def _run(root: Path, stage: str, folders: dict[str, Path], state: Path, listen: 
         command += [option, str(scratch.relative_to(root))]
     if stage == INGEST:
         command += ["--state", str(state.relative_to(root))]
+    if stage == VALIDATE:
+        command += ["--tables", str((state / "tables").relative_to(root))]  # the workspace's own are not to change
     if stage in (INGEST, VALIDATE):
         command.append("--exit-zero")
     record = root / LOGS / f"rebuild-{stage}.log"

@@ -59,7 +59,7 @@ def test_printed_table_agrees_with_the_files(finished: tuple[Space, str]) -> Non
     short = outcome(Workspace(space.root))
     assert short.table() in printed
     metrics = json.loads((space.root / "data/evaluation/metrics.json").read_text())
-    findings = json.loads((space.root / "data/findings/findings.json").read_text())
+    findings = json.loads((space.root / "data/tables/findings.json").read_text())
     store = read_manifest(space.root / "data/store")
     assert short.dice_cavity == metrics["test_dice_cavity"]
     assert sum(short.findings.values()) == len(findings)

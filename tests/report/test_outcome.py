@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from cmrpipe.catalog import Catalog
 from cmrpipe.codes import Severity
 from cmrpipe.errors import InputError
+from cmrpipe.findings import read_findings
 from cmrpipe.manifest import read_manifest
 from cmrpipe.report.artefacts import Artefacts
 from cmrpipe.report.outcome import count, outcome
@@ -23,12 +23,12 @@ def test_figures_are_those_of_the_files(clean_run: Artefacts) -> None:
     short = outcome(clean_run)
     catalog = Catalog(clean_run.catalog)
     contours = [c for original in catalog.original_ids() for c in catalog.contours(original)]
-    findings = json.loads((clean_run.findings / "findings.json").read_bytes())
+    findings = read_findings(clean_run.findings)
     assert short.patients == len(catalog.patients()) == 3
     assert short.images == sum(len(catalog.images(patient)) for patient in catalog.patients())
     assert short.contours == len(contours) == short.endo + short.epi
     assert short.endo == sum(contour.kind == "endo" for contour in contours)
-    assert dict(short.findings) == {s: sum(f["severity"] == s for f in findings) for s in Severity}
+    assert dict(short.findings) == {s: sum(f.severity is s for f in findings) for s in Severity}
     units = read_manifest(clean_run.store)
     assert short.samples == sum(entry["info"].get("samples", 0) for entry in units.values())
     assert (short.dice_cavity, short.dice_myocardium, short.test_patients) == (0.875, 0.75, 1)

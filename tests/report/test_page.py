@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.findings import read_findings, write_findings
+from cmrpipe.findings import Report, read_report, write_pieces
 from cmrpipe.params import ReportParams
 from cmrpipe.progress import silent
 from cmrpipe.report.artefacts import Artefacts
@@ -147,7 +147,8 @@ def test_limits_hold_and_are_said(faulty_run: Artefacts, tmp_path: Path) -> None
     """With small limits the page shows the gravest and says where the rest is."""
     params = ReportParams(pictures=1, comparisons=0, rows=10, maps=1)
     shutil.copytree(faulty_run.findings, tmp_path / "findings")
-    write_findings(tmp_path / "findings", 12 * read_findings(faulty_run.findings))
+    report = read_report(faulty_run.findings)
+    write_pieces(tmp_path / "findings", Report(12 * list(report.findings), report.missing, report.clinical))
     make(replace(faulty_run, findings=tmp_path / "findings"), tmp_path, params)
     page = (tmp_path / "report.html").read_text()
     assert page.count('<svg class="map"') == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from cmrpipe.catalog import Catalog
+from cmrpipe.checks.finding import finding
+from cmrpipe.codes import FindingCode
+from cmrpipe.findings import Report, write_pieces
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import ImageRecord, Quarantine
 from cmrpipe.params import IngestParams, OverlayParams
@@ -92,14 +94,8 @@ def test_findings_about_an_image_change_its_picture_only(raw: Path, tmp_path: Pa
     build(raw, tmp_path)
     before = pictures(tmp_path)
     record = contoured(tmp_path)[0]
-    finding = {
-        "code": "area-jump",
-        "severity": "warning",
-        "patient_id": record.patient_id,
-        "instance_number": record.file_number,
-    }
-    (tmp_path / "findings").mkdir()
-    (tmp_path / "findings" / "findings.json").write_text(json.dumps([finding]))
+    told = finding(FindingCode.AREA_JUMP, "wide", patient_id=record.patient_id, number=record.file_number)
+    write_pieces(tmp_path / "findings", Report([told], [], []))
     assert build(raw, tmp_path).done == 1
     after = pictures(tmp_path)
     own = {name(record.patient_id, record.file_number or 0) for name in (picture_file, strip_file)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -11,9 +12,21 @@ from pathlib import Path
 import pytest
 from faulty import check, found, plant_in_copy
 
+from cmrpipe.clinical import CLINICAL_COLUMNS
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
-from cmrpipe.findings import CLINICAL_CSV, FINDINGS_CSV, MISSING_CSV
+from cmrpipe.errors import InputError
+from cmrpipe.findings import (
+    CLINICAL_CSV,
+    FINDINGS_CSV,
+    FINDINGS_JSON,
+    MISSING_CSV,
+    PIECES,
+    from_dict,
+    read_report,
+    write_tables,
+)
+from cmrpipe.manifest import shard_of
 from cmrpipe.model import Finding, Quarantine
 from cmrpipe.params import ValidateParams
 from cmrpipe.phantom import FAULTS, Truth, write_phantom
@@ -54,6 +67,12 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def tables(base: Path) -> Path:
+    """The whole tables, made from the pieces."""
+    write_tables(base / "tables", read_report(base / "findings"), CLINICAL_COLUMNS)
+    return base / "tables"
+
+
 def snapshot(folder: Path) -> dict[str, bytes]:
     """All files below a folder."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
@@ -87,7 +106,7 @@ def test_real_data_have_two_true_warnings(real: Path) -> None:
 
 def test_clinical_values_of_real_data(real: Path) -> None:
     """Five heart failure patients; the mass of the one without usable epicardia has a reason instead of a value."""
-    rows = {row["patient_id"]: row for row in table(real / "findings" / CLINICAL_CSV)}
+    rows = {row["patient_id"]: row for row in table(tables(real) / CLINICAL_CSV)}
     assert len(rows) == 5
     assert all(20 < float(row["ef_pct"]) < 35 and 150 < float(row["edv_ml"]) < 260 for row in rows.values())
     assert all(100 < float(row["mass_g"]) < 160 for name, row in rows.items() if name != "SCD0000501")
@@ -124,14 +143,14 @@ def test_short_cycles_are_clean_too(tmp_path: Path, frames: int) -> None:
     truth = write_phantom(tmp_path / "set", 1, SEED, slices=5, frames=frames, rows=48, columns=48)
     check(tmp_path / "set", tmp_path)
     assert grave(found(tmp_path)) == []
-    (row,) = table(tmp_path / "findings" / CLINICAL_CSV)
+    (row,) = table(tables(tmp_path) / CLINICAL_CSV)
     assert float(row["ef_pct"]) == pytest.approx(truth.patients[0].ef_pct, rel=0.01)
 
 
 def test_clinical_values_are_the_phantoms(clean: tuple[Path, Truth]) -> None:
     """Volumes, ejection fraction, output and mass within 0.1 % of the polygons' truth, without a reason."""
     base, truth = clean
-    rows = {row["patient_id"]: row for row in table(base / "findings" / CLINICAL_CSV)}
+    rows = {row["patient_id"]: row for row in table(tables(base) / CLINICAL_CSV)}
     for patient in truth.patients:
         row = rows[patient.patient_id]
         for name in ("edv_ml", "esv_ml", "sv_ml", "ef_pct", "co_l_min", "mass_g"):
@@ -190,7 +209,7 @@ def test_missing_data_are_told_both_ways(clean: tuple[Path, Truth], tmp_path: Pa
     (base / "set" / drawn[1]).unlink()
     (base / "set" / "dicoms" / patient.patient_id / f"{image.number}.dcm").unlink()
     check(base / "set", base)
-    rows = [row for row in table(base / "findings" / MISSING_CSV) if row["patient_id"] == patient.patient_id]
+    rows = [row for row in table(tables(base) / MISSING_CSV) if row["patient_id"] == patient.patient_id]
     told = {(row["what"], row["why"], row["instance_number"]) for row in rows}
     lost = next(c for c in patient.contours if c.path == drawn[1])
     assert ("endo", "hole", str(lost.number)) in told
@@ -207,7 +226,7 @@ def test_without_link_table_all_is_told(clean: tuple[Path, Truth], tmp_path: Pat
     check(tmp_path / "set", tmp_path)
     codes = Counter(finding.code for finding in found(tmp_path))
     assert codes == {Code.LINK_TABLE_MISSING: 1, Code.PATIENT_WITHOUT_LINK: 4, Code.CONTOURS_WITHOUT_LINK: 4}
-    assert {row["reason"] for row in table(tmp_path / "findings" / CLINICAL_CSV)} == {"no contours"}
+    assert {row["reason"] for row in table(tables(tmp_path) / CLINICAL_CSV)} == {"no contours"}
 
 
 @pytest.mark.parametrize("name", ["01/02/2012", "2012-02-01", "1.00E+05"])
@@ -241,7 +260,7 @@ def test_people_overrule_rules(real: Path, final_data: Path, tmp_path: Path) -> 
     assert set(people) <= set(kept)
     assert set(rows) <= set(kept)
     assert set(left_out(kept).rows) == {endo, "SCD0000401"}
-    values = {row["patient_id"]: row for row in table(base / "findings" / CLINICAL_CSV)}
+    values = {row["patient_id"]: row for row in table(tables(base) / CLINICAL_CSV)}
     assert values["SCD0000501"]["mass_g"] != ""
     assert "quarantine" in values["SCD0000201"]["reason"]
     assert values["SCD0000401"]["edv_ml"] == ""
@@ -280,7 +299,40 @@ def test_parameters_decide(clean: tuple[Path, Truth], tmp_path: Path) -> None:
 
 def test_csv_and_json_agree(real: Path) -> None:
     """findings.csv has the rows of findings.json, worst first."""
-    rows = table(real / "findings" / FINDINGS_CSV)
+    rows = table(tables(real) / FINDINGS_CSV)
     findings = found(real)
     assert [(r["severity"], r["code"], r["path"]) for r in rows] == [(f.severity, f.code, f.path) for f in findings]
     assert [f.severity for f in findings] == sorted((f.severity for f in findings), key=list(Severity).index)
+    assert [from_dict(value) for value in json.loads((real / "tables" / FINDINGS_JSON).read_bytes())] == findings
+    assert len(table(real / "tables" / CLINICAL_CSV)) == 5
+
+
+def test_one_patients_change_rewrites_its_own_piece(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Pieces of others keep their bytes; one more patient adds its own, and one that is gone takes it along."""
+    base = tmp_path / "base"
+    truth = plant_in_copy(*clean, base, ["contour-moved"], SEED)
+    before = snapshot(clean[0] / "findings" / PIECES)
+    check(base / "set", base)
+    after = snapshot(base / "findings" / PIECES)
+    own = f"{shard_of(truth.faults[0].patient_id)}.json"
+    assert {name for name in before | after if before.get(name) != after.get(name)} == {own}
+    patient = clean[1].patients[0]
+    shutil.rmtree(base / "set" / "dicoms" / patient.patient_id)
+    check(base / "set", base)
+    assert patient.patient_id not in {row["patient_id"] for row in read_report(base / "findings").clinical}
+    check(base / "set", tmp_path / "fresh")
+    assert snapshot(base / "findings") == snapshot(tmp_path / "fresh" / "findings")
+
+
+def test_damaged_pieces_are_told_and_made_again(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """A reader names the file; the next run of the stage writes it."""
+    base = tmp_path / "base"
+    shutil.copytree(clean[0], base)
+    whole = snapshot(base / "findings")
+    piece = min((base / "findings" / PIECES).iterdir())
+    piece.write_bytes(piece.read_bytes()[:-9])
+    with pytest.raises(InputError, match=piece.name):
+        found(base)
+    min((base / "findings" / PIECES).glob("*.json")).touch()
+    check(base / "set", base)
+    assert snapshot(base / "findings") == whole

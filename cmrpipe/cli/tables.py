@@ -1,0 +1,40 @@
+"""`cmrpipe tables`: what validate found, as whole tables for people; made from the pieces that DVC keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cmrpipe.cli import console
+from cmrpipe.workspace import Workspace
+
+HERE = Workspace(Path())
+
+Tables = Annotated[Path, typer.Option("--tables", help="Folder for findings.csv, missing.csv, clinical.csv.")]
+
+
+def write_whole(findings: Path, tables: Path) -> None:
+    """Write findings.csv, findings.json, missing.csv and clinical.csv from validate's output."""
+    from cmrpipe.clinical import CLINICAL_COLUMNS  # noqa: PLC0415 heavy
+    from cmrpipe.findings import read_report, write_tables  # noqa: PLC0415
+
+    write_tables(tables, read_report(findings), CLINICAL_COLUMNS)
+
+
+def add(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @app.command("tables")
+    def tables_command(
+        findings: Annotated[Path, typer.Option("--findings", help="Output of validate.")] = HERE.findings,
+        tables: Tables = HERE.tables,
+    ) -> None:
+        """Write findings.csv, findings.json, missing.csv and clinical.csv again, after a `dvc pull` for instance.
+
+        `cmrpipe validate` writes them as it ends. Exit codes: 0 done, 2 could not run.
+        """
+        with console.guarded("tables"):
+            write_whole(findings, tables)
+        typer.echo(f"tables: {tables}")
