@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from cmrpipe.archives import pack
 from cmrpipe.contours import read_contour
 from cmrpipe.dicom import read_pixels
 from cmrpipe.geometry import label_image
@@ -154,3 +155,27 @@ def test_pixels_are_untouched(small_phantom: Path, found: Prediction) -> None:
     assert found.images is not None
     root = folder_of(small_phantom, PATIENT).root
     assert (found.images[7] == read_pixels(root / found.seen[7].record.path)).all()
+
+
+def test_an_archive_gives_what_its_folder_gives(
+    small_phantom: Path, out: Path, found: Prediction, tmp_path: Path
+) -> None:
+    """Segmentations, too, whose headers are read from the source once more."""
+    archive = tmp_path / f"{PATIENT}.zip"
+    pack(small_phantom / "dicoms" / PATIENT, archive)
+    write_patient(tmp_path / "out", found, archive, "0" * 64, Options(contour_origin=1.0))
+    ours, theirs = (
+        {path.relative_to(folder): _content(path) for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "out", out)
+    )
+    assert ours == theirs
+    assert any(path.name.startswith("seg_") for path in ours)
+
+
+def _content(path: Path) -> bytes | list[str]:
+    """A file's bytes; of a DICOM file all values but times and the UID that highdicom draws."""
+    if path.suffix != ".dcm":
+        return path.read_bytes()
+    drawn = ("DA", "TM", "DT", "SQ")
+    values = (element for element in pydicom.dcmread(path).iterall() if element.VR not in drawn)
+    return [f"{element.tag} {element.value!r}" for element in values if element.keyword != "DimensionOrganizationUID"]

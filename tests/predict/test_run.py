@@ -30,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def source(small_phantom: Path, tmp_path: Path) -> Path:
-    """Two phantoms, and a patient of whom there are CT images and a file that is none."""
+    """Two phantoms, a patient of whom there are CT images and a file that is none, and an archive cut short."""
     for name in PHANTOMS:
         shutil.copytree(small_phantom / "dicoms" / name, tmp_path / "in" / name)
     strange = tmp_path / "in" / "STRANGE"
@@ -39,6 +39,7 @@ def source(small_phantom: Path, tmp_path: Path) -> Path:
     dataset.Modality = "CT"
     dataset.save_as(strange / "1.dcm")
     (strange / "readme.txt").write_text("not DICOM at all")
+    (tmp_path / "in" / "TORN.zip").write_bytes(b"PK\3\4 and no more")
     return tmp_path / "in"
 
 
@@ -49,7 +50,8 @@ def test_who_can_be_judged_is_and_who_cannot_is_told_why(source: Path, model: Pa
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 1, done.output
     rows = {row["patient_id"]: row for row in csv.DictReader((out / "summary.csv").read_text().splitlines())}
-    assert set(rows) == {*PHANTOMS, "STRANGE"}
+    assert set(rows) == {*PHANTOMS, "STRANGE", "TORN"}
+    assert "is no whole zip archive" in rows["TORN"]["reason"]
     assert [int(rows[name]["images"]) for name in PHANTOMS] == [40, 40]
     assert "none of its 2 files can be judged" in rows["STRANGE"]["reason"]
     refused = (out / "patients" / "STRANGE" / "refused.csv").read_text()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.errors import LayoutError
+from cmrpipe.archives import pack
+from cmrpipe.errors import ArchiveError, LayoutError
 from cmrpipe.predict.source import find_patients
 
 
@@ -40,3 +41,38 @@ def test_stray_files_are_passed_over_and_nothing_is_refused(tmp_path: Path) -> N
     (tmp_path / ".DS_Store").write_text("")
     with pytest.raises(LayoutError, match="holds no files"):
         find_patients(tmp_path)
+
+
+def test_archives_are_patients_like_folders(small_phantom: Path, tmp_path: Path) -> None:
+    """In a data set, in a folder, or alone; with the same records, strays passed over."""
+    dicoms = tmp_path / "set" / "dicoms"
+    shutil.copytree(small_phantom / "dicoms", dicoms)
+    (dicoms / "PHA0000201" / "Thumbs.db").write_text("")
+    expected = [patient.records() for patient in find_patients(tmp_path / "set")]
+    for name in ("PHA0000101", "PHA0000201"):
+        pack(dicoms / name, dicoms / f"{name}.zip")
+        shutil.rmtree(dicoms / name)
+    every = ["PHA0000101", "PHA0000201", "PHA0000301"]
+    assert names(tmp_path / "set") == names(dicoms) == every
+    assert [patient.records() for patient in find_patients(tmp_path / "set")] == expected
+    assert names(dicoms / "PHA0000201.zip") == ["PHA0000201"]
+    shutil.copytree(small_phantom / "dicoms" / "PHA0000101", dicoms / "PHA0000101")
+    with pytest.raises(LayoutError, match="there twice"):
+        find_patients(dicoms)
+
+
+def test_a_damaged_archive_stops_no_other_patient(small_phantom: Path, tmp_path: Path) -> None:
+    """It is a patient whose files cannot be had, and says why; a damaged file of one is that file's trouble."""
+    for name in ("PHA0000101", "PHA0000201"):
+        pack(small_phantom / "dicoms" / name, tmp_path / f"{name}.zip")
+    one, two = sorted(tmp_path.iterdir())
+    one.write_bytes(one.read_bytes()[:-30])
+    data = bytearray(two.read_bytes())
+    data[300] ^= 1
+    two.write_bytes(data)
+    first, second = find_patients(tmp_path)
+    with pytest.raises(ArchiveError, match="PHA0000101"):
+        first.records()
+    records = second.records()
+    assert [bool(record.error) for record in records].count(True) == 1
+    assert len(records) == 40
