@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from cmrpipe.layouts import (
     list_files,
     patient_folders,
     read_file,
+    standing,
 )
 from cmrpipe.linking import catalog_links
 from cmrpipe.links import read_link_table
@@ -48,7 +49,8 @@ class _Task:
 
     Attributes
     ----------
-    damage : why the folder's archive cannot be read; the listing then has the archive itself, and nothing else
+    listing : the folder's files; of an archive first only itself, and its files once somebody has to read them
+    damage : why the archive cannot be read
     """
 
     raw: Path
@@ -69,16 +71,25 @@ def _bytes(raw: Path, path: str) -> bytes:
         raise InputError(where, f"cannot be read ({error.strerror})", "Check the disk and its permissions") from error
 
 
-def _listing(raw: Path, unit: str) -> tuple[Listing, str]:
-    """The files of a folder; of a damaged archive only itself, and what is wrong with it."""
+def _listing(raw: Path, unit: str) -> Listing:
+    """The files of a folder; an archive alone, since it need not be opened to see that it did not change."""
+    place = standing(raw, unit)
+    if place is None or place.is_dir():
+        return list_files(raw, unit)
+    state = place.stat()
+    entry = Entry(place.relative_to(raw).as_posix(), state.st_size, state.st_mtime_ns)
+    return Listing(unit.partition("/")[2], (entry,), ())
+
+
+def _opened(task: _Task) -> _Task:
+    """The task with the files of its archive, or with what is wrong with that."""
+    if not archive_file(task.raw, task.unit).is_file():
+        return task
     try:
-        return list_files(raw, unit), ""
+        return replace(task, listing=list_files(task.raw, task.unit))
     except ArchiveError as error:
-        state = archive_file(raw, unit).stat()
-        name = unit.partition("/")[2]
         log.error("archive cannot be read", reason=str(error))
-        entry = Entry(archive_file(Path(), unit).as_posix(), state.st_size, state.st_mtime_ns)
-        return Listing(name, (entry,), ()), error.cause
+        return replace(task, damage=error.cause)
 
 
 def _written(task: _Task, name: str, hashes: dict[str, str], unreadable: int) -> Written:
@@ -140,7 +151,7 @@ def _ingest_contours(task: _Task, out: Path) -> Written:
 def _ingest(task: _Task | Sequence[Link], out: Path) -> Written:
     if not isinstance(task, _Task):
         return Written([write_links(out, task)], {"links": len(task)})
-    return (_ingest_images if task.unit.startswith(DICOMS) else _ingest_contours)(task, out)
+    return (_ingest_images if task.unit.startswith(DICOMS) else _ingest_contours)(_opened(task), out)
 
 
 def read_links(raw: Path) -> list[Link]:
@@ -182,9 +193,9 @@ def ingest(
     for parent, names in ((DICOMS, patient_folders(raw)), (CONTOURS, contour_folders(raw))):
         for name in names:
             unit = f"{parent}/{name}"
-            listing, damage = _listing(raw, unit)
+            listing = _listing(raw, unit)
             marks[unit] = signature(listing, context)
-            task = _Task(raw, out, state, unit, listing, params, context, damage)
+            task = _Task(raw, out, state, unit, listing, params, context)
             units.append(Unit(unit, seen.content(unit, marks[unit]), task))
     result = refresh("ingest", out, units, _ingest, listen=_by_name(listen), workers=workers)
     fingerprints = read_manifest(out)
