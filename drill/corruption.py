@@ -22,8 +22,10 @@ from pathlib import Path
 
 import yaml
 
+from cmrpipe.archives import pack
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import sha256_bytes, sha256_file
+from cmrpipe.layouts import CONTOURS, DICOMS, archive_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.store import StoreFormat, open_store
@@ -169,7 +171,12 @@ def new_yard(root: Path, store_format: str) -> Yard:
     params = yaml.safe_load((yard.space / "params.yaml").read_bytes())
     params["store"]["format"] = store_format
     (yard.space / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    write_phantom(yard.space / "data" / "raw", PATIENTS, 9, slices=3, frames=6, rows=48, columns=48, listen=silent)
+    raw = yard.space / "data" / "raw"
+    write_phantom(raw, PATIENTS, 9, slices=3, frames=6, rows=48, columns=48, listen=silent)
+    if yard.store_format is StoreFormat.ZARR:  # one of the two yards has archives
+        for folder in [path for part in (DICOMS, CONTOURS) for path in sorted((raw / part).iterdir())]:
+            pack(folder, archive_file(raw, folder.relative_to(raw).as_posix()))
+            shutil.rmtree(folder)
     subprocess.run(["git", "init", "-q"], cwd=yard.space, check=True)  # noqa: S607
     yard.call("dvc", "add", "-q", "data/raw")
     for stage in _STAGES:
