@@ -63,8 +63,8 @@ def invert_mask(path: Path, _: Path, rng: random.Random) -> None:
             chunks = file[LABEL].id
             info = chunks.get_chunk_info(rng.randrange(chunks.get_num_chunks()))
         low, high = info.byte_offset, info.byte_offset + info.size - 4
-    elif data.startswith(_ZIP):
-        low, high = _extent(path, rng.choice(_chunks(path, LABEL)))
+    elif data.startswith(_ZIP) and (masks := _chunks(path, LABEL)):  # none in a patient's archive of raw images
+        low, high = _extent(path, rng.choice(masks))
     else:
         low, high = 0, len(data)
     places = [at for at in range(low, high - 1, 2) if data[at] == data[at + 1] and data[at] in (0, 255)]
