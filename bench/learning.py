@@ -170,9 +170,7 @@ def loader(store: Store) -> Callable[[], object]:
     def epoch() -> int:
         done = 0
         for start in range(0, len(places) - BATCH + 1, BATCH):
-            batch = places[start : start + BATCH]
-            for read in (store.image, store.label):
-                done += np.stack([read(*place) for place in batch]).shape[0]
+            done += sum(map(len, store.batch(places[start : start + BATCH])))
         return done
 
     return epoch

@@ -44,8 +44,8 @@ class OpenPatient(Protocol):
     def read(self, name: str) -> Array:
         """A whole array, a copy."""
 
-    def read_slice(self, name: str, i: int) -> Array:
-        """Entry i of an array's first axis, a copy; `image` and `label` are read without the rest."""
+    def read_slice(self, name: str, i: int, out: Array | None = None) -> Array:
+        """Entry i of an array's first axis, a copy, in `out` if given; `image` and `label` are read without the rest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,12 +125,14 @@ class Hdf5Patient:
             whole[i] = part
         return whole
 
-    def read_slice(self, name: str, i: int) -> Array:
-        """Entry i of an array's first axis, a copy."""
+    def read_slice(self, name: str, i: int, out: Array | None = None) -> Array:
+        """Entry i of an array's first axis, a copy, in `out` if given."""
         stack = self._stacks.get(name)
-        if stack is None:
-            return np.array(self._small()[0][name][i])
-        return stack.slices[i].copy()
+        found: Array = np.asarray(self._small()[0][name][i]) if stack is None else stack.slices[i]
+        if out is None:
+            return found.copy()
+        np.copyto(out, found, casting="no")
+        return out
 
 
 def _stack(file: h5py.File, name: str, content: mmap.mmap, where: str) -> _Stack:

@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -178,6 +179,33 @@ class Store:
         """Label i of a patient, (rows, columns) uint8."""
         patient = self._open.get(patient_id) or self._patient(patient_id)
         return patient.read_slice(LABEL, i)
+
+    def batch(self, places: Sequence[tuple[str, int]]) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]:
+        """Images and labels of several samples, of one patient or several.
+
+        Parameters
+        ----------
+        places : patient and position of each; at least one
+
+        Returns
+        -------
+        images (n, rows, columns) of the stored type and labels (n, rows, columns) uint8
+
+        Raises
+        ------
+        ValueError : their images differ in size or type
+        """
+        patients = {patient_id: self._patient(patient_id) for patient_id, _ in places}
+        kinds = {(shape[1:], dtype) for shape, dtype in (patient.describe(IMAGE) for patient in patients.values())}
+        if len(kinds) != 1:
+            raise ValueError(f"images of {', '.join(patients)} are of several kinds: {kinds}")
+        ((shape, dtype),) = kinds
+        images = np.empty((len(places), *shape), dtype)
+        labels = np.empty((len(places), *shape), np.uint8)
+        for (patient_id, i), image, label in zip(places, images, labels, strict=True):
+            patients[patient_id].read_slice(IMAGE, i, image)
+            patients[patient_id].read_slice(LABEL, i, label)
+        return images, labels
 
     def sample(self, patient_id: str, i: int) -> StoredSample:
         """Sample i of a patient, read without the others."""

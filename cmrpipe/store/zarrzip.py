@@ -143,15 +143,17 @@ class ZarrPatient:
             self._decode(name, (0,) * len(shape), whole)
         return whole
 
-    def read_slice(self, name: str, i: int) -> Array:
-        """Entry i of an array's first axis, a copy."""
+    def read_slice(self, name: str, i: int, out: Array | None = None) -> Array:
+        """Entry i of an array's first axis, a copy, in `out` if given."""
         shape, dtype = self._arrays[name]
+        if out is None:
+            out = np.empty(shape[1:], dtype)
         if len(shape) != SLICED:
             if name not in self._small:
                 self._small[name] = self.read(name)
-            return np.array(self._small[name][i])
-        out = np.empty(shape[1:], dtype)
-        self._decode(name, (range(shape[0])[i], 0, 0), out)
+            np.copyto(out, self._small[name][i], casting="no")
+        else:
+            self._decode(name, (range(shape[0])[i], 0, 0), out)
         return out
 
     def _decode(self, name: str, chunk: tuple[int, ...], out: Array) -> None:

@@ -5,11 +5,14 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 import pytest
 import zarr
 from zarr.storage import ZipStore
@@ -17,7 +20,7 @@ from zarr.storage import ZipStore
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import StoreError
 from cmrpipe.geometry import label_image
-from cmrpipe.incremental import Written, read_manifest, refresh
+from cmrpipe.incremental import Unit, Written, read_manifest, refresh
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import Phase, Quarantine
 from cmrpipe.params import IngestParams, StoreParams
@@ -27,8 +30,8 @@ from cmrpipe.samples import load_pixels, patient_samples
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.summary import Summary
-from cmrpipe.store import StoreFormat, open_store, reader
-from cmrpipe.store.schema import DATASETS, LINEAGE, SCHEMA_VERSION, index_file
+from cmrpipe.store import PatientData, StoreFormat, open_store, reader, write_patient
+from cmrpipe.store.schema import DATASETS, LINEAGE, SCHEMA_VERSION, head, index_file, patient_file
 from cmrpipe.store.writer import array_sha256
 
 FORMATS = tuple(StoreFormat)
@@ -90,6 +93,43 @@ def test_store_holds_the_images_and_labels_of_the_samples(raw: Path, tmp_path: P
             assert set(data.phase) == {Phase.ED, Phase.ES}
             assert data.pixel_spacing_mm == samples[0].record.pixel_spacing_mm
     assert summary.counts["samples"] == total > 0
+
+
+@in_each_format
+def test_a_batch_is_its_samples_one_by_one(raw: Path, tmp_path: Path, store_format: StoreFormat) -> None:
+    """Any samples of any patients, in any order and repeated, come together as they come alone."""
+    build(raw, tmp_path, store_format=store_format)
+    with open_store(tmp_path / "store") as opened:
+        places = [(patient, i) for i in (2, 0, 1, 2) for patient in reversed(opened.patients)]
+        images, labels = opened.batch(places)
+        assert (images.dtype, labels.dtype) == (opened.image(*places[0]).dtype, np.uint8)
+        assert labels.any()
+        for place, image, label in zip(places, images, labels, strict=True):
+            np.testing.assert_array_equal(image, opened.image(*place))
+            np.testing.assert_array_equal(label, opened.label(*place))
+
+
+@pytest.mark.parametrize("change", [lambda a: a[:, :1], lambda a: a.astype(np.int32)], ids=["size", "type"])
+def test_images_of_different_kinds_are_no_batch(
+    raw: Path, tmp_path: Path, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+) -> None:
+    """They are refused in place of being spread or converted."""
+    build(raw, tmp_path)
+    with open_store(tmp_path / "store") as opened:
+        first = opened.load(opened.patients[0])
+    image = change(first.image)
+    other = replace(first, patient_id="other", image=image, label=first.label[:, : image.shape[1]])
+
+    def work(data: PatientData, out: Path) -> Written:
+        hashes = write_patient(out, data, {})
+        return Written([patient_file(data.patient_id)], {"samples": len(data), "sha256": hashes})
+
+    units = [Unit(data.patient_id, data.patient_id, data) for data in (first, other)]
+    refresh("store", tmp_path / "mixed", units, work, listen=silent, extra=head(StoreFormat.HDF5))
+    with open_store(tmp_path / "mixed") as opened:
+        assert len(opened.batch([("other", 0), ("other", 1)])[0]) == 2
+        with pytest.raises(ValueError, match="several kinds"):
+            opened.batch([(first.patient_id, 0), ("other", 0)])
 
 
 def test_hdf5_index_makes_it_look_like_one_file(raw: Path, tmp_path: Path) -> None:
