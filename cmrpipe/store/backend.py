@@ -45,7 +45,7 @@ class OpenPatient(Protocol):
         """A whole array, a copy."""
 
     def read_slice(self, name: str, i: int, out: Array | None = None) -> Array:
-        """Entry i of an array's first axis, a copy, in `out` if given; `image` and `label` are read without the rest."""
+        """Entry i of an array's first axis, a copy (in `out`, if given); `image` and `label` are read by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
