@@ -162,7 +162,7 @@ class TrainParams(Section):
         0.05, ge=0, le=1, description="share of the draws that show the whole image, as where the heart is not known"
     )
     intensity_percentiles: tuple[float, float] = Field(
-        (1.0, 99.0), description="percentiles of each image that become 0 and 1"
+        (1.0, 99.0), description="percentiles of the middle half of the window that become 0 and 1"
     )
     network: Literal["residual", "basic", "vanilla"] = Field(
         "residual", description="UNet with residual units, plain, or the plain one of 64 to 1024 channels"
@@ -181,6 +181,9 @@ class TrainParams(Section):
     weight_decay: float = Field(1e-4, ge=0)
     rotation_degrees: float = Field(45.0, ge=0, le=180, description="augmentation: largest rotation either way")
     scaling: float = Field(0.35, ge=0, lt=1, description="augmentation: largest relative change of size")
+    stretch: float = Field(
+        0.1, ge=0, lt=1, description="augmentation: largest relative change of one axis to the other"
+    )
     shift: float = Field(0.14, ge=0, lt=1, description="augmentation: largest shift as a share of the window")
     contrast: float = Field(
         0.4, ge=0, lt=1, description="augmentation: largest relative change of gamma and brightness"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from monai.data.meta_obj import get_track_meta, set_track_meta
@@ -10,6 +12,7 @@ from monai.transforms import (
     Compose,
     RandAdjustContrastd,
     RandAffined,
+    RandAffineGrid,
     RandGaussianNoised,
     RandScaleIntensityd,
 )
@@ -23,17 +26,44 @@ class Strength:
     Attributes
     ----------
     rotation_rad : largest rotation either way, radians
-    scaling : largest relative change of size
-    shift : largest shift, as a share of the window's side
+    scaling : largest relative change of size, either way: 0.25 makes a heart up to 1.25 times as large, or as small
+    stretch : largest relative change of shape: one axis grows by it and the other shrinks
+    shift : largest shift along either axis, as a share of the window's side
     contrast : largest relative change of gamma, and of brightness
     noise : largest standard deviation of Gaussian noise, the image's range being 0 to 1
     """
 
     rotation_rad: float
     scaling: float
+    stretch: float
     shift: float
     contrast: float
     noise: float
+
+
+class _Moves(RandAffineGrid):  # type: ignore[misc]
+    """Draws a rotation, a change of size, a change of shape and a shift.
+
+    MONAI's own draws the size of each axis alone, and, told a single number, of the first axis only; hearts differ in
+    size more than in shape.
+    """
+
+    def __init__(self, strength: Strength, size: int) -> None:
+        super().__init__(dtype=torch.float32)
+        self.strength = strength
+        self.size = size
+
+    def randomize(self, data: Any = None) -> None:  # noqa: ARG002
+        """MONAI calls this for each sample."""
+        s = self.strength
+        larger, wider = math.log1p(s.scaling), math.log1p(s.stretch)
+        angle, zoom, form, down, right = (
+            float(self.R.uniform(-most, most)) for most in (s.rotation_rad, larger, wider, s.shift, s.shift)
+        )
+        self.rotate_params = [angle]
+        self.shear_params = []
+        self.scale_params = [math.exp(zoom + form), math.exp(zoom - form)]
+        self.translate_params = [down * self.size, right * self.size]
 
 
 class Augment:
@@ -47,19 +77,18 @@ class Augment:
 
     def __init__(self, strength: Strength, size: int) -> None:
         s = strength
+        moved = RandAffined(
+            keys=("image", "label"),
+            prob=1.0,
+            mode=("bilinear", "nearest"),
+            padding_mode=("border", "zeros"),
+            cache_grid=True,
+            spatial_size=(size, size),
+        )
+        moved.rand_affine.rand_affine_grid = _Moves(s, size)
         self._transform = Compose(
             [
-                RandAffined(
-                    keys=("image", "label"),
-                    prob=1.0,
-                    rotate_range=s.rotation_rad,
-                    scale_range=s.scaling,
-                    translate_range=s.shift * size,
-                    mode=("bilinear", "nearest"),
-                    padding_mode=("border", "zeros"),
-                    cache_grid=True,
-                    spatial_size=(size, size),
-                ),
+                moved,
                 RandAdjustContrastd(keys="image", prob=0.5, gamma=(1 - s.contrast, 1 + s.contrast)),
                 RandScaleIntensityd(keys="image", prob=0.5, factors=s.contrast),
                 RandGaussianNoised(keys="image", prob=0.5, std=s.noise, sample_std=True),

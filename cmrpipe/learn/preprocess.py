@@ -1,8 +1,9 @@
 """From a scanner's image to the network's input, and back to the image's own pixels.
 
 The input is a window of `size` x `size` pixels of `pixel_mm` millimetres about the heart, where the cine says where
-that is (see `cmrpipe.heart`), else the whole image, as coarse as it must be to fit. Values are scaled to 0..1 between
-two percentiles of the whole image. What a network says is told on the image's grid again. No label has a part in it.
+that is (see `cmrpipe.heart`), else the whole image, as coarse as it must be to fit. Two percentiles of the window's
+middle become 0 and 1: near a surface coil fat is so bright that the heart is dark and flat on the whole image's scale.
+What a network says is told on the image's grid again. No label has a part in it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from cmrpipe.model import Label
 
 _BLUR_FROM = 1.25
 """Image pixels a window pixel from which an image is averaged before it is sampled."""
+_MIDDLE = 0.5
+"""Side of the part of the window that its values are scaled by, as a share of the window's."""
+_DARKEST, _BRIGHTEST = -0.25, 1.5
+"""Scaled values beyond are clipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Preprocess:
     Attributes
     ----------
     size : rows and columns of the network's input
-    percentiles : of each image, in percent; they become 0 and 1, and what lies beyond is clipped
+    percentiles : of the middle half of the window, in percent; they become 0 and 1
     pixel_mm : side of the window's pixels; where an image's spacing is not known, its own pixels are kept
     """
 
@@ -71,11 +76,27 @@ class Preprocess:
         return Window(((shape[0] - 1) / 2, (shape[1] - 1) / 2), (steps[0] * wider, steps[1] * wider))
 
     def image(self, image: npt.NDArray[np.generic], window: Window, margin: int = 0) -> Tensor:
-        """Network input (1, size, size) float32 of an image (rows, cols), and `margin` pixels more on each side."""
+        """Network input (1, size, size) float32 of an image (rows, cols), and `margin` pixels more on each side.
+
+        Values from -0.25 to 1.5; 0 throughout where the middle is of one value. Outside the image is as dark as it gets
+        in the image.
+        """
         values = image.astype(np.float32)
-        low, high = np.percentile(values, self.percentiles)
-        scaled = np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values)
-        return _sampled(torch.from_numpy(scaled.astype(np.float32))[None], window, self.size + 2 * margin)
+        low, high = np.percentile(self._middle(values, window), self.percentiles)
+        darkest = values.min()
+        sampled = _sampled(torch.from_numpy(values - darkest)[None], window, self.size + 2 * margin)
+        if high <= low:
+            return torch.zeros_like(sampled)
+        return ((sampled - float(low - darkest)) / float(high - low)).clamp(_DARKEST, _BRIGHTEST)
+
+    def _middle(self, values: npt.NDArray[np.float32], window: Window) -> npt.NDArray[np.float32]:
+        """Those of the image's pixels (rows, cols) that lie in the middle of the window."""
+        parts = []
+        for n, centre, step in zip(values.shape, window.centre, window.step, strict=True):
+            half = _MIDDLE * self.size * step / 2
+            first = min(max(0, round(centre - half)), n - 1)
+            parts.append(slice(first, max(first + 1, round(centre + half))))
+        return values[parts[0], parts[1]]
 
     def label(self, label: npt.NDArray[np.uint8], window: Window, margin: int = 0) -> Tensor:
         """Label image (size, size) uint8 of one (rows, cols): the label that covers most of each new pixel."""

@@ -28,8 +28,8 @@ from cmrpipe.learn.network import Architecture
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.model import Label
 
-SCHEMA = 2
-"""2 adds the window about the heart and the kind of network."""
+SCHEMA = 3
+"""2 adds the window about the heart and the kind of network; from 3 on its middle says what is dark and bright."""
 WEIGHTS, DESCRIPTION, SEEN = "model.pt", "model.json", "seen.npy"
 _MEND = "Run `cmrpipe train` again"
 

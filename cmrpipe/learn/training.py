@@ -135,7 +135,12 @@ def preprocessing(params: TrainParams) -> Preprocess:
 def augmentation(params: TrainParams) -> Augment:
     """Make the augmentation that the parameters ask for."""
     strength = Strength(
-        math.radians(params.rotation_degrees), params.scaling, params.shift, params.contrast, params.noise
+        math.radians(params.rotation_degrees),
+        params.scaling,
+        params.stretch,
+        params.shift,
+        params.contrast,
+        params.noise,
     )
     return Augment(strength, params.image_size)
 

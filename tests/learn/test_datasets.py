@@ -21,7 +21,8 @@ from cmrpipe.store import Store, open_store
 from tests.learn.hearts import make_patient, write_store
 
 PREPROCESS = Preprocess(32, (1.0, 99.0), 1.5)
-STRONG = Strength(rotation_rad=0.5, scaling=0.2, shift=0.1, contrast=0.3, noise=0.05)
+STILL = Strength(0, 0, 0, 0, 0, 0)
+STRONG = Strength(rotation_rad=0.5, scaling=0.2, stretch=0.1, shift=0.1, contrast=0.3, noise=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_augmentation_moves_image_and_label_alike(source: Store) -> None:
 
 def test_no_strength_changes_nothing(source: Store) -> None:
     """With all strengths at 0 a sample stays as it is, but for rounding."""
-    plain, still = PlainSet(source, ("A", "B"), PREPROCESS), training_set(source, Strength(0, 0, 0, 0, 0))
+    plain, still = PlainSet(source, ("A", "B"), PREPROCESS), training_set(source, STILL)
     for index in range(8):
         changed = still[Draw(0, index)]
         assert torch.equal(changed.label, plain[index].label)
@@ -121,7 +122,7 @@ def test_store_and_files_give_identical_batches(small_phantom: Path, tmp_path: P
 def test_some_draws_show_the_whole_image(tmp_path: Path) -> None:
     """By the share that is asked for; which ones follows from their seeds."""
     path = write_store(tmp_path / "store", [replace(make_patient(p, 1), heart_px=(20.0, 26.0)) for p in "AB"])
-    narrow, still = Preprocess(16, (1.0, 99.0), 1.5), Augment(Strength(0, 0, 0, 0, 0), 16)
+    narrow, still = Preprocess(16, (1.0, 99.0), 1.5), Augment(STILL, 16)
     with open_store(path) as source:
         some, none, every = (TrainingSet(source, ("A", "B"), narrow, still, 1, whole) for whole in (0.5, 0.0, 1.0))
         labels = [[kind.changed(0, seed).label for seed in range(40)] for kind in (some, none, every)]
