@@ -182,7 +182,7 @@ class TrainParams(Section):
     rotation_degrees: float = Field(45.0, ge=0, le=180, description="augmentation: largest rotation either way")
     scaling: float = Field(0.35, ge=0, lt=1, description="augmentation: largest relative change of size")
     stretch: float = Field(
-        0.1, ge=0, lt=1, description="augmentation: largest relative change of one axis to the other"
+        0.1, ge=0, lt=1, description="augmentation: largest change of one axis to the other"
     )
     shift: float = Field(0.14, ge=0, lt=1, description="augmentation: largest shift as a share of the window")
     contrast: float = Field(

@@ -41,7 +41,7 @@ class Strength:
     noise: float
 
 
-class _Moves(RandAffineGrid):  # type: ignore[misc]
+class _Moves(RandAffineGrid):
     """Draws a rotation, a change of size, a change of shape and a shift.
 
     MONAI's own draws the size of each axis alone, and, told a single number, of the first axis only; hearts differ in
@@ -49,7 +49,7 @@ class _Moves(RandAffineGrid):  # type: ignore[misc]
     """
 
     def __init__(self, strength: Strength, size: int) -> None:
-        super().__init__(dtype=torch.float32)
+        super().__init__()
         self.strength = strength
         self.size = size
 
