@@ -174,17 +174,15 @@ class TrainParams(Section):
         description="feature channels of the UNet, finest level first; vanilla has its own",
     )
     batch_size: int = Field(8, ge=1, description="images a step")
-    steps: int = Field(2500, ge=1, description="planned, in whole epochs; the learning rate's schedule spans them")
+    steps: int = Field(4000, ge=1, description="planned, in whole epochs; the learning rate's schedule spans them")
     epochs: int = Field(1000, ge=1, description="at most")
     patience: int = Field(20, ge=1, description="epochs without a better validation Dice after which training stops")
     learning_rate: float = Field(2e-3, gt=0, description="highest rate; it rises to this and falls to almost 0")
     weight_decay: float = Field(1e-4, ge=0)
     rotation_degrees: float = Field(45.0, ge=0, le=180, description="augmentation: largest rotation either way")
-    scaling: float = Field(0.35, ge=0, lt=1, description="augmentation: largest relative change of size")
-    stretch: float = Field(
-        0.1, ge=0, lt=1, description="augmentation: largest change of one axis to the other"
-    )
-    shift: float = Field(0.14, ge=0, lt=1, description="augmentation: largest shift as a share of the window")
+    scaling: float = Field(0.2, ge=0, lt=1, description="augmentation: largest relative change of size")
+    stretch: float = Field(0.15, ge=0, lt=1, description="augmentation: largest change of one axis to the other")
+    shift: float = Field(0.1, ge=0, lt=1, description="augmentation: largest shift as a share of the window")
     contrast: float = Field(
         0.4, ge=0, lt=1, description="augmentation: largest relative change of gamma and brightness"
     )

@@ -14,7 +14,7 @@ from torch.nn import functional
 from cmrpipe.model import Label
 
 _SMOOTH = 1.0
-"""Pixels added to both sides of the Dice ratio, so that a class that is absent from a batch has a gradient."""
+"""Pixels added to both sides of the Dice ratio, so that a class that is absent from an image has a gradient."""
 
 
 def groups(known: Tensor) -> Tensor:
@@ -54,8 +54,8 @@ def masked_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
     Returns
     -------
-    scalar; Dice is taken over the whole batch, of the cavity where the endocardium is known and of the myocardium where
-    both borders are
+    scalar; Dice is taken image by image, so that small hearts count as much as large ones, of the cavity where the
+    endocardium is known and of the myocardium where both borders are
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # half precision loses small probabilities
     log_probabilities = marginal_log_probabilities(logits, known)
@@ -66,6 +66,7 @@ def masked_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
         if bool(judged.any()):
             probability = log_probabilities[judged, label].exp()
             expert = (target[judged] == label).to(probability.dtype)
-            overlap = 2 * (probability * expert).sum() + _SMOOTH
-            losses.append(1 - overlap / (probability.sum() + expert.sum() + _SMOOTH))
+            overlap = 2 * (probability * expert).sum(dim=(1, 2)) + _SMOOTH
+            total = probability.sum(dim=(1, 2)) + expert.sum(dim=(1, 2)) + _SMOOTH
+            losses.append((1 - overlap / total).mean())
     return torch.stack(losses).mean()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from cmrpipe.learn.loss import marginal_log_probabilities, masked_loss
 
@@ -68,11 +69,30 @@ def test_it_is_plain_cross_entropy_and_dice_where_all_is_known() -> None:
     """Against a direct formula."""
     logits = logits_of()
     probability = logits.softmax(dim=1)
-    terms = [torch.nn.functional.cross_entropy(logits, TARGET.long())]
+    terms = [functional.cross_entropy(logits, TARGET.long())]
     for k in (1, 2):
         expert = (k == TARGET).double()
-        terms.append(1 - (2 * (probability[:, k] * expert).sum() + 1) / (probability[:, k].sum() + expert.sum() + 1))
-    assert torch.allclose(masked_loss(logits, TARGET, known(BOTH, BOTH)), torch.stack(terms).mean())
+        for p, e in zip(probability[:, k], expert, strict=True):
+            terms.append((1 - (2 * (p * e).sum() + 1) / (p.sum() + e.sum() + 1)) / len(expert))
+    assert torch.allclose(masked_loss(logits, TARGET, known(BOTH, BOTH)), torch.stack(terms).sum() / 3)
+
+
+def test_small_cavities_count_as_much_as_large_ones() -> None:
+    """Missing one of nine pixels costs the same Dice beside a large cavity as beside another small one."""
+    small, large = torch.zeros(32, 32), torch.zeros(32, 32)
+    small[4:7, 4:7] = 1
+    large[2:30, 2:30] = 1
+    missed = small.clone()
+    missed[4, 4] = 0
+    drawn, costs = known(ENDO, ENDO), []
+    for other in (small, large):
+        target = torch.stack([small, other]).long()
+        given = torch.stack([missed, other]).long()
+        wrong, right = (
+            masked_loss(functional.one_hot(k, 3).movedim(-1, 1) * 50.0, target, drawn) for k in (given, target)
+        )
+        costs.append(float(wrong - right))
+    assert costs[0] == pytest.approx(costs[1], rel=1e-3)
 
 
 @pytest.mark.parametrize("drawn", [BOTH, ENDO, EPI])
@@ -83,7 +103,7 @@ def test_a_perfect_answer_costs_nothing_and_every_gradient_is_finite(drawn: tupl
         target[target == 2] = 0
     if drawn == EPI:
         target[target == 1] = 2
-    logits = (torch.nn.functional.one_hot(target.long(), 3).movedim(-1, 1) * 200.0).requires_grad_()
+    logits = (functional.one_hot(target.long(), 3).movedim(-1, 1) * 200.0).requires_grad_()
     loss = masked_loss(logits, target, known(drawn, drawn))
     loss.backward()
     assert float(loss.detach()) < 1e-6
