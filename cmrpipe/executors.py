@@ -11,28 +11,30 @@ Whichever it is, each patient is one task and writes the same bytes. A Dask work
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from typing import TypeAlias
 
 from cmrpipe.errors import ExecutorError
 
 Workers: TypeAlias = int | str
-_WATCH_S = 0.5
 _RETRIES = 3
 """Dask gives a task up when it was on so many workers that died: one that kills its worker must not go on for ever."""
 
 
-def _end_with_parent(parent: int) -> None:
-    """End this worker when the process that started it is gone, however that ended."""
+def _end_with_parent() -> None:
+    """End this worker when the process that made it is gone, however that ended and however this one was started."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_S)
+        wait([parent.sentinel])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -83,7 +85,7 @@ def pool(workers: Workers, units: int) -> Iterator[Executor | None]:
     if units == 0 or (kind == "processes" and min(count, units) == 1):
         yield None
     elif kind == "processes":
-        with ProcessPoolExecutor(min(count, units), initializer=_end_with_parent, initargs=(os.getpid(),)) as executor:
+        with ProcessPoolExecutor(min(count, units), initializer=_end_with_parent) as executor:
             yield executor
     else:
         with _dask(str(workers), address, count) as executor:

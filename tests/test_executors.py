@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,48 @@ def test_a_dask_worker_that_dies_costs_a_retry(tmp_path: Path) -> None:
     result = refresh("test", tmp_path / "out", units, die_once, listen=silent, workers="dask-local:2")
     assert result.done == ("a", "b", "c", "d")
     assert (tmp_path / "tried-b").exists()
+
+
+PARENT = """
+import multiprocessing, os, sys, time
+from cmrpipe.executors import pool
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    with pool(2, 4) as executor:
+        busy = [executor.submit(time.sleep, 0.5) for _ in range(4)]
+        for done in busy:
+            done.result()
+        print(*executor._processes, flush=True)
+        executor.submit(time.sleep, 600).result()
+"""
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_work_and_end_with_a_parent_that_is_killed(tmp_path: Path, method: str) -> None:
+    """However Python starts them (3.14 does it another way than before); a sleeping and a waiting one alike."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, script, method], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout:
+        workers = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(map(running, workers))
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 20
+    while any(map(running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(running, workers))
 
 
 @pytest.mark.parametrize("spec", ["threads:2", "processes:0", "processes:many", "dask:", "dask-local:"])
