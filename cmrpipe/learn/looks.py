@@ -1,13 +1,14 @@
 """Several looks at one image, and how far they agree (test-time augmentation).
 
-Every image is shown as it is and turned a little either way, answers are turned back and averaged. Where the answers
-differ, the model is unsure: turning an image changes nothing about the heart.
+Every image is shown as it is, and turned and a little larger or smaller; answers are brought back and averaged. Where
+the answers differ, the model is unsure: turning an image changes nothing about the heart.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,15 +16,36 @@ from torch.nn import functional
 
 from cmrpipe.model import Label
 
-TURNS = (0.0, 10.0, -10.0, 20.0, -20.0)
-"""Degrees; the first look is the image as it is."""
+
+class Look(NamedTuple):
+    """How an image is shown: turned by degrees, and so many times as large."""
+
+    degrees: float = 0.0
+    zoom: float = 1.0
+
+    def back(self) -> Look:
+        """The look that undoes this one."""
+        return Look(-self.degrees, 1 / self.zoom)
 
 
-def turned(images: Tensor, degrees: float) -> Tensor:
-    """Images (n, k, size, size) turned about their centre; what comes in from outside repeats the border."""
-    if not degrees:
+PLAIN = Look()
+_MORE = 1.15
+LOOKS = (
+    PLAIN,
+    Look(15, 1 / _MORE),
+    Look(-15, _MORE),
+    Look(30, _MORE),
+    Look(-30, 1 / _MORE),
+    Look(45),
+    Look(-45),
+)
+
+
+def shown(images: Tensor, look: Look) -> Tensor:
+    """Images (n, k, size, size) turned and zoomed about their centre; what comes in from outside repeats the border."""
+    if look == PLAIN:
         return images
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    cos, sin = (f(math.radians(look.degrees)) / look.zoom for f in (math.cos, math.sin))
     matrix = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]], dtype=images.dtype, device=images.device)
     grid = functional.affine_grid(matrix.expand(len(images), 2, 3), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

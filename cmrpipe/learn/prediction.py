@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cmrpipe.learn.looks import TURNS, agreement, turned
+from cmrpipe.learn.looks import LOOKS, PLAIN, Look, agreement, shown
 from cmrpipe.learn.network import build
 from cmrpipe.learn.preprocess import Window
 from cmrpipe.learn.saved import Model
@@ -44,7 +44,7 @@ class Predictor:
         self.batch_size = batch_size
 
     def probabilities(
-        self, images: Images, spacing_mm: Pair | None, heart_px: Pair | None, turns: Sequence[float] = TURNS
+        self, images: Images, spacing_mm: Pair | None, heart_px: Pair | None, looks: Sequence[Look] = LOOKS
     ) -> Iterator[tuple[Tensor, float]]:
         """What the model says of a patient's images; only a batch is held in memory.
 
@@ -54,7 +54,7 @@ class Predictor:
         spacing_mm : between rows, between columns; None when unknown
         heart_px : (row, column) from the cine (see `cmrpipe.heart`), where the model looks first; None when that does
             not say: it looks at whole images first. The window is then moved to where the model sees the heart
-        turns : degrees of each look
+        looks : how each image is shown
 
         Yields
         ------
@@ -66,18 +66,17 @@ class Predictor:
         if seen is not None:
             window = self.preprocess.window(shape, spacing_mm, seen)
         for start in range(0, len(images), self.batch_size):
-            looks = self._looks(images[start : start + self.batch_size], window, turns)
-            mean, agreed = torch.stack(looks).mean(dim=0), agreement(looks)
+            found = self._looks(images[start : start + self.batch_size], window, looks)
+            mean, agreed = torch.stack(found).mean(dim=0), agreement(found)
             for probability, value in zip(mean, agreed, strict=True):
                 yield self.preprocess.restore(probability, shape, window), float(value)
 
-    def _looks(self, images: Images, window: Window, turns: Sequence[float]) -> list[Tensor]:
-        """Probabilities (n, 3, size, size) of each look, turned back."""
+    def _looks(self, images: Images, window: Window, looks: Sequence[Look]) -> list[Tensor]:
+        """Probabilities (n, 3, size, size) of each look, brought back."""
         inputs = torch.stack([self.preprocess.image(image, window) for image in images]).to(self.device)
         with torch.inference_mode():
             return [
-                turned(self.network(turned(inputs, degrees)).softmax(dim=1), -degrees).cpu().clone()
-                for degrees in turns
+                shown(self.network(shown(inputs, look)).softmax(dim=1), look.back()).cpu().clone() for look in looks
             ]
 
     def _locate(self, images: Images, window: Window) -> Pair | None:
@@ -86,7 +85,7 @@ class Predictor:
         some = images[np.unique(np.linspace(0, len(images) - 1, FIRST_LOOKS).round().astype(int))]
         total = torch.zeros(shape)
         for start in range(0, len(some), self.batch_size):
-            (look,) = self._looks(some[start : start + self.batch_size], window, (0.0,))
+            (look,) = self._looks(some[start : start + self.batch_size], window, (PLAIN,))
             for probability in look:
                 total += 1 - self.preprocess.restore(probability, shape, window)[Label.BACKGROUND]
         if float(total.max()) < 0.5:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cmrpipe.learn.looks import TURNS
+from cmrpipe.learn.looks import LOOKS, Look
 from cmrpipe.learn.prediction import Images, Pair, Predictor
 from cmrpipe.model import Label
 
@@ -40,10 +40,10 @@ def opinions(
     images: Images,
     spacing_mm: Pair | None,
     heart_px: Pair | None,
-    turns: Sequence[float] = TURNS,
+    looks: Sequence[Look] = LOOKS,
 ) -> Iterator[Opinion]:
     """What the model says of images (n, rows, cols), one after the other (see `Predictor.probabilities`)."""
-    for full, agreed in predictor.probabilities(images, spacing_mm, heart_px, turns):
+    for full, agreed in predictor.probabilities(images, spacing_mm, heart_px, looks):
         parts = torch.stack([full[Label.CAVITY], 1 - full[Label.BACKGROUND]])
         cavity, heart = (parts.clamp(0, 1) * SURE).round().to(torch.uint8).numpy()
         yield Opinion(cavity, heart, agreed)
