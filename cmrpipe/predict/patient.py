@@ -22,7 +22,7 @@ from cmrpipe.predict.judge import Judged, judge
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.slices import slice_gap_mm
 
-SURE_FROM = 0.93
+SURE_FROM = 0.91
 """Agreement of the looks (see `cmrpipe.learn.voting`) below which an image is unsure."""
 
 Images = npt.NDArray[np.generic]
