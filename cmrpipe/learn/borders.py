@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.geometry import centroid, contains_points, label_image, polygon_area
-from cmrpipe.learn.level import best_level
 from cmrpipe.learn.prediction import Images, Pair, Predictor
 from cmrpipe.learn.voting import SURE, Opinion, opinions
 from cmrpipe.model import Points
@@ -41,19 +40,13 @@ class Drawing:
 NOTHING = Drawing(None, None)
 
 
-def cavities(opinion: Opinion, level: float = _HALF) -> list[Drawing]:
-    """Cavities of an image, each with the epicardium around it, largest first.
-
-    Parameters
-    ----------
-    opinion : the model's
-    level : of 255, from which a pixel is cavity; the ventricle's outer border lies at a half
-    """
-    if int(opinion.cavity.max(initial=0)) < level:
+def cavities(opinion: Opinion) -> list[Drawing]:
+    """Cavities of an image, each with the epicardium around it, largest first."""
+    if int(opinion.cavity.max(initial=0)) < _HALF:
         return []
     hearts = outlines(opinion.heart, _HALF)
     found = []
-    for endo in outlines(opinion.cavity, level):
+    for endo in outlines(opinion.cavity, _HALF):
         if len(endo) < 3 or polygon_area(endo) < MIN_AREA_PX:
             continue
         middle = np.array([centroid(endo)])
@@ -68,12 +61,11 @@ def predicted_labels(
 ) -> npt.NDArray[np.uint8]:
     """Labels (n, rows, cols) uint8, values of `cmrpipe.model.Label`, of a patient's images (n, rows, cols).
 
-    The largest cavity of each image counts, drawn at the level of the best expected Dice (see `cmrpipe.learn.level`),
-    with the epicardium around it; images are judged one by one.
+    The largest cavity of each image counts, with the epicardium around it; images are judged one by one.
     """
     labels = np.zeros(images.shape, np.uint8)
     shape = (images.shape[1], images.shape[2])
     for i, opinion in enumerate(opinions(predictor, images, spacing_mm, heart_px)):
-        drawing = next(iter(cavities(opinion, best_level(opinion.cavity))), NOTHING)
+        drawing = next(iter(cavities(opinion)), NOTHING)
         labels[i] = label_image(drawing.endo, drawing.epi, shape)
     return labels

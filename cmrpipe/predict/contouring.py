@@ -10,10 +10,6 @@ apex. What is kept must be part of one body that reaches through the slices:
    the ventricle does (an atrium grows), or when it is far narrower at end-diastole than the next slice's, or has little
    wall. What lies outside such a slice is beyond the base, too.
 
-These rules look at what is more likely cavity than not. In the slices that they keep, borders are then drawn at the
-level of the best expected Dice (see `cmrpipe.learn.level`), so that a cavity that nearly vanishes at end-systole is not
-missed.
-
 The numbers were set on five real patients (see docs/predict.md) and are no more certain than that.
 """
 
@@ -28,7 +24,6 @@ import numpy as np
 
 from cmrpipe.geometry import centroid, polygon_area
 from cmrpipe.learn.borders import NOTHING, Drawing, cavities
-from cmrpipe.learn.level import best_level
 from cmrpipe.learn.voting import Opinion
 
 OFTEN = 0.5
@@ -167,11 +162,7 @@ def contour(opinions: dict[Place, Opinion]) -> tuple[dict[Place, Drawing], list[
     ----------
     opinions : the network's, by place
     """
-    told, removed = consistent({place: cavities(opinion) for place, opinion in opinions.items()})
-    kept = {place.slice_index for place, drawing in told.items() if drawing.endo is not None}
-    inside = {place: opinion for place, opinion in opinions.items() if place.slice_index in kept}
-    finer = {place: cavities(opinion, best_level(opinion.cavity)) for place, opinion in inside.items()}
-    return {**told, **_one_body(finer)} if finer else told, removed
+    return consistent({place: cavities(opinion) for place, opinion in opinions.items()})
 
 
 def consistent(candidates: dict[Place, list[Drawing]]) -> tuple[dict[Place, Drawing], list[Removed]]:

@@ -125,28 +125,6 @@ def test_borders_come_from_probabilities() -> None:
         assert np.hypot(points[:, 0] - 40, points[:, 1] - 32) == pytest.approx(radius, abs=0.3)
 
 
-def test_a_cavity_that_nearly_vanishes_is_drawn_in_its_slice_and_nowhere_else() -> None:
-    """Doubtful at end-systole of the last slice: drawn; doubtful all along in the slice beyond: nothing."""
-    shape = (64, 80)
-
-    def opinion(radius: float, probability: float) -> Opinion:
-        cavity, whole = (area_coverage(ring(40, 32, r), shape) for r in (radius, radius + 5))
-        return Opinion(np.rint(SURE * probability * cavity).astype(np.uint8), np.rint(SURE * whole).astype(np.uint8), 1)
-
-    seen = {
-        Place(s, f): opinion(radius, 0.4 if (s, f) == (2, 3) or s == 3 else 1.0)
-        for s, radius in enumerate((12, 10, 5, 4))
-        for f in FRAMES
-    }
-    drawings, removed = contour(seen)
-    assert removed == []
-    for f in FRAMES:
-        assert all(drawings[Place(s, f)].endo is not None for s in range(3))
-        assert drawings[Place(3, f)].endo is None
-    assert drawings[Place(2, 3)].area == pytest.approx(np.pi * 5**2, rel=0.35)
-    assert drawings[Place(0, 1)].area == pytest.approx(np.pi * 12**2, rel=0.02)
-
-
 def test_nothing_is_found_in_nothing() -> None:
     """No image, an empty image, and a speck."""
     assert contour({}) == ({}, [])
