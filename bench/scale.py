@@ -24,9 +24,7 @@ import yaml
 from harness import print_table
 
 from cmrpipe.phantom import write_phantom
-from drill.corruption import CODE, REPOSITORY
-
-STAGES = ("ingest", "validate", "store")
+from drill.yard import STAGES, new_space
 
 
 class Space:
@@ -35,18 +33,7 @@ class Space:
     def __init__(self, root: Path, *, packed: bool) -> None:
         self.root = root
         self.space, self.remote, self.source = root / "space", root / "remote", root / "source"
-        for name in CODE:
-            target = self.space / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if (REPOSITORY / name).is_dir():
-                shutil.copytree(REPOSITORY / name, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(REPOSITORY / name, target)
-        (self.space / "data").mkdir()
-        params = yaml.safe_load((self.space / "params.yaml").read_bytes())
-        params["source"] |= {"settle_s": 0.0, "pack": packed}
-        (self.space / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-        subprocess.run(["git", "init", "-q"], cwd=self.space, check=True)  # noqa: S607
+        new_space(self.space, source={"settle_s": 0.0, "pack": packed})
         self.call("dvc", "remote", "add", "-q", "-d", "origin", str(self.remote))
         self.call("dvc", "remote", "modify", "-q", "origin", "verify", "true")
 

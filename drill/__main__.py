@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from drill import corruption, kill
+from drill.rebuild_kills import kill_rebuild
+from drill.yard import new_yard
 
 FORMATS = ("hdf5", "zarr")
 _COLUMNS = ("planted", "detected", "named", "mended", "lost", "read")
@@ -26,7 +28,7 @@ def corrupt(faults: int, losses: int, seed: int) -> bool:
         for name in ("place", "fault", *_COLUMNS):
             table.add_column(name, justify="left" if name in {"place", "fault"} else "right")
         with tempfile.TemporaryDirectory() as folder:
-            yard = corruption.new_yard(Path(folder), store_format)
+            yard = new_yard(Path(folder), store_format)
             counts = corruption.drill(yard, faults // len(FORMATS), seed + number)
             lost = corruption.lose(yard, losses // len(FORMATS), seed + number)
         rows = {**dict(sorted(counts.items())), ("raw", "every copy"): lost}
@@ -57,7 +59,7 @@ def kills(times: int, seed: int, only: str) -> bool:
             well &= not (counts.get("wrong") or counts.get("orphans") or counts.get("different"))
     for store_format in (name for name in FORMATS if only in f"rebuild ({name})"):
         with tempfile.TemporaryDirectory() as folder:
-            counts = corruption.kill_rebuild(corruption.new_yard(Path(folder), store_format), each, seed)
+            counts = kill_rebuild(new_yard(Path(folder), store_format), each, seed)
         table.add_row(f"rebuild ({store_format})", str(each), "", "", *(str(counts.get(name, 0)) for name in names[2:]))
         well &= not (counts.get("wrong") or counts.get("different"))
     console.print(table)
