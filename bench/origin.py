@@ -16,7 +16,7 @@ import numpy as np
 from harness import print_table
 
 from cmrpipe.contours import FOLDERS, read_contour
-from cmrpipe.dicom import read_pixels
+from cmrpipe.dicom import decode_pixels
 from cmrpipe.layouts import CONTOURS, DICOMS, link_tables
 from cmrpipe.links import read_link_table
 from cmrpipe.model import ContourKind
@@ -53,7 +53,8 @@ def main() -> None:
             record = read_contour(path.read_bytes(), path.relative_to(source).as_posix(), 0.0)
             if record.contour is None or record.number is None:
                 continue
-            image = read_pixels(source / DICOMS / link.patient_id / f"{record.number}.dcm")
+            image_file = source / DICOMS / link.patient_id / f"{record.number}.dcm"
+            image = decode_pixels(image_file.read_bytes(), image_file)
             start = time.perf_counter()
             response = edge_response(image, record.contour.points)
             seconds.append(time.perf_counter() - start)

@@ -11,13 +11,13 @@ from harness import compare
 from matplotlib import pyplot as plt
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.dicom import read_pixels
+from cmrpipe.dicom import decode_pixels
 from cmrpipe.drawing import robust_window
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.overlay import Outline, View, picture
 from cmrpipe.params import IngestParams, OverlayParams
 from cmrpipe.progress import silent
-from cmrpipe.samples import patient_samples
+from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.overlay import overlay
 
@@ -58,14 +58,15 @@ def main() -> None:
                 for contour in (sample.endo, sample.epi):
                     if contour is not None:
                         figure, axes = plt.subplots()
-                        axes.imshow(read_pixels(raw / sample.record.path), cmap="gray")
+                        path = raw / sample.record.path
+                        axes.imshow(decode_pixels(path.read_bytes(), path), cmap="gray")
                         axes.plot(contour.points[:, 0], contour.points[:, 1])
                         figure.savefig(base / f"{sample.record.file_number}-{contour.kind}.png")
                         plt.close(figure)
 
         def pictures() -> None:
             for sample in samples:
-                pixels = read_pixels(raw / sample.record.path)
+                pixels = read_image(sample.record, raw)
                 outlines = tuple(Outline(contour) for contour in (sample.endo, sample.epi) if contour is not None)
                 window = robust_window(pixels, params.window_percentiles)
                 view = View(sample.record, pixels, window, outlines, sample.record.file_number, sample.phase)

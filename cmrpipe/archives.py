@@ -74,7 +74,7 @@ def _members(archive: Path, state: tuple[int, int, int, int]) -> Mapping[str, Me
             if info.filename in found:
                 raise ArchiveError(archive, f"has two files of the name {info.filename!r}", _MEND)
             found[info.filename] = _member(archive, info)
-    _check_sizes(archive, [found[name] for name in found], size, end)
+    _check_sizes(archive, list(found.values()), size, end)
     return dict(sorted(found.items()))
 
 

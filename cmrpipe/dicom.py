@@ -33,8 +33,6 @@ from cmrpipe.model import ImageRecord
 
 Raw = Mapping[int, tuple[str | None, bytes]]
 
-_MEND = "Fetch the file anew from its source"
-
 _PIXEL_DATA = 0x7FE00010
 _COMPRESSED_PREFIX = "1.2.840.10008.1.2.4"
 
@@ -226,20 +224,6 @@ def unreadable_image(path: str, patient_id: str, size: int, why: str) -> ImageRe
     return ImageRecord(path=path, sha256="", bytes=size, patient_id=patient_id, file_number=number, error=why)
 
 
-def read_pixels(path: Path) -> npt.NDArray[np.generic]:
-    """Read one image (see `decode_pixels`).
-
-    Raises
-    ------
-    DicomError : the file is missing, is not DICOM, or its pixels are truncated
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DicomError(path, f"its pixels cannot be read ({error})", _MEND) from error
-    return decode_pixels(data, path)
-
-
 def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
     """The image in a DICOM file's bytes.
 
@@ -269,7 +253,7 @@ def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
         NotImplementedError,
         RuntimeError,
     ) as error:
-        raise DicomError(path, f"its pixels cannot be read ({error})", _MEND) from error
+        raise DicomError(path, f"its pixels cannot be read ({error})", "Fetch the file anew from its source") from error
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
     if slope is None and intercept is None:
         return np.asarray(pixels)

@@ -181,7 +181,7 @@ class TrainParams(Section):
     weight_decay: float = Field(1e-4, ge=0)
     rotation_degrees: float = Field(45.0, ge=0, le=180, description="augmentation: largest rotation either way")
     scaling: float = Field(0.2, ge=0, lt=1, description="augmentation: largest relative change of size")
-    stretch: float = Field(0.15, ge=0, lt=1, description="augmentation: largest change of one axis to the other")
+    stretch: float = Field(0.15, ge=0, lt=1, description="augmentation: one axis longer by it, the other shorter")
     shift: float = Field(0.1, ge=0, lt=1, description="augmentation: largest shift as a share of the window")
     contrast: float = Field(
         0.4, ge=0, lt=1, description="augmentation: largest relative change of gamma and brightness"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmrpipe.contours import read_contour
-from cmrpipe.dicom import read_pixels
+from cmrpipe.dicom import decode_pixels
 from cmrpipe.model import Points
 from cmrpipe.origin import (
     CONFIDENCE,
@@ -140,7 +140,8 @@ def test_sunnybrook_counts_from_one(final_data: Path) -> None:
             for path in sorted((final_data / "contourfiles" / original / "i-contours").glob("*.txt")):
                 record = read_contour(path.read_bytes(), f"contourfiles/{original}/i-contours/{path.name}", origin)
                 assert record.points is not None
-                image = read_pixels(final_data / "dicoms" / patient / f"{record.number}.dcm")
+                image_file = final_data / "dicoms" / patient / f"{record.number}.dcm"
+                image = decode_pixels(image_file.read_bytes(), image_file)
                 found.append(edge_response(image, record.points))
             by_patient[patient] = [response for response in found if response is not None]
         shifts[origin] = set_shift(by_patient)

@@ -84,18 +84,16 @@ class _Patient:
             if not image.error and image.slice_index is not None and image.frame is not None
         }
         self.outlines = _outlines(labels, self.samples, task.quarantined)
-        self._read: dict[str, npt.NDArray[np.generic] | None] = {}
+        self.pixels = cache(self._pixels)
         self.view = cache(self._view)
 
-    def pixels(self, image: ImageRecord) -> npt.NDArray[np.generic] | None:
-        """Pixels of an image, read once; None when they cannot be."""
-        if image.path not in self._read:
-            try:
-                self._read[image.path] = read_image(image, self.task.raw)
-            except DicomError as error:
-                log.warning("image left out of the pictures", patient=self.task.patient_id, reason=str(error))
-                self._read[image.path] = None
-        return self._read[image.path]
+    def _pixels(self, image: ImageRecord) -> npt.NDArray[np.generic] | None:
+        """Pixels of an image; None when they cannot be read."""
+        try:
+            return read_image(image, self.task.raw)
+        except DicomError as error:
+            log.warning("image left out of the pictures", patient=self.task.patient_id, reason=str(error))
+            return None
 
     def _view(self, image: ImageRecord) -> View | None:
         """The image with what is drawn on it; None when its pixels cannot be read."""

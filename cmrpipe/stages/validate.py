@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,13 @@ def patient_report(patient_id: str) -> str:
 
 def _reader(raw: Path) -> Pixels:
     """Reads each image once; None for those that cannot be read, which have their own finding."""
-    images: dict[str, Image | None] = {}
 
+    @cache
     def read(record: ImageRecord) -> Image | None:
-        if record.path not in images:
-            try:
-                images[record.path] = read_image(record, raw)
-            except DicomError:
-                images[record.path] = None
-        return images[record.path]
+        try:
+            return read_image(record, raw)
+        except DicomError:
+            return None
 
     return read
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cmrpipe.contours import read_contour
-from cmrpipe.dicom import read_pixels
+from cmrpipe.dicom import decode_pixels
 from cmrpipe.learn.voting import SURE, Opinion
 from cmrpipe.model import ContourKind, Points
 from cmrpipe.phantom.truth import PatientTruth, read_truth
@@ -61,5 +61,6 @@ def perfect(source: Path, patient_id: str) -> Prediction:
     """What a perfect network would lead to."""
     folder, truth = folder_of(source, patient_id), read_truth(source).patient(patient_id)
     judged = judge(folder.records(), FRAMES)
-    images = np.stack([read_pixels(folder.root / record.path) for record in judged.stack])
+    paths = [folder.root / record.path for record in judged.stack]
+    images = np.stack([decode_pixels(path.read_bytes(), path) for path in paths])
     return interpret(patient_id, judged, images, opinions_of(source, truth, judged, images))

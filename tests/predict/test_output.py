@@ -13,7 +13,7 @@ import pytest
 
 from cmrpipe.archives import pack
 from cmrpipe.contours import read_contour
-from cmrpipe.dicom import read_pixels
+from cmrpipe.dicom import decode_pixels
 from cmrpipe.geometry import label_image
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.params import IngestParams, ValidateParams
@@ -154,7 +154,8 @@ def test_pixels_are_untouched(small_phantom: Path, found: Prediction) -> None:
     """The images that were judged are those of the files, in the order of the tables."""
     assert found.images is not None
     root = folder_of(small_phantom, PATIENT).root
-    assert (found.images[7] == read_pixels(root / found.seen[7].record.path)).all()
+    path = root / found.seen[7].record.path
+    assert (found.images[7] == decode_pixels(path.read_bytes(), path)).all()
 
 
 def test_an_archive_gives_what_its_folder_gives(
