@@ -105,6 +105,11 @@ def list_files(root: Path, folder: str) -> Listing:
     place = standing(root, folder)
     if place is not None and place.is_file():
         return _list_archive(place, folder)
+    return list_folder(root, folder)
+
+
+def list_folder(root: Path, folder: str) -> Listing:
+    """All files below `root/folder`, which is no archive."""
     entries: list[Entry] = []
     stray: list[str] = []
     todo = [folder]

@@ -24,6 +24,7 @@ from cmrpipe.layouts import (
     contour_folders,
     link_tables,
     list_files,
+    list_folder,
     patient_folders,
     read_file,
     standing,
@@ -75,7 +76,7 @@ def _listing(raw: Path, unit: str) -> Listing:
     """The files of a folder; an archive alone, since it need not be opened to see that it did not change."""
     place = standing(raw, unit)
     if place is None or place.is_dir():
-        return list_files(raw, unit)
+        return list_folder(raw, unit)
     state = place.stat()
     entry = Entry(place.relative_to(raw).as_posix(), state.st_size, state.st_mtime_ns)
     return Listing(unit.partition("/")[2], (entry,), ())
