@@ -20,6 +20,9 @@ PRIOR = 0.12
 LEVEL = 0.5
 """Share of the weighted maximum above which a pixel counts."""
 FEWEST_FRAMES = 2
+DIGITS = 2
+"""Decimals of the answer. Sums and exponentials differ in their last bits from one kind of processor to another, and in
+old kernels from one place in memory to another; what is stored must not."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +60,8 @@ def heart_centre(slices: Iterable[npt.NDArray[np.generic]]) -> tuple[float, floa
 
     Returns
     -------
-    (row, column) in pixels, pixel centres at integers from 0; None where nothing moves or no slice has two frames
+    (row, column) in pixels, to `DIGITS` decimals, pixel centres at integers from 0; None where nothing moves or no
+    slice has two frames
     """
     total: Floats | None = None
     for frames in slices:
@@ -72,4 +76,5 @@ def heart_centre(slices: Iterable[npt.NDArray[np.generic]]) -> tuple[float, floa
     weight = _smooth(total, SMOOTH * side) * bell
     weight = np.clip(weight - LEVEL * weight.max(), 0, None)
     weight /= weight.sum()
-    return float(weight.sum(axis=1) @ np.arange(rows)), float(weight.sum(axis=0) @ np.arange(cols))
+    row, column = (float(weight.sum(axis=1 - axis) @ np.arange(weight.shape[axis])) for axis in (0, 1))
+    return round(row, DIGITS), round(column, DIGITS)

@@ -7,6 +7,7 @@ slice and frame then equal (number - 1) // frames and (number - 1) % frames + 1.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -34,11 +35,17 @@ def normal(record: ImageRecord) -> tuple[float, float, float] | None:
 
 @lru_cache(maxsize=1024)  # all images of a stack share one
 def _normal(orientation: tuple[float, ...]) -> tuple[float, float, float] | None:
-    cross = np.cross(orientation[:3], orientation[3:])
-    length = float(np.linalg.norm(cross))
-    if not np.isfinite(length) or length < 0.5:  # not two directions at a right angle
+    (a, b, c), (d, e, f) = orientation[:3], orientation[3:]
+    x, y, z = b * f - c * e, c * d - a * f, a * e - b * d
+    length = math.sqrt(x * x + y * y + z * z)
+    if not math.isfinite(length) or length < 0.5:  # not two directions at a right angle
         return None
-    return float(cross[0] / length), float(cross[1] / length), float(cross[2] / length)
+    return x / length, y / length, z / length
+
+
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    """Inner product by plain arithmetic: distances are stored, and a BLAS rounds otherwise on another processor."""
+    return sum(p * q for p, q in zip(a, b, strict=True))
 
 
 def _order(record: ImageRecord) -> tuple[float, float, str]:
@@ -73,7 +80,7 @@ def main_series(records: Iterable[ImageRecord]) -> frozenset[str]:
         taken = _along(series[ranked[0]], axis)
         for uid in ranked[1:]:
             own, places = _common_normal(series[uid]), _along(series[uid], axis)
-            parallel = own is not None and abs(float(np.dot(own, axis))) >= SAME_NORMAL_COSINE
+            parallel = own is not None and abs(_dot(own, axis)) >= SAME_NORMAL_COSINE
             if parallel and places and all(abs(a - b) >= SAME_SLICE_MM for a in places for b in taken):
                 chosen.add(uid)
                 taken += places
@@ -92,7 +99,7 @@ def _common_normal(records: Sequence[ImageRecord]) -> tuple[float, float, float]
 
 def _along(records: Sequence[ImageRecord], axis: tuple[float, float, float]) -> list[float]:
     """Positions along the normal in mm, of the records that have one."""
-    return [float(np.dot(r.position_mm, axis)) for r in records if r.position_mm is not None]
+    return [_dot(r.position_mm, axis) for r in records if r.position_mm is not None]
 
 
 def _stack(records: Iterable[ImageRecord]) -> list[list[ImageRecord]]:

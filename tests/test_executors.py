@@ -66,6 +66,39 @@ def test_every_executor_writes_the_same_bytes(small_phantom: Path, tmp_path: Pat
     assert files(tmp_path / "own" / "catalog") == files(tmp_path / "0" / "catalog")
 
 
+PROCESSORS = {
+    "this": {},
+    "old": {"OPENBLAS_CORETYPE": "Prescott"},
+    "plain": {"NPY_DISABLE_CPU_FEATURES": "X86_V4 X86_V3"},
+}
+"""What makes NumPy and its BLAS compute as on another processor."""
+STAGES = """
+import sys
+from pathlib import Path
+from tests.test_executors import data_stages
+
+data_stages(Path(sys.argv[1]), Path(sys.argv[2]), 1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["small_phantom", "final_data"])
+def test_another_processor_writes_the_same_bytes(source: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Other vector units round other last bits; none of them gets into what is written."""
+    written = {}
+    for name, settings in PROCESSORS.items():
+        subprocess.run(
+            [sys.executable, "-c", STAGES, request.getfixturevalue(source), tmp_path / name],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, **settings},
+            check=True,
+        )
+        written[name] = files(tmp_path / name)
+    assert any(name.startswith("store/patients/") for name in written["this"])
+    assert written["old"] == written["this"]
+    assert written["plain"] == written["this"]
+
+
 def die_once(text: str, folder: Path) -> Written:
     """Writes a file; the first attempt kills the process that it runs in."""
     mark = folder.parent.parent / f"tried-{text}"

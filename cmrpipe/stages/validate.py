@@ -102,7 +102,7 @@ def _origin_to_json(origin: PatientOrigin) -> dict[str, Any]:
         "contours": origin.contours,
         "shift": None
         if shift is None
-        else {name: value if np.isfinite(value) else None for name, value in asdict(shift).items()},
+        else {name: round(value, 6) if np.isfinite(value) else None for name, value in asdict(shift).items()},
     }
 
 
