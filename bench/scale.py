@@ -1,10 +1,11 @@
 """What one more patient costs in stores of 10, 100 and 1,000 phantom patients: time, cache bytes, bytes pushed.
 
-    python bench/scale.py [--sizes 10 100 1000] [--folders] [--phantom DIR] [--keep DIR]
+    python bench/scale.py [--sizes 10 100 1000] [--images SIDE SLICES FRAMES] [--folders] [--phantom DIR]
 
 Every step is the command that a user runs: `cmrpipe land`, `dvc repro --single-item ...`, `dvc push`, to a remote in a
-folder. Images are small (64 by 64, 3 slices, 8 frames), so that what is measured is the number of patients. These land
-packed (`source.pack`), an archive of images and one of contours each; as folders of single files with `--folders`.
+folder. Images are small (64 by 64, 3 slices, 8 frames, unless `--images` says otherwise), so that what is measured is
+the number of patients. These land packed (`source.pack`), an archive of images and one of contours each; as folders of
+single files with `--folders`.
 """
 
 from __future__ import annotations
@@ -143,6 +144,7 @@ def main() -> None:
     """Make each workspace, add patients one by one, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--images", type=int, nargs=3, default=[64, 3, 8], metavar=("SIDE", "SLICES", "FRAMES"))
     parser.add_argument("--folders", action="store_true", help="land folders of single files")
     parser.add_argument("--phantom", type=Path, help="a phantom of enough patients, when one is there")
     parser.add_argument("--keep", type=Path, help="keep the workspaces here, to look at")
@@ -155,7 +157,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         phantom = options.phantom or Path(name) / "phantom"
         if not options.phantom:
-            write_phantom(phantom, max(options.sizes) + options.rounds, 1, slices=3, frames=8, rows=64, columns=64)
+            side, slices, frames = options.images
+            many = max(options.sizes) + options.rounds
+            write_phantom(phantom, many, 1, slices=slices, frames=frames, rows=side, columns=side)
         lines = (phantom / "link.csv").read_text().split()[1:]
         ids = [(line.split(",")[0], line.split(",")[1]) for line in lines]
         for size in options.sizes:
