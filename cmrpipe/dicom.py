@@ -60,8 +60,10 @@ _NUMBER = {
     "patient_size_m": 0x00101020,
 }
 _VECTOR = {"position_mm": (0x00200032, 3), "orientation": (0x00200037, 6), "pixel_spacing_mm": (0x00280030, 2)}
+_STUDY_UID = 0x0020000D
 _SAMPLES_PER_PIXEL = 0x00280002
 _NUMBER_OF_FRAMES = 0x00280008
+_UNREADABLE = (InvalidDicomError, EOFError, OSError, ValueError, NotImplementedError, KeyError)
 _WANTED = frozenset(
     Tag(tag)
     for tag in (
@@ -90,11 +92,13 @@ def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return int.__ge__(tag, _PIXEL_DATA)
 
 
-def _elements(stream: BinaryIO, implicit: bool, little: bool, *, meta: bool) -> dict[int, tuple[str | None, bytes]]:
-    """Values of the wanted elements (of the file meta group, all); leaves the stream at the first element beyond."""
+def _elements(
+    stream: BinaryIO, implicit: bool, little: bool, tags: frozenset[BaseTag] | None
+) -> dict[int, tuple[str | None, bytes]]:
+    """Values of elements (of the file meta group, all, with `tags` None); the stream is left at what lies beyond."""
     found: dict[int, tuple[str | None, bytes]] = {}
-    wanted: list[BaseTag | int] | None = None if meta else list(_WANTED)
-    stop = _past_meta if meta else _at_pixels
+    wanted: list[BaseTag | int] | None = None if tags is None else list(tags)
+    stop = _past_meta if tags is None else _at_pixels
     for element in data_element_generator(stream, implicit, little, stop_when=stop, specific_tags=wanted):
         value = getattr(element, "value", None)
         if isinstance(value, bytes):
@@ -118,22 +122,35 @@ def _numbers(raw: Raw, tag: int) -> tuple[float, ...] | None:
     return values if all(map(math.isfinite, values)) else None
 
 
-def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
-    """Wanted tags as `ImageRecord` fields; samples a pixel; number of frames; offset of the pixel element."""
+def _read(data: bytes, tags: frozenset[BaseTag]) -> tuple[dict[int, tuple[str | None, bytes]], str, int]:
+    """Values of elements before the pixels; transfer syntax; offset of the pixel element."""
     stream = BytesIO(data)
     read_preamble(stream, force=False)
-    meta = _elements(stream, implicit=False, little=True, meta=True)
+    meta = _elements(stream, implicit=False, little=True, tags=None)
     syntax = _text(meta, _TRANSFER_SYNTAX)
-    implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     if syntax == DeflatedExplicitVRLittleEndian:
         raise NotImplementedError("the deflated transfer syntax is not supported")
-    raw = _elements(stream, implicit, little, meta=False)
+    raw = _elements(stream, syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian, tags)
+    return raw, syntax, stream.tell()
+
+
+def study_uid(data: bytes) -> str:
+    """StudyInstanceUID of a DICOM file's bytes; "" where there is none, or the file cannot be read."""
+    try:
+        return _text(_read(data, frozenset({Tag(_STUDY_UID)}))[0], _STUDY_UID)
+    except _UNREADABLE:
+        return ""
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
+    """Wanted tags as `ImageRecord` fields; samples a pixel; number of frames; offset of the pixel element."""
+    raw, syntax, offset = _read(data, _WANTED)
     values: dict[str, Any] = {name: _text(raw, tag) for name, tag in _TEXT.items()}
     values["transfer_syntax_uid"] = syntax
     for name, tag in _WHOLE.items():
         numbers = _numbers(raw, tag)
         values[name] = int(numbers[0]) if numbers else None
-    order = "little" if little else "big"
+    order = "big" if syntax == ExplicitVRBigEndian else "little"
     for name, tag in _SHORT.items():
         entry = raw.get(tag)
         values[name] = int.from_bytes(entry[1][:2], order) if entry and entry[1] else None  # type: ignore[arg-type]
@@ -149,7 +166,7 @@ def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
         values,
         int.from_bytes(samples[1][:2], order) if samples else 1,  # type: ignore[arg-type]
         int(frames[0]) if frames else 1,
-        stream.tell(),
+        offset,
     )
 
 
@@ -203,7 +220,7 @@ def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
         values, samples, frames, offset = _header(data)
     except InvalidDicomError:
         return ImageRecord(**base, error="not a DICOM file (no DICM mark at byte 128)")
-    except (EOFError, OSError, ValueError, NotImplementedError, KeyError) as error:
+    except _UNREADABLE as error:
         return ImageRecord(**base, error=f"the header cannot be read: {str(error) or type(error).__name__}")
     problem = ""
     if values["rows"] is None or values["columns"] is None:

@@ -27,9 +27,9 @@ from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.params import OverlayParams
 from cmrpipe.predict.patient import Prediction, Seen
 from cmrpipe.predict.pictures import overview, pictures
+from cmrpipe.predict.places import PATIENTS, RESULT
 
-PATIENTS = "patients"
-RESULT, IMAGES, REFUSED, LABELS = "result.json", "images.csv", "refused.csv", "labels.npy"
+IMAGES, REFUSED, LABELS = "images.csv", "refused.csv", "labels.npy"
 _LETTER = {ContourKind.ENDO: "i", ContourKind.EPI: "o"}
 _COLUMNS = ("number", "path", "slice_index", "frame", "phase", "cavity_px2", "cavity_mm2", "agreement", "unsure")
 

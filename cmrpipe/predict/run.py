@@ -15,10 +15,10 @@ from cmrpipe.learn.tables import write_rows
 from cmrpipe.params import Params
 from cmrpipe.predict.output import Options, write_patient
 from cmrpipe.predict.patient import Prediction, predict_patient
+from cmrpipe.predict.places import SUMMARY
 from cmrpipe.predict.source import find_patients
 from cmrpipe.progress import Listener, Progress
 
-SUMMARY = "summary.csv"
 VALUES = ("edv_ml", "esv_ml", "sv_ml", "ef_pct", "co_l_min", "mass_g")
 _COLUMNS = ("patient_id", "images", "refused", "ed_frame", "es_frame", *VALUES, "unsure", "reason")
 
@@ -77,7 +77,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     ------
     InputError : the folder holds nothing, or the model is missing or altered
     """
-    patients = find_patients(folder)
+    patients = find_patients(folder, out)
     saved = read_model(model)
     digest = sha256_file(model / WEIGHTS)
     judge = params.evaluate

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cmrpipe.archives import SUFFIX, members
-from cmrpipe.dicom import read_header, unreadable_image
+from cmrpipe.dicom import read_header, study_uid, unreadable_image
 from cmrpipe.errors import ArchiveError, LayoutError
 from cmrpipe.layouts import DICOMS, is_stray, read_below
 from cmrpipe.model import ImageRecord
+from cmrpipe.predict.places import OWN, is_output
+
+_PLURAL = {"patient": "patients", "study": "studies"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +39,85 @@ class PatientFolder:
         Raises
         ------
         ArchiveError : the archive cannot be read
+        LayoutError : the images name several patients, or several studies
         """
         if self.damage is not None:
             raise self.damage
-        return [self._record(name) for name in self.files]
+        headers = [self._header(name) for name in self.files]
+        for what, name in (("patient", "PatientID"), ("study", "StudyInstanceUID")):
+            first: dict[str, str] = {}
+            for header in headers:
+                if value := getattr(header, what):
+                    first.setdefault(value, header.record.path)
+            if len(first) > 1:
+                one, other = list(first.values())[:2]
+                raise LayoutError(
+                    self.root,
+                    f"its images are of {len(first)} {_PLURAL[what]}: {one} and {other} differ in {name}",
+                    f"Give each {what} a folder of its own",
+                )
+        return [header.record for header in headers]
 
-    def _record(self, name: str) -> ImageRecord:
+    def _header(self, name: str) -> _Header:
         try:
-            return read_header(read_below(self.root, name), name, self.patient_id)
+            return _header(read_below(self.root, name), name, self.patient_id)
         except ArchiveError as error:
-            return unreadable_image(name, self.patient_id, 0, error.cause)
+            return _Header(unreadable_image(name, self.patient_id, 0, error.cause), "", "")
+        except OSError as error:
+            why = f"the file cannot be read ({error.strerror or error})"
+            return _Header(unreadable_image(name, self.patient_id, 0, why), "", "")
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(is_stray(part) for part in path.relative_to(folder).parts)
-    )
+class _Header(NamedTuple):
+    """An image, and the patient and the study that its header names; "" where it names none, or is no image's."""
+
+    record: ImageRecord
+    patient: str
+    study: str
 
 
-def _in_folder(folder: Path, patient_id: str) -> PatientFolder:
-    return PatientFolder(patient_id, folder, tuple(path.relative_to(folder).as_posix() for path in _files(folder)))
+def _header(data: bytes, name: str, patient_id: str) -> _Header:
+    record = read_header(data, name, patient_id)
+    return _Header(record, record.header_patient_id, study_uid(data) if record.rows else "")
+
+
+class _Reader:
+    """Looks for files, past strays and past what predict wrote itself.
+
+    Parameters
+    ----------
+    out : where predict will write
+    """
+
+    def __init__(self, out: Path | None) -> None:
+        self.out = None if out is None else out.resolve()
+
+    def entries(self, folder: Path) -> list[Path]:
+        """What lies directly in a folder, sorted."""
+        own = OWN if folder.resolve() == self.out or is_output(folder) else frozenset()
+        return [
+            path
+            for path in sorted(folder.iterdir())
+            if not is_stray(path.name) and path.name not in own and not (path.is_dir() and path.resolve() == self.out)
+        ]
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        """All files below a folder; linked folders are not entered."""
+        for path in self.entries(folder):
+            if path.is_file():
+                yield path
+            elif path.is_dir() and not path.is_symlink():
+                yield from self.files(path)
+
+    def folders(self, folder: Path) -> list[Path]:
+        """Folders in a folder, those left out that hold nothing but what predict wrote."""
+        below = [path for path in self.entries(folder) if path.is_dir()]
+        return [path for path in below if not is_output(path) or any(self.files(path))]
+
+    def patient(self, folder: Path, patient_id: str) -> PatientFolder:
+        """All files below a folder as one patient's."""
+        names = tuple(path.relative_to(folder).as_posix() for path in sorted(self.files(folder)))
+        return PatientFolder(patient_id, folder, names)
 
 
 def _in_archive(archive: Path) -> PatientFolder:
@@ -68,21 +129,39 @@ def _in_archive(archive: Path) -> PatientFolder:
     return PatientFolder(patient_id, archive, names)
 
 
-def _header_id(folder: Path) -> str:
-    """PatientID of the first readable image below a folder."""
-    for path in _files(folder):
-        record = read_header(path.read_bytes(), path.name, folder.name)
-        if not record.error:
-            return record.header_patient_id
-    return ""
+def _content(path: Path) -> bytes:
+    """A file's bytes; none where it cannot be read, which is told when the patient is read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
-def find_patients(folder: Path) -> list[PatientFolder]:
+def _first_image(paths: Iterable[Path]) -> _Header | None:
+    """The first of some files that is an image."""
+    headers = (_header(_content(path), path.name, "") for path in paths)
+    return next((header for header in headers if header.record.rows), None)
+
+
+def _one_patient(folders: Sequence[Iterable[Path]]) -> bool:
+    """Whether several folders are series of one study of one patient, by the first image of each that has one."""
+    images = [image for files in folders if (image := _first_image(files)) is not None]
+    named = {(image.patient, image.study) for image in images}
+    return len(images) > 1 and len(named) == 1 and all(all(name) for name in named)
+
+
+def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
     """The patients of a folder: one folder a patient below `dicoms/`, or below the folder itself, or the folder.
 
     A zip archive in place of a patient's folder, or of the folder, is one patient.
 
-    Folders whose images name the same patient in their headers are one patient's series, not several patients.
+    Folders whose images name the same patient and the same study in their headers are one patient's series, not
+    several patients; so are folders with images beside them. Other files beside them mean nothing.
+
+    Parameters
+    ----------
+    folder : to look in
+    out : where predict will write; neither that nor what predict wrote elsewhere is read
 
     Raises
     ------
@@ -93,22 +172,22 @@ def find_patients(folder: Path) -> list[PatientFolder]:
     if not folder.is_dir():
         raise LayoutError(folder, "is not a folder", "Give a patient's folder of DICOM files, or a folder of such")
     base = folder / DICOMS if (folder / DICOMS).is_dir() else folder
-    below = [path for path in sorted(base.iterdir()) if path.is_dir() and not is_stray(path.name)]
-    loose = [path for path in sorted(base.iterdir()) if path.is_file() and not is_stray(path.name)]
+    reader = _Reader(out)
+    groups = reader.folders(base)
+    loose = [path for path in reader.entries(base) if path.is_file()]
     archives = [path for path in loose if path.name.endswith(SUFFIX)]
-    twice = {path.name.removesuffix(SUFFIX) for path in archives} & {path.name for path in below}
+    twice = {path.name.removesuffix(SUFFIX) for path in archives} & {path.name for path in groups}
     if twice:
         raise LayoutError(base / min(twice), "is there twice, as a folder and as an archive", "Remove one of the two")
-    direct = len(loose) > len(archives)
-    groups = [path for path in below if any(_files(path))]
-    if base == folder and groups:
-        ids = {_header_id(path) for path in groups}
-        if direct or (len(groups) > 1 and len(ids) == 1 and ids != {""}):
-            groups = []
-    if not groups and (direct or not archives):
-        found = _in_folder(base, base.resolve().name)
-        if not found.files:
-            raise LayoutError(folder, "holds no files", "Give a folder of DICOM files")
-        return [found]
-    patients = [*(_in_folder(path, path.name) for path in groups), *map(_in_archive, archives)]
+    others = [path for path in loose if path not in archives]
+    if not groups and not loose:
+        raise LayoutError(folder, "holds no files", "Give a folder of DICOM files")
+    whole = not groups and (bool(others) or not archives)
+    if base == folder and not whole:
+        whole = _first_image(others) is not None or (
+            not archives and _one_patient([reader.files(path) for path in groups])
+        )
+    if whole:
+        return [reader.patient(base, base.resolve().name)]
+    patients = [*(reader.patient(path, path.name) for path in groups), *map(_in_archive, archives)]
     return sorted(patients, key=lambda patient: patient.patient_id)

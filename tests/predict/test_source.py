@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from cmrpipe.archives import pack
@@ -32,6 +33,78 @@ def test_series_folders_of_one_patient_are_one_patient(small_phantom: Path, tmp_
     (found,) = find_patients(tmp_path / "case")
     assert (found.patient_id, len(found.files)) == ("case", len(files))
     assert {record.path.split("/")[0] for record in found.records()} == {"series0", "series1"}
+
+
+@pytest.fixture
+def two(small_phantom: Path, tmp_path: Path) -> Path:
+    """A folder of two patients."""
+    for name in ("PHA0000101", "PHA0000201"):
+        shutil.copytree(small_phantom / "dicoms" / name, tmp_path / "two" / name)
+    return tmp_path / "two"
+
+
+BOTH = ["PHA0000101", "PHA0000201"]
+
+
+def test_loose_files_that_are_no_images_change_nothing(two: Path) -> None:
+    """A readme and a table do not make one patient of two; a loose image does, who is refused for being two."""
+    (two / "README.txt").write_text("two patients")
+    (two / "list.csv").write_text("a,b\n")
+    assert names(two) == BOTH
+    shutil.copy(next((two / BOTH[0]).glob("*.dcm")), two / "loose.dcm")
+    (found,) = find_patients(two)
+    assert found.patient_id == "two"
+    with pytest.raises(LayoutError, match=r"of 2 patients: .* differ in PatientID. Give each patient a folder"):
+        found.records()
+
+
+def test_what_predict_wrote_is_not_read(two: Path) -> None:
+    """Into the folder itself, into one in it, in this run or an earlier one, or with another output now."""
+    for out in (two, two / "out", two / BOTH[0] / "out"):
+        for name in ("patients/two/result.json", "contourfiles/two/i-contours/1.txt", "link.csv", "summary.csv"):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text("")
+    (two / "new").mkdir()
+    assert names(two) == [*BOTH, "new"]
+    found = find_patients(two, two / "new")
+    assert [patient.patient_id for patient in found] == BOTH
+    assert [len(patient.files) for patient in found] == [40, 40]
+
+
+def test_an_empty_folder_among_patients_is_a_patient_without_files(two: Path) -> None:
+    """So that nobody is missed without a word."""
+    (two / "EMPTY").mkdir()
+    assert {patient.patient_id: len(patient.files) for patient in find_patients(two)}["EMPTY"] == 0
+
+
+def _rename(folder: Path, patient: str, study: str | None = None) -> None:
+    for path in folder.rglob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        dataset.PatientID = patient
+        dataset.StudyInstanceUID = study or dataset.StudyInstanceUID
+        dataset.save_as(path)
+
+
+def test_the_same_patient_id_in_other_studies_is_another_patient(two: Path) -> None:
+    """Whoever takes names away may call everybody the same."""
+    for i, name in enumerate(BOTH):
+        _rename(two / name, "ANONYMOUS", f"1.2.{i}")
+    assert names(two) == BOTH
+    _rename(two, "ANONYMOUS", "1.2.3")
+    assert names(two) == ["two"]
+
+
+@pytest.mark.parametrize(("study", "reason"), [("1.2", "2 patients"), ("1.3", "2 patients"), (None, "2 studies")])
+def test_a_folder_of_two_patients_or_studies_is_refused(two: Path, study: str | None, reason: str) -> None:
+    """Their images cannot be one stack."""
+    _rename(two / BOTH[0], "A", "1.2")
+    _rename(two / BOTH[1], "A" if study is None else "B", study or "1.3")
+    for path in (two / BOTH[1]).iterdir():
+        path.rename(two / BOTH[0] / f"x{path.name}")
+    (two / BOTH[1]).rmdir()
+    (found,) = find_patients(two)
+    with pytest.raises(LayoutError, match=reason):
+        found.records()
 
 
 def test_stray_files_are_passed_over_and_nothing_is_refused(tmp_path: Path) -> None:
