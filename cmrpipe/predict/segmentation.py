@@ -25,6 +25,8 @@ from cmrpipe.model import Label, Phase
 from cmrpipe.predict.patient import Prediction, Seen
 
 SERIES_NUMBER = 9000
+ROUNDING = 1e-4
+"""Direction cosines, and millimetres of pixel spacing, that differ by less are equal."""
 _NEEDED = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SOPInstanceUID")
 _SEGMENTS = (
     (Label.CAVITY, "LV cavity", codes.SCT.LeftVentricle),
@@ -58,6 +60,27 @@ def _one_frame_of_reference(sources: Sequence[Dataset]) -> None:
         if "FrameOfReferenceUID" in source:
             series = str(source.SeriesInstanceUID)
             source.FrameOfReferenceUID = first.setdefault(series, source.FrameOfReferenceUID)
+
+
+def _has(source: Dataset, keyword: str) -> bool:
+    """Whether a header has a value that is of use."""
+    value = source.get(keyword)
+    return bool(value) and (keyword != "PixelSpacing" or min(map(float, value)) > 0)
+
+
+def _one_geometry(sources: Sequence[Dataset]) -> str:
+    """Give all images the first one's orientation and spacing, from which they may differ by rounding.
+
+    Returns "", or by what they differ else: a Segmentation has one orientation and one spacing for all its frames.
+    """
+    for keyword in ("ImageOrientationPatient", "PixelSpacing"):
+        first = list(map(float, sources[0][keyword].value))
+        for source in sources[1:]:
+            own = list(map(float, source[keyword].value))
+            if len(own) != len(first) or not np.allclose(own, first, rtol=0, atol=ROUNDING):
+                return f"the images differ in {keyword} ({own} and {first}), of which a Segmentation has one"
+            setattr(source, keyword, sources[0][keyword].value)
+    return ""
 
 
 def _description(number: int, segment: tuple[Label, str, Code], model: str) -> SegmentDescription:
@@ -97,10 +120,12 @@ def write_segmentation(
         warnings.simplefilter("ignore")  # of UIDs and dates in the source that break a rule: validation tells them
         sources = [_source(read_below(root, item.record.path)) for item, _ in chosen]
         _one_frame_of_reference(sources)
-        absent = sorted({keyword for source in sources for keyword in _NEEDED if not source.get(keyword)})
+        absent = sorted({keyword for source in sources for keyword in _NEEDED if not _has(source, keyword)})
         if absent:
             return f"the images lack {', '.join(absent)}"
         try:
+            if differing := _one_geometry(sources):
+                return differing
             made = _build(sources, pixels, phase, model)
         except (ValueError, TypeError, AttributeError) as error:
             return f"the images' headers break the standard in a way that highdicom refuses ({error})"
@@ -123,11 +148,31 @@ def _geometry(sources: Sequence[Dataset]) -> dict[str, Any]:
     }
 
 
+def _refer(made: Segmentation, sources: Sequence[Dataset]) -> None:
+    """Say of every frame which image it was made from, where highdicom does not: it does so within a series only."""
+    places = np.array([list(map(float, source.ImagePositionPatient)) for source in sources])
+    for frame in made.PerFrameFunctionalGroupsSequence:
+        if not frame.DerivationImageSequence:
+            place = np.array(frame.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
+            source = sources[int(np.linalg.norm(places - place, axis=1).argmin())]
+            image, derivation = Dataset(), Dataset()
+            image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = source.SOPClassUID, source.SOPInstanceUID
+            image.PurposeOfReferenceCodeSequence = [_coded(codes.cid7202.SourceImageForImageProcessingOperation)]
+            image.SpatialLocationsPreserved = "YES"
+            derivation.DerivationCodeSequence = [_coded(codes.cid7203.SegmentationImageDerivation)]
+            derivation.SourceImageSequence = [image]
+            frame.DerivationImageSequence = [derivation]
+
+
+def _coded(code: Code) -> hd.sr.CodedConcept:
+    return hd.sr.CodedConcept.from_code(code)
+
+
 def _build(sources: Sequence[Dataset], pixels: npt.NDArray[np.uint8], phase: Phase, model: str) -> Segmentation:
     """The object; empty planes are left out of it."""
     there = [segment for segment in _SEGMENTS if (pixels == segment[0]).any()]
     seed = [model, phase.value, *(str(source.SOPInstanceUID) for source in sources)]
-    return Segmentation(
+    made = Segmentation(
         **_geometry(sources),
         pixel_array=np.stack([pixels == label for label, *_ in there], axis=-1).astype(np.uint8),
         segmentation_type=SegmentationTypeValues.BINARY,
@@ -144,3 +189,5 @@ def _build(sources: Sequence[Dataset], pixels: npt.NDArray[np.uint8], phase: Pha
         content_description=f"Left ventricle at {phase.value}, predicted",
         series_description=f"cmrpipe LV segmentation {phase.value}",
     )
+    _refer(made, sources)
+    return made

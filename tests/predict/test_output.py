@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import highdicom
@@ -19,11 +20,12 @@ from cmrpipe.model import ContourKind, Phase
 from cmrpipe.params import IngestParams, ValidateParams
 from cmrpipe.predict.output import Options, replacing, write_patient
 from cmrpipe.predict.patient import Prediction
+from cmrpipe.predict.segmentation import write_segmentation
 from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
 from tests.conftest import missing
-from tests.predict.oracle import folder_of, perfect
+from tests.predict.oracle import FRAMES, folder_of, perfect
 
 PATIENT = "PHA0000101"
 
@@ -180,3 +182,69 @@ def _content(path: Path) -> bytes | list[str]:
     drawn = ("DA", "TM", "DT", "SQ")
     values = (element for element in pydicom.dcmread(path).iterall() if element.VR not in drawn)
     return [f"{element.tag} {element.value!r}" for element in values if element.keyword != "DimensionOrganizationUID"]
+
+
+def _changed(source: Path, folder: Path, change: Callable[[pydicom.Dataset, int], None]) -> Path:
+    """A copy of the patient's images; `change` gets each with the number of its slice."""
+    for path in sorted((source / "dicoms" / PATIENT).glob("*.dcm")):
+        dataset = pydicom.dcmread(path)
+        change(dataset, (int(path.stem) - 1) // FRAMES)
+        folder.mkdir(parents=True, exist_ok=True)
+        dataset.save_as(folder / path.name)
+    return folder
+
+
+def _segmented(root: Path, found: Prediction, path: Path) -> str:
+    return write_segmentation(path, found, found.labels(), Phase.ED, root, "0" * 64)
+
+
+def test_orientations_that_differ_by_rounding_are_one(small_phantom: Path, found: Prediction, tmp_path: Path) -> None:
+    """As scanners write them: a millionth here or there."""
+
+    def turn(dataset: pydicom.Dataset, slice_index: int) -> None:
+        if slice_index % 2:
+            first, *others = dataset.ImageOrientationPatient
+            dataset.ImageOrientationPatient = [float(first) + 1e-6, *others]
+
+    assert _segmented(_changed(small_phantom, tmp_path / "in", turn), found, tmp_path / "seg.dcm") == ""
+    assert (tmp_path / "seg.dcm").is_file()
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("keyword", ["ImageOrientationPatient", "PixelSpacing"])
+def test_masks_never_lie_beside_their_images(
+    small_phantom: Path, found: Prediction, tmp_path: Path, keyword: str, separate: bool
+) -> None:
+    """Where slices differ in turn or spacing there is no Segmentation, in one series or in several, but the reason."""
+
+    def differ(dataset: pydicom.Dataset, slice_index: int) -> None:
+        if separate:
+            dataset.SeriesInstanceUID = f"1.2.{slice_index + 1}"
+        if slice_index >= 2:
+            values = [float(value) for value in dataset[keyword].value]
+            setattr(dataset, keyword, [*values[3:], *(-v for v in values[:3])] if len(values) == 6 else [2.0, 2.0])
+
+    told = _segmented(_changed(small_phantom, tmp_path / "in", differ), found, tmp_path / "seg.dcm")
+    assert f"differ in {keyword}" in told
+    assert not (tmp_path / "seg.dcm").exists()
+
+
+def test_frames_name_their_images_where_each_slice_is_a_series(
+    small_phantom: Path, found: Prediction, tmp_path: Path
+) -> None:
+    """Every frame the one image at its own place; and dciodvfy has nothing against it."""
+
+    def part(dataset: pydicom.Dataset, slice_index: int) -> None:
+        dataset.SeriesInstanceUID = f"1.2.{slice_index + 1}"
+
+    root = _changed(small_phantom, tmp_path / "in", part)
+    assert _segmented(root, found, tmp_path / "seg.dcm") == ""
+    place = {d.SOPInstanceUID: d.ImagePositionPatient for d in map(pydicom.dcmread, root.glob("*.dcm"))}
+    for frame in pydicom.dcmread(tmp_path / "seg.dcm").PerFrameFunctionalGroupsSequence:
+        ((source,),) = (item.SourceImageSequence for item in frame.DerivationImageSequence)
+        theirs = place[source.ReferencedSOPInstanceUID]
+        assert frame.PlanePositionSequence[0].ImagePositionPatient == pytest.approx(theirs, abs=1e-3)
+    if shutil.which("dciodvfy") is None:
+        missing("dciodvfy", "install dicom3tools")
+    told = subprocess.run(["dciodvfy", str(tmp_path / "seg.dcm")], capture_output=True, text=True, check=False)
+    assert not [line for line in (told.stdout + told.stderr).splitlines() if line.startswith(("Error", "Abort"))]
