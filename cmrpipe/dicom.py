@@ -34,6 +34,7 @@ from cmrpipe.model import ImageRecord
 Raw = Mapping[int, tuple[str | None, bytes]]
 
 _PIXEL_DATA = 0x7FE00010
+_FLOAT_PIXELS = {0x7FE00008: "Float Pixel Data", 0x7FE00009: "Double Float Pixel Data"}
 _COMPRESSED_PREFIX = "1.2.840.10008.1.2.4"
 
 _TRANSFER_SYNTAX = 0x00020010
@@ -89,7 +90,7 @@ def _past_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 
 def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return int.__ge__(tag, _PIXEL_DATA)
+    return int.__ge__(tag, min(_FLOAT_PIXELS))
 
 
 def _elements(
@@ -173,6 +174,10 @@ def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
 def _pixels(data: bytes, offset: int, values: Mapping[str, Any]) -> tuple[dict[str, int], str]:
     """Facts of the stored pixels whose element starts at `offset`, and what is wrong with them."""
     syntax = values["transfer_syntax_uid"]
+    order = "big" if syntax == ExplicitVRBigEndian else "little"
+    group, element = (int.from_bytes(data[at : at + 2], order) for at in (offset, offset + 2))  # type: ignore[arg-type]
+    if floating := _FLOAT_PIXELS.get(group << 16 | element):
+        return {}, f"pixels that are no integers ({floating}) are not supported"
     if syntax.startswith(_COMPRESSED_PREFIX) or syntax == RLELossless:
         return {}, "" if offset < len(data) else "truncated: it ends before its pixels"
     bits = values["bits_allocated"]

@@ -85,6 +85,19 @@ def test_other_files_are_told(tmp_path: Path, data: bytes, cause: str) -> None:
     assert record.file_number == 7
 
 
+@pytest.mark.parametrize("implicit", [False, True])
+def test_floating_point_pixels_are_not_called_truncated(small_phantom: Path, tmp_path: Path, implicit: bool) -> None:
+    """They are another element, which is named."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.FloatPixelData = ds.pixel_array.astype("<f4").tobytes()
+    ds.BitsAllocated = 32
+    del ds.PixelData
+    if implicit:
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    pydicom.dcmwrite(tmp_path / "1.dcm", ds, implicit_vr=implicit, little_endian=True)
+    assert header(tmp_path / "1.dcm").error == "pixels that are no integers (Float Pixel Data) are not supported"
+
+
 @pytest.mark.parametrize("keep", [0.995, 0.5, 0.05])
 def test_truncation_is_told(small_phantom: Path, tmp_path: Path, keep: float) -> None:
     """Wherever a file is cut, its record has an error, and its pixels are refused."""
