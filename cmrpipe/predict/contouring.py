@@ -15,7 +15,7 @@ The numbers were set on five real patients (see docs/predict.md) and are no more
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -126,12 +126,16 @@ def _seldom(drawings: dict[Place, Drawing], slices: Sequence[int]) -> list[Remov
     ]
 
 
+def cavity_curve(drawings: dict[Place, Drawing], slices: Collection[int]) -> dict[int, float]:
+    """Total cavity area by frame, square pixels, over frames that have an image of every one of some slices."""
+    frames = sorted({place.frame for place in drawings})
+    whole = [frame for frame in frames if all(Place(index, frame) in drawings for index in slices)]
+    return {frame: sum(drawings[Place(index, frame)].area for index in slices) for frame in whole} if slices else {}
+
+
 def _atria(drawings: dict[Place, Drawing], kept: Sequence[int]) -> list[Removed]:
     """Rule 3, in the basal third; at least two slices stay."""
-    curve: dict[int, float] = {}
-    for place, drawing in drawings.items():
-        if place.slice_index in kept:
-            curve[place.frame] = curve.get(place.frame, 0.0) + drawing.area
+    curve = cavity_curve(drawings, kept)
     if len(kept) < 3 or len(curve) < 2:
         return []
     ed, es = max(curve, key=lambda frame: curve[frame]), min(curve, key=lambda frame: curve[frame])

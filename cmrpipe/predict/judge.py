@@ -8,17 +8,34 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cmrpipe.frames import grouped
 from cmrpipe.linking import image_number
 from cmrpipe.model import ImageRecord
-from cmrpipe.slices import SAME_NORMAL_COSINE, SAME_SLICE_MM, arrange, main_series, normal
+from cmrpipe.predict.groups import (
+    LIKE,
+    depth,
+    groups,
+    is_cine,
+    parallel,
+    places,
+    positions,
+    same_spacing,
+    same_turn,
+    slice_places,
+)
+from cmrpipe.slices import SAME_SLICE_MM, arrange, main_series, measure_gap, normal
 
 FEWEST_SLICES = 3
 """Slice positions below which a short-axis stack cannot be told from a single long-axis slice."""
+
+SURE_SLICES = 5
+"""Slice positions below which parallel long-axis planes are as likely, which the result then says."""
+
+UNEVEN = 0.1
+"""Relative deviation of a slice gap from the median above which slices are missing, or lie anyhow."""
 
 PLAIN_PLANE_DEG = 15.0
 """A stack whose normal is this near to one of the patient's axes is transverse, coronal or sagittal."""
@@ -29,7 +46,10 @@ _OTHER_TYPES = {
     "SCOUT": "a localizer",
     "PHASE MAP": "a phase map",
     "VELOCITY": "velocities",
+    "VELOCITY MAP": "velocities",
+    "P": "a phase map",
 }
+"""By values of ImageType: the standard's, Siemens' (ORIGINAL, PRIMARY, P, ND), Philips' (..., VELOCITY MAP, P, PCA)."""
 _MODALITY = "MR"
 
 
@@ -52,6 +72,7 @@ class Judged:
     refused : what is not judged
     notes : what was taken on trust
     reason : why nothing can be judged; "" when something can
+    incomplete : why volumes would be those of a part of the ventricle; "" when nothing speaks for it
     """
 
     stack: tuple[ImageRecord, ...]
@@ -59,6 +80,7 @@ class Judged:
     refused: tuple[Refused, ...]
     notes: tuple[str, ...]
     reason: str
+    incomplete: str = ""
 
 
 def _unfit(record: ImageRecord) -> str:
@@ -69,30 +91,6 @@ def _unfit(record: ImageRecord) -> str:
         return f"not MR but {record.modality or 'of no modality'}"
     kind = record.image_type.upper().split("\\")
     return next((f"{what}, by its ImageType" for word, what in _OTHER_TYPES.items() if word in kind), "")
-
-
-def _positions(records: Sequence[ImageRecord]) -> int:
-    """Number of slice positions; 0 without geometry."""
-    axis = next((own for record in records if (own := normal(record)) is not None), None)
-    places = [float(np.dot(r.position_mm, axis)) for r in records if r.position_mm is not None and axis is not None]
-    return len(set(grouped(places, SAME_SLICE_MM))) if places else 0
-
-
-def _planes(records: Sequence[ImageRecord]) -> list[list[ImageRecord]]:
-    """Images in groups of parallel planes; those without orientation are a group."""
-    groups: list[tuple[np.ndarray | None, list[ImageRecord]]] = []
-    for record in records:
-        own = normal(record)
-        axis = None if own is None else np.array(own)
-        for other, members in groups:
-            if (axis is None) == (other is None) and (
-                axis is None or other is None or abs(float(axis @ other)) >= SAME_NORMAL_COSINE
-            ):
-                members.append(record)
-                break
-        else:
-            groups.append((axis, [record]))
-    return [members for _, members in groups]
 
 
 def _plain_plane(records: Sequence[ImageRecord]) -> str:
@@ -115,42 +113,99 @@ def _numbers(stack: Sequence[ImageRecord]) -> tuple[tuple[int, ...], list[str]]:
     return tuple(range(1, len(stack) + 1)), [note]
 
 
+def _no_stack(records: Sequence[ImageRecord]) -> str:
+    """Why a group is no short-axis stack; "" for one that is, or that nobody can tell from one."""
+    count = positions(records)
+    if 0 < count < FEWEST_SLICES:
+        return (
+            f"only {count} slice position{'s' if count > 1 else ''}: a short-axis stack needs {FEWEST_SLICES}, "
+            "and a long-axis slice cannot be told from it"
+        )
+    plane = _plain_plane(records) if count else ""
+    return f"the stack is {plane}; a short axis is oblique to the body" if plane else ""
+
+
+def _rank(group: Sequence[ImageRecord]) -> tuple[bool, bool, bool, int, int, str]:
+    """The short-axis stack comes first."""
+    count = positions(group)
+    return count == 0, bool(_no_stack(group)), not is_cine(group), -count, -len(group), group[0].path
+
+
+def _stranger(record: ImageRecord, group: Sequence[ImageRecord], stack: Sequence[ImageRecord]) -> str:
+    """Why an image of another group than the stack's is not judged with it."""
+    first = stack[0]
+    if not parallel(record, first):
+        plane = _plain_plane([record])
+        what = "no orientation in its header" if normal(record) is None else plane or "long axis or localizer"
+        return f"not parallel to the short-axis stack ({what})"
+    if not same_turn(record, first):
+        return "turned in its plane against the stack"
+    if not same_spacing(record, first):
+        theirs, ours = (_spacing(r) for r in (record, first))
+        return f"{theirs}, the stack has {ours}"
+    if _apart(record, stack):
+        return f"{depth(group):.3g} images a slice in its series, the stack has {depth(stack):.3g}"
+    return "a further series where the stack already has slices"
+
+
+def _spacing(record: ImageRecord) -> str:
+    spacing = record.pixel_spacing_mm
+    return "no pixel spacing" if spacing is None else f"pixels of {spacing[0]:.4g} x {spacing[1]:.4g} mm"
+
+
+def _apart(record: ImageRecord, stack: Sequence[ImageRecord]) -> bool:
+    """Whether an image lies where the stack has no slice."""
+    axis = normal(stack[0])
+    own = places([record], axis)
+    return bool(own) and all(abs(own[0] - place) > SAME_SLICE_MM for place in places(stack, axis))
+
+
+def _incomplete(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:
+    """Why volumes of the stack would be those of a part of the ventricle; "" where nothing speaks for it.
+
+    Parameters
+    ----------
+    others : images that were refused
+    """
+    gap, axis = measure_gap(stack), normal(stack[0])
+    if gap is None or axis is None:
+        return ""
+    if gap.irregularity_mm > UNEVEN * gap.gap_mm:
+        return (
+            f"slices are not evenly spaced: {gap.gap_mm:.1f} mm apart, after slice {gap.widest_after} "
+            f"{gap.irregularity_mm:.1f} mm off that"
+        )
+    ours, frames = places(stack, axis), depth(stack)
+    lost = 0
+    beside = [r for r in others if parallel(r, stack[0]) and _apart(r, stack)]
+    for place, count in slice_places(beside, axis):
+        steps = min(abs(place - own) for own in ours) / gap.gap_mm
+        like = frames / LIKE < count < frames * LIKE
+        lost += like and round(steps) > 0 and abs(steps - round(steps)) <= UNEVEN
+    return f"{lost} slice{'s' if lost > 1 else ''} of the stack could not be used (see refused.csv)" if lost else ""
+
+
 def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     """Find the short-axis stack among a patient's images.
 
-    Of the groups of parallel planes, the one with the most slice positions is the stack (the most images, among
-    equals).
+    Of the groups that could each be one stack (see `cmrpipe.predict.groups`), the stack is an oblique one with enough
+    slices; a cine before single images; then the one with the most slice positions, then with the most images.
 
     Parameters
     ----------
     records : all images of one patient
     frames_per_slice : assumed where headers do not say how many frames a slice has
     """
+    records = [_with_real_spacing(record) for record in records]
     refused = [Refused(r.path, reason) for r in records if (reason := _unfit(r))]
     fit = [record for record in records if not _unfit(record)]
     if not fit:
         reasons = Counter(item.reason for item in refused).most_common(1)
         cause = f"none of its {len(records)} files can be judged: {reasons[0][0]}" if reasons else "it holds no file"
         return Judged((), (), tuple(refused), (), cause)
-    planes = sorted(_planes(fit), key=lambda group: (-_positions(group), -len(group), group[0].path))
-    chosen, notes = planes[0], []
-    refused += [
-        Refused(r.path, "not parallel to the short-axis stack (long axis or localizer)")
-        for group in planes[1:]
-        for r in group
-    ]
-    positions = _positions(chosen)
-    reason = ""
-    if positions == 0:
-        notes.append("no geometry in the headers: that this is a short-axis stack is taken on trust")
-    elif positions < FEWEST_SLICES:
-        reason = (
-            f"only {positions} slice position{'s' if positions > 1 else ''}: a short-axis stack needs {FEWEST_SLICES}, "
-            "and a long-axis slice cannot be told from it"
-        )
-    elif plane := _plain_plane(chosen):
-        reason = f"the stack is {plane}; a short axis is oblique to the body"
-    if reason:
+    chosen, *rest = sorted(groups(fit), key=_rank)
+    refused += [Refused(r.path, _stranger(r, group, chosen)) for group in rest for r in group]
+    if reason := _no_stack(chosen):
         refused += [Refused(r.path, reason) for r in chosen]
         return Judged((), (), tuple(sorted(refused, key=lambda item: item.path)), (), reason)
 
@@ -167,13 +222,31 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     refused += homeless
     ordered = sorted(stack, key=lambda r: (r.slice_index or 0, r.frame or 0, r.path))
     numbers, told = _numbers(ordered)
+    taken = {record.path for record in ordered}
     return Judged(
         tuple(ordered),
         numbers,
         tuple(sorted(refused, key=lambda item: item.path)),
-        (*notes, *told),
+        (*_trust(ordered), *told),
         "" if ordered else "no image has a place in a slice x frame grid",
+        _incomplete(ordered, [r for r in records if r.path not in taken]) if ordered else "",
     )
+
+
+def _with_real_spacing(record: ImageRecord) -> ImageRecord:
+    """The image without a pixel spacing that none can have."""
+    spacing = record.pixel_spacing_mm
+    return record if spacing is None or min(spacing) > 0 else replace(record, pixel_spacing_mm=None)
+
+
+def _trust(stack: Sequence[ImageRecord]) -> list[str]:
+    """What was taken on trust."""
+    count = positions(stack)
+    if count == 0:
+        return ["no geometry in the headers: that this is a short-axis stack is taken on trust"] if stack else []
+    if count < SURE_SLICES:
+        return [f"only {count} slices: that these are no long-axis planes side by side is taken on trust"]
+    return []
 
 
 def _same_size(stack: Sequence[ImageRecord]) -> tuple[list[ImageRecord], list[Refused]]:

@@ -17,7 +17,7 @@ from cmrpipe.learn.borders import NOTHING, Drawing
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
-from cmrpipe.predict.contouring import Place, Removed, contour
+from cmrpipe.predict.contouring import Place, Removed, cavity_curve, contour
 from cmrpipe.predict.judge import Judged, judge
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.slices import slice_gap_mm
@@ -85,14 +85,6 @@ class Prediction:
         return np.stack([label_image(item.drawing.endo, item.drawing.epi, shape) for item in self.seen])
 
 
-def cavity_curve(drawings: dict[Place, Drawing]) -> dict[int, float]:
-    """Total cavity area by frame, square pixels, over frames that every slice of the ventricle has."""
-    slices = {place.slice_index for place, drawing in drawings.items() if drawing.endo is not None}
-    frames = sorted({place.frame for place in drawings})
-    whole = [frame for frame in frames if all(Place(index, frame) in drawings for index in slices)]
-    return {frame: sum(drawings[Place(index, frame)].area for index in slices) for frame in whole} if slices else {}
-
-
 def choose_phases(curve: dict[int, float]) -> tuple[int | None, int | None]:
     """Frames of the largest and the smallest cavity; None where there is no choice."""
     if len(curve) < 2 or max(curve.values()) <= 0:
@@ -133,9 +125,7 @@ def predict_patient(folder: PatientFolder, predictor: Predictor, frames_per_slic
     if not judged.stack:
         return Prediction(folder.patient_id, judged, ClinicalValues(folder.patient_id, reason=judged.reason))
     images = np.stack([_pixels(folder, record.path) for record in judged.stack])
-    spacings = {record.pixel_spacing_mm for record in judged.stack}
-    spacing = spacings.pop() if len(spacings) == 1 else None
-    told = opinions(predictor, images, spacing, _heart(judged, images))
+    told = opinions(predictor, images, judged.stack[0].pixel_spacing_mm, _heart(judged, images))
     return interpret(folder.patient_id, judged, images, told)
 
 
@@ -157,7 +147,8 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
     opinion = dict(zip(places, told, strict=True))
     drawings, removed = contour(opinion)
     inside = {place.slice_index for place, drawing in drawings.items() if drawing.endo is not None}
-    ed, es = choose_phases(cavity_curve(drawings))
+    curve = cavity_curve(drawings, inside)
+    ed, es = choose_phases(curve)
     seen = tuple(
         Seen(
             record,
@@ -171,10 +162,16 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
         for record, number, place in zip(judged.stack, judged.numbers, places, strict=True)
     )
     notes = [*judged.notes]
+    partial = sorted({place.frame for place in places} - curve.keys())
     if not inside:
         notes.append("no ventricle found in any image")
-    elif ed is None:
-        notes.append("one frame only: end-diastole and end-systole cannot be told, so no ejection fraction")
+    elif partial:
+        notes.append(f"no image of every slice in frame {', '.join(map(str, partial))}: not considered for ED and ES")
+    if inside and ed is None:
+        few = f"{len(curve) or 'no'} frame{'s' if len(curve) != 1 else ''} only"
+        notes.append(f"{few}: end-diastole and end-systole cannot be told, so no ejection fraction")
     samples = [sample_of(item) for item in seen if item.phase is not Phase.OTHER and item.drawing.endo is not None]
     values = clinical_values(patient_id, samples, slice_gap_mm(judged.stack))
+    if judged.incomplete:
+        values = ClinicalValues(patient_id, reason=judged.incomplete)
     return Prediction(patient_id, judged, values, seen, images, tuple(removed), ed, es, tuple(notes))

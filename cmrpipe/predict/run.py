@@ -45,7 +45,7 @@ class Row:
 def _row(found: Prediction) -> Row:
     missing = found.values.reason if found.judged.reason == "" else ""
     if missing and found.values.edv_ml is None:
-        missing = f"contours in pixels only, no volumes: {missing}"
+        missing = f"no volumes: {missing}"
     reasons = [part for part in (found.judged.reason, missing, *found.notes) if part]
     return Row(
         found.patient_id,

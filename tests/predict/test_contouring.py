@@ -112,6 +112,18 @@ def test_what_lies_outside_a_slice_beyond_the_base_goes_with_it() -> None:
     assert [item.slice_index for item in removed] == [0, 1]
 
 
+def test_an_image_that_is_not_there_is_not_an_empty_one() -> None:
+    """Its frame is no end-systole for it, at which a base that is drawn too wide would be taken for an atrium."""
+    radii = (12, 12, 11, 10, 9, 8, 6)
+    candidates = ventricle(radii)
+    for index, radius in enumerate(radii):
+        candidates[Place(index, 2)] = [heart(radius * (1.03 if index == 0 else 0.70))]
+        candidates[Place(index, 3)] = [heart(radius * 0.72)]
+    assert consistent(candidates)[1] == []
+    del candidates[Place(1, 2)]
+    assert consistent(candidates)[1] == []
+
+
 def test_borders_come_from_probabilities() -> None:
     """The endocardium of the cavity, the epicardium around it, to a fraction of a pixel; specks are nothing."""
     shape = (64, 80)

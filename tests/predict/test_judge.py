@@ -8,6 +8,7 @@ from cmrpipe.model import ImageRecord
 from cmrpipe.predict.judge import judge
 
 SHORT = (0.7071, 0.7071, 0.0, -0.4082, 0.4082, -0.8165)
+TURNED = (*SHORT[3:], *(-v for v in SHORT[:3]))
 LONG = (0.0, 0.7071, 0.7071, 1.0, 0.0, 0.0)
 NORMAL = (-0.5774, 0.5774, 0.5774)
 TRANSVERSE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -54,7 +55,14 @@ def test_a_cine_is_taken_whole_and_in_order() -> None:
         ({"modality": "CT"}, "not MR but CT"),
         ({"image_type": "ORIGINAL\\PRIMARY\\LOCALIZER"}, "a localizer, by its ImageType"),
         ({"image_type": "DERIVED\\PRIMARY\\PHASE MAP"}, "a phase map, by its ImageType"),
+        ({"image_type": "ORIGINAL\\PRIMARY\\P\\ND"}, "a phase map, by its ImageType"),
+        ({"image_type": "ORIGINAL\\PRIMARY\\VELOCITY MAP\\P\\PCA"}, "velocities, by its ImageType"),
         ({"error": "not a DICOM file (no DICM mark at byte 128)"}, "not a DICOM file (no DICM mark at byte 128)"),
+        ({"orientation": TRANSVERSE}, "not parallel to the short-axis stack (transverse)"),
+        ({"orientation": None}, "not parallel to the short-axis stack (no orientation in its header)"),
+        ({"orientation": TURNED}, "turned in its plane against the stack"),
+        ({"pixel_spacing_mm": (1.82, 1.82)}, "pixels of 1.82 x 1.82 mm, the stack has pixels of 1.4 x 1.4 mm"),
+        ({"pixel_spacing_mm": (0.0, 0.0)}, "no pixel spacing, the stack has pixels of 1.4 x 1.4 mm"),
         ({"orientation": LONG}, "not parallel to the short-axis stack (long axis or localizer)"),
         ({"rows": 32}, "32 x 72 pixels, the stack has 64 x 72"),
         ({"series_uid": "1.3"}, "a further series where the stack already has slices"),
@@ -116,3 +124,68 @@ def test_images_that_share_a_number_are_numbered_anew() -> None:
     found = judge(records, 20)
     assert found.numbers == tuple(range(1, 21))
     assert "numbered by slice, then frame" in found.notes[0]
+
+
+def moved(record: ImageRecord, along: float, **change: object) -> ImageRecord:
+    """The image elsewhere along the stack's normal, in mm."""
+    position = tuple(p + along * n for p, n in zip(record.position_mm or (), NORMAL, strict=True))
+    return replace(record, path=f"x{record.path}", position_mm=position, **change)  # type: ignore[arg-type]
+
+
+def test_a_cine_is_not_lost_to_a_transverse_stack_beside_it() -> None:
+    """With more slices, and not named a localizer."""
+    other = [
+        replace(image(100 + i, 0, 1), orientation=TRANSVERSE, position_mm=(0.0, 0.0, 8.0 * i), series_uid="9")
+        for i in range(30)
+    ]
+    found = judge([*other, *cine()], 20)
+    assert len(found.stack) == 20
+    assert {item.reason for item in found.refused} == {"not parallel to the short-axis stack (transverse)"}
+    assert found.incomplete == ""
+
+
+def test_single_images_between_the_slices_of_a_cine_are_not_of_it() -> None:
+    """Late enhancement, halfway: a slice an image, while the cine has four."""
+    late = [moved(image(100 + i, i, 1), 4.0, series_uid="9") for i in range(5)]
+    found = judge([*cine(), *late], 20)
+    assert len(found.stack) == 20
+    assert {item.reason for item in found.refused} == {"1 images a slice in its series, the stack has 4"}
+    assert found.incomplete == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"orientation": TURNED}, {"pixel_spacing_mm": (1.82, 1.82)}, {"rows": 32}, {"error": "truncated"}],
+)
+@pytest.mark.parametrize("separate", [False, True])
+def test_volumes_of_a_part_of_the_stack_are_none(change: dict[str, object], separate: bool) -> None:
+    """Slices of another geometry, or that cannot be read, are refused; what is left is not the whole ventricle."""
+    records = [
+        replace(r, series_uid=f"2.{i // 4}" if separate else "1.2", **(change if i >= 16 else {}))  # type: ignore[arg-type]
+        for i, r in enumerate(cine(7))
+    ]
+    found = judge(records, 20)
+    assert len({(r.orientation, r.pixel_spacing_mm, r.rows) for r in found.stack}) == 1
+    assert len(found.stack) + len(found.refused) == 28
+    assert found.incomplete == "3 slices of the stack could not be used (see refused.csv)"
+
+
+def test_a_missing_slice_is_told() -> None:
+    """The gap where it was is twice as wide."""
+    found = judge([r for i, r in enumerate(cine(7)) if i // 4 != 3], 20)
+    assert found.incomplete == "slices are not evenly spaced: 8.0 mm apart, after slice 2 8.0 mm off that"
+    assert judge(cine(7), 20).incomplete == ""
+
+
+def test_few_slices_may_be_long_axis_planes() -> None:
+    """Nobody can tell from headers; the result says so."""
+    assert judge(cine(5), 20).notes == ()
+    (note,) = judge(cine(4), 20).notes
+    assert "long-axis planes" in note
+
+
+def test_a_spacing_of_nothing_is_none() -> None:
+    """A header with zeros does not say how large pixels are."""
+    found = judge([replace(r, pixel_spacing_mm=(0.0, 0.0)) for r in cine()], 20)
+    assert len(found.stack) == 20
+    assert {r.pixel_spacing_mm for r in found.stack} == {None}

@@ -9,9 +9,9 @@ import pytest
 from cmrpipe.learn.borders import Drawing
 from cmrpipe.model import Phase
 from cmrpipe.phantom.truth import read_truth
-from cmrpipe.predict.contouring import Place
+from cmrpipe.predict.contouring import Place, cavity_curve
 from cmrpipe.predict.judge import judge
-from cmrpipe.predict.patient import cavity_curve, choose_phases, interpret
+from cmrpipe.predict.patient import choose_phases, interpret
 from tests.predict.oracle import FRAMES, folder_of, opinions_of, perfect
 from tests.predict.test_contouring import ring, ventricle
 
@@ -67,15 +67,33 @@ def test_doubt_is_told_where_the_looks_disagree_or_something_is_missing(small_ph
     assert "agree to 0.50 only" in found.unsure[0].unsure
 
 
+def test_volumes_of_a_part_and_frames_of_a_part_are_told(small_phantom: Path) -> None:
+    """A slice that is missing takes the volumes; an image that is missing takes its frame out of the choice."""
+    truth = read_truth(small_phantom).patients[0]
+    records = folder_of(small_phantom, truth.patient_id).records()
+    images = np.zeros((40, 64, 72), np.int16)
+    judged = replace(judge(records, FRAMES), incomplete="slices are not evenly spaced")
+    found = interpret(truth.patient_id, judged, images, opinions_of(small_phantom, truth, judged, images))
+    assert (found.values.edv_ml, found.values.ef_pct) == (None, None)
+    assert found.values.reason == "slices are not evenly spaced"
+    assert (found.ed_frame, found.es_frame) == (truth.ed_frame, truth.es_frame)
+    middle = truth.contours[0].slice_index
+    judged = judge([r for r in records if (r.file_number or 0) != middle * FRAMES + truth.ed_frame], FRAMES)
+    images = images[: len(judged.stack)]
+    found = interpret(truth.patient_id, judged, images, opinions_of(small_phantom, truth, judged, images))
+    assert found.ed_frame != truth.ed_frame
+    assert f"no image of every slice in frame {truth.ed_frame}: not considered for ED and ES" in found.notes
+
+
 def test_phases_are_the_largest_and_the_smallest_cavity() -> None:
     """Over all slices; a frame that a slice lacks is no candidate."""
     drawings = {place: found[0] for place, found in ventricle().items()}
-    assert choose_phases(cavity_curve(drawings)) == (1, 3)
+    assert choose_phases(cavity_curve(drawings, range(5))) == (1, 3)
     del drawings[Place(2, 1)]
-    assert choose_phases(cavity_curve(drawings)) == (4, 3)
+    assert choose_phases(cavity_curve(drawings, range(5))) == (4, 3)
 
 
 def test_one_frame_has_no_phases() -> None:
     """Nor has a patient without a ventricle."""
-    assert choose_phases(cavity_curve({Place(0, 1): Drawing(ring(9, 9, 4), None)})) == (None, None)
+    assert choose_phases(cavity_curve({Place(0, 1): Drawing(ring(9, 9, 4), None)}, {0})) == (None, None)
     assert choose_phases({}) == (None, None)
