@@ -38,9 +38,7 @@ def cine_crop(contours: Sequence[Contour], side: float, shape: tuple[int, int]) 
     return within(Crop(float(left), float(top), side, side), shape)
 
 
-def sheet(
-    images: Sequence[npt.NDArray[np.generic]], crop: Crop, percentiles: tuple[float, float], invert: bool
-) -> bytes:
+def sheet(images: Sequence[npt.NDArray[np.generic]], crop: Crop, percentiles: tuple[float, float]) -> bytes:
     """All frames of a slice in a row, with one window for all.
 
     Parameters
@@ -48,7 +46,6 @@ def sheet(
     images : (rows, columns) each, in the order of frames
     crop : the part to show
     percentiles : of all the images' grey values, shown as black and as white
-    invert : True for MONOCHROME1
 
     Returns
     -------
@@ -60,7 +57,7 @@ def sheet(
     row = np.empty((SIDE, SIDE * len(images)), np.uint8)
     for i, image in enumerate(images):
         own = within(crop, (image.shape[0], image.shape[1]))
-        row[:, i * SIDE : (i + 1) * SIDE] = magnify(image, own, (SIDE, SIDE), window, invert) * np.uint8(2)
+        row[:, i * SIDE : (i + 1) * SIDE] = magnify(image, own, (SIDE, SIDE), window) * np.uint8(2)
     stream = io.BytesIO()
     Image.fromarray(row).save(stream, "JPEG", quality=_QUALITY)
     return stream.getvalue()

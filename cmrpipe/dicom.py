@@ -255,7 +255,8 @@ def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
 
     Returns
     -------
-    (rows, columns), the scanner's integer type; float32 in the rescaled unit where rescale tags are present
+    (rows, columns), the scanner's integer type; float32 in the rescaled unit where rescale tags are present. Large is
+    bright: values of MONOCHROME1, where small is bright, are mirrored within the range of their stored bits
 
     Raises
     ------
@@ -276,8 +277,18 @@ def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
         RuntimeError,
     ) as error:
         raise DicomError(path, f"its pixels cannot be read ({error})", "Fetch the file anew from its source") from error
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+        pixels = _mirrored(pixels, int(dataset.get("BitsStored") or 0))
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
     if slope is None and intercept is None:
         return np.asarray(pixels)
     scaled = pixels.astype(np.float64) * float(1 if slope is None else slope) + float(intercept or 0)
     return np.asarray(scaled.astype(np.float32))
+
+
+def _mirrored(pixels: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """The same with dark and bright exchanged, in the same type."""
+    if pixels.dtype.kind == "i":
+        return np.asarray(np.bitwise_not(pixels))  # -1 - value: the range is mirrored onto itself
+    top = max((1 << bits) - 1, int(pixels.max(initial=0)))
+    return np.asarray(pixels.dtype.type(top) - pixels)

@@ -83,9 +83,7 @@ def robust_window(image: npt.NDArray[np.generic], percentiles: tuple[float, floa
     return float(low), float(high if high > low else low + 1)
 
 
-def magnify(
-    image: npt.NDArray[np.generic], crop: Crop, size: tuple[int, int], window: tuple[float, float], invert: bool = False
-) -> Gray:
+def magnify(image: npt.NDArray[np.generic], crop: Crop, size: tuple[int, int], window: tuple[float, float]) -> Gray:
     """Show a part of an image.
 
     Parameters
@@ -94,7 +92,6 @@ def magnify(
     crop : the part to show, within the image
     size : (rows, columns) on the screen
     window : grey values that become black and white
-    invert : True for MONOCHROME1, where small values are bright
 
     Returns
     -------
@@ -106,7 +103,7 @@ def magnify(
     right, bottom = int(crop.left + crop.width) + reach + 1, int(crop.top + crop.height) + reach + 1
     part = image[top:bottom, left:right].astype(np.float32)
     scaled = np.clip((part - np.float32(low)) * np.float32(255 / (high - low)), 0, 255)
-    shown = Image.fromarray((255 - scaled if invert else scaled).astype(np.uint8))
+    shown = Image.fromarray(scaled.astype(np.uint8))
     box = (crop.left - left, crop.top - top, crop.left - left + crop.width, crop.top - top + crop.height)
     large = shown.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
     return np.asarray(large, dtype=np.uint8) >> np.uint8(1)

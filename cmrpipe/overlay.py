@@ -161,8 +161,7 @@ def _blank(rows: int, columns: int, level: int) -> Gray:
 
 def _panel(view: View, crop: Crop, size: tuple[int, int], window: tuple[float, float], width: float) -> Gray:
     """Part of a view at `size` with its outlines, the outer one drawn first."""
-    invert = view.record.photometric == "MONOCHROME1"
-    canvas = Canvas(magnify(view.image, crop, size, window, invert))
+    canvas = Canvas(magnify(view.image, crop, size, window))
     for outline in sorted(view.outlines, key=lambda o: o.contour.kind, reverse=True):
         points = to_screen(outline.contour.points, crop, size)
         canvas.outline(points, INKS[outline.contour.kind], width, dashed=bool(outline.quarantined))

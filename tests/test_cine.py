@@ -17,8 +17,8 @@ def test_a_sheet_has_the_frames_in_a_row() -> None:
     """Each frame shows its own image's part, all with one window; the same images give the same bytes."""
     images = [np.full((60, 70), level, np.int16) for level in (0, 500, 1000)]
     crop = Crop(10, 10, 40, 40)
-    data = sheet(images, crop, (0, 100), invert=False)
-    assert data == sheet(images, crop, (0, 100), invert=False)
+    data = sheet(images, crop, (0, 100))
+    assert data == sheet(images, crop, (0, 100))
     with Image.open(io.BytesIO(data)) as image:
         shown = np.asarray(image)
     assert shown.shape == (SIDE, 3 * SIDE)

@@ -85,6 +85,27 @@ def test_other_files_are_told(tmp_path: Path, data: bytes, cause: str) -> None:
     assert record.file_number == 7
 
 
+@pytest.mark.parametrize(("kind", "bits"), [("<i2", 16), ("<u2", 12), ("<u2", 16), ("u1", 8)])
+@pytest.mark.parametrize("slope", [None, 0.5])
+def test_large_is_bright_whatever_the_file_says(
+    small_phantom: Path, tmp_path: Path, kind: str, bits: int, slope: float | None
+) -> None:
+    """An image stored as MONOCHROME1 with its values mirrored is the original but for an offset."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    stored = (ds.pixel_array.astype(np.int32) // 8).clip(0, 255)
+    dark = (-1 - stored if kind == "<i2" else (1 << bits) - 1 - stored).astype(kind)
+    ds.PhotometricInterpretation = "MONOCHROME1"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = dark.dtype.itemsize * 8, bits, bits - 1
+    ds.PixelRepresentation = int(kind == "<i2")
+    if slope is not None:
+        ds.RescaleSlope, ds.RescaleIntercept = slope, 3.0
+    ds.PixelData = dark.tobytes()
+    ds.save_as(tmp_path / "1.dcm")
+    pixels = decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
+    assert pixels.dtype == (dark.dtype if slope is None else np.float32)
+    np.testing.assert_array_equal(pixels, stored if slope is None else stored * slope + 3)
+
+
 @pytest.mark.parametrize("implicit", [False, True])
 def test_floating_point_pixels_are_not_called_truncated(small_phantom: Path, tmp_path: Path, implicit: bool) -> None:
     """They are another element, which is named."""

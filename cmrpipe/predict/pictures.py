@@ -56,7 +56,7 @@ def overview(found: Prediction, params: OverlayParams) -> bytes | None:
         top = frames.index(item.place.frame) * (_PANEL + _HEAD)
         left = slices.index(item.place.slice_index) * (_PANEL + _GUTTER)
         size = (_PANEL, _PANEL)
-        panel = Canvas(magnify(image, crop, size, window, item.record.photometric == "MONOCHROME1"))
+        panel = Canvas(magnify(image, crop, size, window))
         for outline in sorted(outlines_of(item), key=lambda o: o.contour.kind, reverse=True):
             points = to_screen(outline.contour.points, crop, size)
             panel.outline(points, INKS[outline.contour.kind], params.line_width, dashed=bool(item.unsure))

@@ -196,8 +196,7 @@ def _cine(patient: _Patient, contours: Sequence[Contour], side: float, out: Path
     for index, images in by_slice.items():
         frames = [np.asarray(patient.pixels(image)) for image in images]
         crop = crop or cine_crop(contours, side, (frames[0].shape[0], frames[0].shape[1]))
-        invert = images[0].photometric == "MONOCHROME1"
-        data = sheet(frames, crop, patient.task.params.window_percentiles, invert)
+        data = sheet(frames, crop, patient.task.params.window_percentiles)
         _place(out / cine_file(patient.task.patient_id, index), data)
         slices[str(index)] = [image.frame for image in images]
     return {"crop": [crop.left, crop.top, crop.width], "slices": slices} if crop else {}

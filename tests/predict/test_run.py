@@ -63,6 +63,25 @@ def test_who_can_be_judged_is_and_who_cannot_is_told_why(source: Path, model: Pa
     assert before == {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
+def test_an_image_whose_dark_and_bright_are_exchanged_is_the_same(
+    small_phantom: Path, model: Path, tmp_path: Path
+) -> None:
+    """MONOCHROME1 with mirrored values: the same labels, and the same picture."""
+    for name in ("AS_IS", "MIRRORED"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+    for path in (small_phantom / "dicoms" / PHANTOMS[0]).glob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        dataset.save_as(tmp_path / "in" / "AS_IS" / path.name)
+        dataset.PhotometricInterpretation, dataset.StudyInstanceUID = "MONOCHROME1", "1.2.3"
+        dataset.PixelData = (-1 - dataset.pixel_array).tobytes()
+        dataset.save_as(tmp_path / "in" / "MIRRORED" / path.name)
+    command = ["predict", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(model), "--no-segmentation"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    one, other = (tmp_path / "out" / "patients" / name for name in ("AS_IS", "MIRRORED"))
+    for name in ("labels.npy", "images.csv", "overview.png"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
 def test_a_missing_model_is_told_before_anything_is_written(source: Path, tmp_path: Path) -> None:
     """Exit code 2, with the mend."""
     done = CliRunner().invoke(app, ["predict", str(source), "-o", str(tmp_path / "out"), "--model", str(tmp_path)])
