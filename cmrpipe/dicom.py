@@ -273,10 +273,13 @@ def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
         EOFError,
         AttributeError,
         ValueError,
+        LookupError,
         NotImplementedError,
         RuntimeError,
+        TypeError,
     ) as error:
-        raise DicomError(path, f"its pixels cannot be read ({error})", "Fetch the file anew from its source") from error
+        cause = f"its pixels cannot be read ({' '.join(str(error).split())})"
+        raise DicomError(path, cause, "Fetch the file anew from its source") from error
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         pixels = _mirrored(pixels, int(dataset.get("BitsStored") or 0))
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")

@@ -145,4 +145,8 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
         write_rows(new / IMAGES, _COLUMNS, map(_row, found.seen))
         write_rows(new / REFUSED, ("path", "reason"), ((item.path, item.reason) for item in found.judged.refused))
         write_json(new / RESULT, result(found, model, told))
-    write_contours(out / CONTOURS / found.patient_id, found, options.contour_origin)
+    contours = out / CONTOURS / found.patient_id
+    if found.seen:
+        write_contours(contours, found, options.contour_origin)
+    else:  # those of an earlier run would stand beside a refusal
+        shutil.rmtree(contours, ignore_errors=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.clinical import ClinicalValues, clinical_values
 from cmrpipe.dicom import decode_pixels
+from cmrpipe.errors import CmrpipeError, DicomError
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import heart_centre
 from cmrpipe.layouts import read_below
@@ -18,7 +19,7 @@ from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
 from cmrpipe.predict.contouring import Place, Removed, cavity_curve, contour
-from cmrpipe.predict.judge import Judged, judge
+from cmrpipe.predict.judge import Judged, Refused, judge
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.slices import slice_gap_mm
 
@@ -119,18 +120,55 @@ def predict_patient(folder: PatientFolder, predictor: Predictor, frames_per_slic
 
     Raises
     ------
-    DicomError : an image whose header promised pixels cannot be read
+    ArchiveError : the patient's archive cannot be read
+    LayoutError : the images are of several patients
     """
-    judged = judge(folder.records(), frames_per_slice)
+    judged, pixels = _judged(folder, frames_per_slice)
     if not judged.stack:
-        return Prediction(folder.patient_id, judged, ClinicalValues(folder.patient_id, reason=judged.reason))
-    images = np.stack([_pixels(folder, record.path) for record in judged.stack])
+        return _nothing(folder, judged)
+    images = np.stack([pixels.pop(record.path) for record in judged.stack])
     told = opinions(predictor, images, judged.stack[0].pixel_spacing_mm, _heart(judged, images))
     return interpret(folder.patient_id, judged, images, told)
 
 
-def _pixels(folder: PatientFolder, path: str) -> npt.NDArray[np.generic]:
-    return decode_pixels(read_below(folder.root, path), folder.root / path)
+def not_judged(folder: PatientFolder, reason: str) -> Prediction:
+    """The prediction of a patient that cannot be judged at all: every file is refused for the same reason."""
+    told = " ".join(reason.split())
+    refused = tuple(Refused(name, told) for name in folder.files)
+    return _nothing(folder, Judged((), (), refused, (), told))
+
+
+def _nothing(folder: PatientFolder, judged: Judged) -> Prediction:
+    return Prediction(folder.patient_id, judged, ClinicalValues(folder.patient_id, reason=judged.reason))
+
+
+def _judged(folder: PatientFolder, frames_per_slice: int) -> tuple[Judged, dict[str, npt.NDArray[np.generic]]]:
+    """The stack, and its pixels by path; an image whose header promised pixels that cannot be had is refused."""
+    records = folder.records()
+    pixels: dict[str, npt.NDArray[np.generic]] = {}
+    while True:
+        judged = judge(records, frames_per_slice)
+        spoilt: dict[str, str] = {}
+        for record in judged.stack:
+            if record.path not in pixels:
+                try:
+                    pixels[record.path] = _pixels(folder, record)
+                except CmrpipeError as error:
+                    spoilt[record.path] = error.cause
+                except OSError as error:
+                    spoilt[record.path] = f"the file cannot be read ({error.strerror or error})"
+        if not spoilt:
+            return judged, pixels
+        records = [replace(record, error=spoilt.get(record.path, record.error)) for record in records]
+
+
+def _pixels(folder: PatientFolder, record: ImageRecord) -> npt.NDArray[np.generic]:
+    path = folder.root / record.path
+    found = decode_pixels(read_below(folder.root, record.path), path)
+    if found.shape != (record.rows, record.columns):
+        cause = f"its pixels are {found.shape}, its header says {(record.rows, record.columns)}"
+        raise DicomError(path, cause, "Fetch the file anew from its source")
+    return found
 
 
 def _heart(judged: Judged, images: Images) -> tuple[float, float] | None:

@@ -2,61 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import traceback
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from cmrpipe.errors import CmrpipeError
-from cmrpipe.files import sha256_file
-from cmrpipe.layouts import LINK_TABLE
+from cmrpipe.errors import CmrpipeError, DiskError, InputError
+from cmrpipe.files import disk_trouble, sha256_file
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.quiet import reproducible
 from cmrpipe.learn.saved import WEIGHTS, read_model
-from cmrpipe.learn.tables import write_rows
+from cmrpipe.logger import Logger
 from cmrpipe.params import Params
 from cmrpipe.predict.output import Options, write_patient
-from cmrpipe.predict.patient import Prediction, predict_patient
-from cmrpipe.predict.places import SUMMARY
-from cmrpipe.predict.source import find_patients
+from cmrpipe.predict.patient import Prediction, not_judged, predict_patient
+from cmrpipe.predict.source import PatientFolder, find_patients
+from cmrpipe.predict.tables import Row, Tables, row_of
 from cmrpipe.progress import Listener, Progress
 
-VALUES = ("edv_ml", "esv_ml", "sv_ml", "ef_pct", "co_l_min", "mass_g")
-_COLUMNS = ("patient_id", "images", "refused", "ed_frame", "es_frame", *VALUES, "unsure", "reason")
+log = Logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is said of one patient: `unsure` counts images of ED and ES; `reason` is why something cannot be had."""
-
-    patient_id: str
-    images: int
-    refused: int
-    ed_frame: int | None
-    es_frame: int | None
-    values: tuple[float | None, ...]
-    unsure: int
-    reason: str
-
-    @property
-    def judged(self) -> bool:
-        """Whether anything of the patient could be judged."""
-        return self.images > 0
+def _writable(out: Path) -> None:
+    """Make the output folder, and see that files can be made in it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        cause = f"is no folder that can be written ({error.strerror or error})"
+        raise InputError(out, cause, "Give a folder as --output, or check its permissions") from error
 
 
-def _row(found: Prediction) -> Row:
-    missing = found.values.reason if found.judged.reason == "" else ""
-    if missing and found.values.edv_ml is None:
-        missing = f"no volumes: {missing}"
-    reasons = [part for part in (found.judged.reason, missing, *found.notes) if part]
-    return Row(
-        found.patient_id,
-        len(found.seen),
-        len(found.judged.refused),
-        found.ed_frame,
-        found.es_frame,
-        tuple(getattr(found.values, name) for name in VALUES),
-        len(found.unsure),
-        "; ".join(reasons),
-    )
+def _one(
+    patient: PatientFolder, predictor: Predictor, frames_per_slice: int, out: Path, digest: str, options: Options
+) -> Prediction:
+    """Predict a patient and write what came out; what goes wrong with one patient stops no other.
+
+    Raises
+    ------
+    DiskError : the disk is full or closed, which no other patient would fare better with
+    """
+    try:
+        with disk_trouble(out):
+            found = predict_patient(patient, predictor, frames_per_slice)
+            write_patient(out, found, patient.root, digest, options)
+            return found
+    except DiskError:
+        raise
+    except CmrpipeError as error:
+        found = not_judged(patient, str(error))
+    except Exception as error:
+        log.error("a patient failed", patient=patient.patient_id, traceback=traceback.format_exc())
+        found = not_judged(patient, f"failed, by a defect of cmrpipe ({type(error).__name__}: {error})")
+    write_patient(out, found, patient.root, digest, options)
+    return found
 
 
 def predict(folder: Path, out: Path, model: Path, params: Params, options: Options, *, listen: Listener) -> list[Row]:
@@ -65,7 +64,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     Parameters
     ----------
     folder : a patient's DICOM files, or a folder of such folders (below `dicoms/`, where there is one)
-    out : see `cmrpipe.predict.output`; patients already there are replaced, others stay
+    out : see `cmrpipe.predict.output`; patients already there are replaced, others stay, in the tables too
     model : the train stage's output
     params : ingest.frames_per_slice, and the evaluate section (batch size, threads, accelerator)
 
@@ -75,33 +74,20 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
 
     Raises
     ------
-    InputError : the folder holds nothing, or the model is missing or altered
+    InputError : the folder holds nothing, the model is missing or altered, or the output cannot be written
     """
     patients = find_patients(folder, out)
     saved = read_model(model)
     digest = sha256_file(model / WEIGHTS)
+    _writable(out)
+    tables = Tables(out)
     judge = params.evaluate
-    rows = []
-    with reproducible(0, judge.threads):
+    rows: list[Row] = []
+    with reproducible(0, judge.threads), disk_trouble(out):
         predictor = Predictor(saved, judge.batch_size, judge.accelerator)
         for done, patient in enumerate(patients, 1):
-            try:
-                found = predict_patient(patient, predictor, params.ingest.frames_per_slice)
-            except CmrpipeError as error:
-                rows.append(
-                    Row(patient.patient_id, 0, len(patient.files), None, None, (None,) * len(VALUES), 0, str(error))
-                )
-            else:
-                write_patient(out, found, patient.root, digest, options)
-                rows.append(_row(found))
+            found = _one(patient, predictor, params.ingest.frames_per_slice, out, digest, options)
+            rows.append(row_of(found))
+            tables.write(rows)
             listen(Progress("predict", patient.patient_id, done, len(patients)))
-    out.mkdir(parents=True, exist_ok=True)
-    write_rows(
-        out / LINK_TABLE, ("patient_id", "original_id"), ((r.patient_id, r.patient_id) for r in rows if r.judged)
-    )
-    write_rows(
-        out / SUMMARY,
-        _COLUMNS,
-        ([r.patient_id, r.images, r.refused, r.ed_frame, r.es_frame, *r.values, r.unsure, r.reason] for r in rows),
-    )
     return rows

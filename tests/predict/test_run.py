@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate
+from pydicom.uid import RLELossless
 from typer.testing import CliRunner
 
 from cmrpipe.cli import app
+from cmrpipe.learn.prediction import Predictor
+from cmrpipe.predict.patient import Prediction, predict_patient
+from cmrpipe.predict.source import PatientFolder
 from cmrpipe.progress import silent
 from cmrpipe.stages.train import train
 from tests.learn.hearts import PATIENTS, make_patient, write_store
@@ -87,3 +93,78 @@ def test_a_missing_model_is_told_before_anything_is_written(source: Path, tmp_pa
     done = CliRunner().invoke(app, ["predict", str(source), "-o", str(tmp_path / "out"), "--model", str(tmp_path)])
     assert done.exit_code == 2
     assert not (tmp_path / "out").exists()
+
+
+def _run(source: Path, out: Path, model: Path) -> tuple[int, str]:
+    command = ["predict", str(source), "-o", str(out), "--model", str(model), "--no-segmentation", "--no-overlays"]
+    done = CliRunner().invoke(app, command)
+    return done.exit_code, done.output
+
+
+def _summary(out: Path) -> dict[str, dict[str, str]]:
+    return {row["patient_id"]: row for row in csv.DictReader((out / "summary.csv").read_text().splitlines())}
+
+
+def test_a_second_run_into_the_same_folder_leaves_nothing_that_is_no_longer_so(
+    source: Path, model: Path, tmp_path: Path
+) -> None:
+    """Patients predicted earlier stay in the tables; one that is refused now loses the contours of the first run."""
+    out = tmp_path / "out"
+    assert _run(source / PHANTOMS[0], out, model)[0] == 0
+    assert _run(source / PHANTOMS[1], out, model)[0] == 0
+    assert list(_summary(out)) == list(PHANTOMS)
+    assert (out / "link.csv").read_text().splitlines()[1:] == [f"{name},{name}" for name in PHANTOMS]
+    for path in (source / PHANTOMS[0]).glob("*.dcm"):
+        path.write_bytes(b"gone")
+    assert _run(source / PHANTOMS[0], out, model)[0] == 1
+    assert (out / "link.csv").read_text().splitlines()[1:] == [f"{PHANTOMS[1]},{PHANTOMS[1]}"]
+    assert not (out / "contourfiles" / PHANTOMS[0]).exists()
+    assert not (out / "patients" / PHANTOMS[0] / "labels.npy").exists()
+    reason = json.loads((out / "patients" / PHANTOMS[0] / "result.json").read_text())["reason"]
+    assert reason.startswith("none of its 40 files can be judged")
+    assert _summary(out)[PHANTOMS[0]]["reason"] == reason
+
+
+def test_a_patient_that_fails_stops_no_other(
+    source: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even by a defect of ours; it is told like a patient that cannot be judged."""
+
+    def predict_or_fail(folder: PatientFolder, predictor: Predictor, frames: int) -> Prediction:
+        if folder.patient_id == PHANTOMS[0]:
+            raise ZeroDivisionError("by\nnothing")
+        return predict_patient(folder, predictor, frames)
+
+    monkeypatch.setattr("cmrpipe.predict.run.predict_patient", predict_or_fail)
+    code, told = _run(source, tmp_path / "out", model)
+    assert code == 1, told
+    rows = _summary(tmp_path / "out")
+    assert rows[PHANTOMS[0]]["reason"] == "failed, by a defect of cmrpipe (ZeroDivisionError: by nothing)"
+    assert int(rows[PHANTOMS[1]]["images"]) == 40
+    assert (tmp_path / "out" / "patients" / "TORN" / "result.json").is_file()
+
+
+def test_one_image_that_cannot_be_decoded_costs_that_image(source: Path, model: Path, tmp_path: Path) -> None:
+    """Compressed pixels are only seen to be spoilt when they are decoded; its frame has no image of every slice."""
+    path = source / PHANTOMS[0] / "5.dcm"
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+    dataset.PixelData = encapsulate([b"\x01" * 64])
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(path)
+    assert _run(source / PHANTOMS[0], tmp_path / "out", model)[0] == 0
+    (row,) = _summary(tmp_path / "out").values()
+    assert (row["images"], row["refused"]) == ("39", "1")
+    (refused,) = csv.DictReader((tmp_path / "out" / "patients" / PHANTOMS[0] / "refused.csv").read_text().splitlines())
+    assert refused["path"] == "5.dcm"
+    assert refused["reason"].startswith("its pixels cannot be read")
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(source: Path, model: Path, tmp_path: Path) -> None:
+    """A file in its place, or below a file: exit code 2."""
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        code, told = _run(source, out, model)
+        assert code == 2
+        assert "is no folder that can be written" in told.replace("\n", " ")
+    assert (tmp_path / "file").read_text() == "mine"

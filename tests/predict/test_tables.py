@@ -1,0 +1,48 @@
+"""summary.csv and link.csv."""
+
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.errors import InputError
+from cmrpipe.predict.tables import Row, Tables
+
+
+def row(patient: str, images: int = 3) -> Row:
+    """Of a patient of whom little is known."""
+    return Row(patient, images, 0, None, None, (None, 1.5, None, None, None, None), 0, "a, b")
+
+
+def folder(out: Path, *patients: str) -> None:
+    """What predict leaves of patients."""
+    for patient in patients:
+        (out / "patients" / patient).mkdir(parents=True, exist_ok=True)
+        (out / "contourfiles" / patient).mkdir(parents=True, exist_ok=True)
+
+
+def test_patients_of_earlier_runs_keep_their_rows(tmp_path: Path) -> None:
+    """Those predicted anew get another; those whose folder is gone lose theirs; a refused one is not linked."""
+    folder(tmp_path, "A", "B", "C", "D")
+    Tables(tmp_path).write([row("A"), row("B"), row("C")])
+    (tmp_path / "patients" / "C").rmdir()
+    (tmp_path / "contourfiles" / "C").rmdir()
+    Tables(tmp_path).write([row("D"), row("B", images=0)])
+    summary = (tmp_path / "summary.csv").read_text().splitlines()
+    assert summary[1:] == [f'{name},{n},0,,,,1.500000,,,,,0,"a, b"' for name, n in (("A", 3), ("B", 0), ("D", 3))]
+    assert (tmp_path / "link.csv").read_text() == "patient_id,original_id\nA,A\nD,D\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cause"),
+    [
+        ("summary.csv", "my,own\n1,2\n", "is not a table that this version of predict wrote"),
+        ("link.csv", "patient_id,original_id\nA\n", "is not a table that this version of predict wrote"),
+        ("link.csv", "patient_id,original_id\nA,SC-HF-I-1\n", "links A to another name"),
+    ],
+)
+def test_tables_of_somebody_else_are_not_overwritten(tmp_path: Path, name: str, text: str, cause: str) -> None:
+    """The expert's link table of a data set, say; the message says what to do."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=f"{name}: {cause}.*--output"):
+        Tables(tmp_path)
+    assert (tmp_path / name).read_text() == text
