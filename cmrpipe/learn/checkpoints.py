@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from contextlib import nullcontext
 from pathlib import Path
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import Callback
 
+from cmrpipe.errors import InputError
 from cmrpipe.files import atomic
 
 LAST = "last.ckpt"
@@ -16,9 +19,21 @@ MOST = 50
 
 
 def last_checkpoint(work: Path) -> Path | None:
-    """The checkpoint that a training in this folder goes on from; None when it begins."""
+    """The checkpoint that a training in this folder goes on from; None when it begins.
+
+    Raises
+    ------
+    InputError : it is damaged
+    """
     path = work / LAST
-    return path if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        torch.load(path, map_location="meta", weights_only=True)
+    except (OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        cause = f"is no checkpoint that can be read ({' '.join(str(error).split())[:200]})"
+        raise InputError(path, cause, f"Remove the folder {work}; the training then begins anew") from error
+    return path
 
 
 class Checkpoints(Callback):

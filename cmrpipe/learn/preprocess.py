@@ -8,6 +8,7 @@ What a network says is told on the image's grid again. No label has a part in it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,15 @@ class Preprocess:
     size: int
     percentiles: tuple[float, float]
     pixel_mm: float = 1.4
+
+    def __post_init__(self) -> None:
+        low, high = self.percentiles
+        if not isinstance(self.size, int) or self.size < 1:
+            raise ValueError(f"the size of the network's input is {self.size!r}, not a whole number above 0")
+        if not 0 <= low < high <= 100:
+            raise ValueError(f"percentiles are {low!r} and {high!r}, not two ascending numbers from 0 to 100")
+        if not 0 < self.pixel_mm < math.inf:
+            raise ValueError(f"pixel_mm is {self.pixel_mm!r}, not a length")
 
     def window(
         self,

@@ -24,7 +24,7 @@ from torch import Tensor
 from cmrpipe.errors import InputError
 from cmrpipe.files import atomic, sha256_bytes, write_bytes, write_json
 from cmrpipe.learn.leakage import Digests
-from cmrpipe.learn.network import Architecture
+from cmrpipe.learn.network import VANILLA, Architecture, build
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.model import Label
 
@@ -87,14 +87,14 @@ def read_model(folder: Path) -> Model:
         text, weights = (folder / DESCRIPTION).read_bytes(), (folder / WEIGHTS).read_bytes()
         seen = np.load(folder / SEEN, allow_pickle=False)
         description = json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise InputError(folder, f"holds no model that can be read ({error})", _MEND) from error
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         raise InputError(folder / DESCRIPTION, f"is not of schema {SCHEMA}", _MEND)
     if sha256_bytes(weights) != description.get("weights_sha256"):
         raise InputError(folder / WEIGHTS, f"is not what {DESCRIPTION} describes (another SHA-256)", _MEND)
     try:
-        return Model(
+        model = Model(
             Architecture(**description["architecture"]),
             torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True),
             _preprocess(description["preprocess"]),
@@ -103,8 +103,30 @@ def read_model(folder: Path) -> Model:
             seen,
             description["origin"],
         )
-    except (KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
-        raise InputError(folder, f"holds a damaged model ({error})", _MEND) from error
+        _check(model)
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
+        raise InputError(folder, f"holds a damaged model ({' '.join(str(error).split())})", _MEND) from error
+    return model
+
+
+def _check(model: Model) -> None:
+    """Refuse weights that are not the described network's, and an input that it cannot take.
+
+    Raises
+    ------
+    ValueError, TypeError, RuntimeError : what does not fit
+    """
+    with torch.device("meta"):  # the shapes of a network without its memory
+        expected = build(model.architecture).state_dict()
+    shapes, theirs = ({name: tuple(value.shape) for name, value in w.items()} for w in (expected, model.weights))
+    if shapes != theirs:
+        raise ValueError(f"its weights are not those of {model.architecture}")
+    vanilla = model.architecture.kind == "vanilla"
+    halvings = 2 ** (len(VANILLA if vanilla else model.architecture.channels) - 1)
+    if model.preprocess.size % halvings:
+        raise ValueError(f"its input's size is {model.preprocess.size}, not a multiple of {halvings}")
+    if model.seen.ndim != 2:
+        raise ValueError(f"{SEEN} has the shape {model.seen.shape}, not (images, bytes)")
 
 
 def _preprocess(told: Mapping[str, Any]) -> Preprocess:

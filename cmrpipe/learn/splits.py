@@ -139,7 +139,10 @@ def read_groups(path: Path) -> dict[str, str]:
         raise InputError(path, f"cannot be read ({error})", mend) from error
     if not {"patient_id", "pathology"} <= columns:
         raise InputError(path, f"has columns {', '.join(sorted(map(str, columns)))}", mend)
-    found = {row["patient_id"].strip(): (row["pathology"] or "").strip() for row in rows}
+    short = [number for number, row in enumerate(rows, 1) if None in row or None in row.values()]
+    if short:
+        raise InputError(path, f"has a row with more or fewer cells than columns (row {short[0]} of patients)", mend)
+    found = {row["patient_id"].strip(): row["pathology"].strip() for row in rows}
     if len(found) < len(rows):
         twice = sorted(p for p, n in Counter(row["patient_id"].strip() for row in rows).items() if n > 1)
         raise InputError(path, f"names patients twice: {', '.join(twice)}", mend)

@@ -10,7 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from cmrpipe.errors import InputError
+from cmrpipe.learn.checkpoints import last_checkpoint
 from cmrpipe.learn.journal import batches_file, read_batches
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import silent
@@ -96,3 +99,16 @@ def test_other_params_begin_anew(store: Path, tmp_path: Path) -> None:
     (other / "last.ckpt").write_bytes(b"of another training")
     train(store, tmp_path / "model", PARAMS.model_copy(update={"epochs": 1}), listen=silent)
     assert not training_folder(tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.4, 0.99])
+def test_a_damaged_checkpoint_is_told(tmp_path: Path, keep: float) -> None:
+    """Which file it is, and which folder to remove for the training to begin anew."""
+    assert last_checkpoint(tmp_path) is None
+    torch.save({"state": torch.arange(1000)}, tmp_path / "last.ckpt")
+    assert last_checkpoint(tmp_path) == tmp_path / "last.ckpt"
+    data = (tmp_path / "last.ckpt").read_bytes()
+    (tmp_path / "last.ckpt").write_bytes(data[: int(len(data) * keep)])
+    with pytest.raises(InputError, match=rf"last\.ckpt: is no checkpoint.*Remove the folder {tmp_path};") as caught:
+        last_checkpoint(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -1,6 +1,7 @@
 """A model's files."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,30 @@ def _no_weights(folder: Path) -> None:
     (folder / "model.pt").unlink()
 
 
-@pytest.mark.parametrize("damage", [_flip, _schema, _without_patients, _not_json, _no_weights])
+def _seen_nothing(folder: Path) -> None:
+    (folder / "seen.npy").write_bytes(b"")
+
+
+def _described(part: str, **change: object) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        description = json.loads((folder / "model.json").read_text())
+        description[part].update(change)
+        (folder / "model.json").write_text(json.dumps(description))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(_flip, _schema, _without_patients, _not_json, _no_weights, _seen_nothing),
+        *(_described("architecture", channels=channels) for channels in ([4, 16], [4, 8, 16], [], ["4", "8"], 4)),
+        *(_described("architecture", kind=kind) for kind in ("basic", "vanilla", None)),
+        *(_described("preprocess", size=size) for size in (0, -32, 33, "32", 32.5, None)),
+        *(_described("preprocess", percentiles=both) for both in ([99, 1], [1], ["a", "b"], [-1, 101])),
+        *(_described("preprocess", pixel_mm=side) for side in (0, -1.4, "1.4", None)),
+    ],
+)
 def test_a_damaged_model_is_refused(model: Model, tmp_path: Path, damage: object) -> None:
     """With the folder or file, and what to do."""
     write_model(tmp_path, model)

@@ -56,7 +56,12 @@ def test_pathologies_come_from_a_table(tmp_path: Path) -> None:
     assert read_groups(path) == {}
     path.write_text("\ufeffpatient_id,age,pathology\nA,50,HF-I\nB,61,\n", encoding="utf-8")
     assert read_groups(path) == {"A": "HF-I", "B": ""}
-    for text, cause in (("patient_id\nA\n", "has columns"), ("patient_id,pathology\nA,x\nA,y\n", "twice: A")):
+    for text, cause in (
+        ("patient_id\nA\n", "has columns"),
+        ("patient_id,pathology\nA,x\nA,y\n", "twice: A"),
+        ("pathology,patient_id\nx,A\ny\n", "cells"),
+        ("patient_id,pathology\nA,x,1\n", "cells"),
+    ):
         path.write_text(text)
         with pytest.raises(InputError, match=cause):
             read_groups(path)
