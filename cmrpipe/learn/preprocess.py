@@ -76,10 +76,11 @@ class Preprocess:
         Parameters
         ----------
         shape : (rows, cols) of the image
-        spacing_mm : between rows, between columns; None when unknown
+        spacing_mm : between rows, between columns; None, or a header's zero, when unknown
         heart_px : (row, column) of the heart; None takes the whole image
         """
-        steps = (1.0, 1.0) if spacing_mm is None else (self.pixel_mm / spacing_mm[0], self.pixel_mm / spacing_mm[1])
+        known = spacing_mm if spacing_mm is not None and min(spacing_mm) > 0 else (self.pixel_mm, self.pixel_mm)
+        steps = (self.pixel_mm / known[0], self.pixel_mm / known[1])
         if heart_px is not None:
             return Window((float(heart_px[0]), float(heart_px[1])), steps)
         wider = max(1.0, *(n / (step * self.size) for n, step in zip(shape, steps, strict=True)))

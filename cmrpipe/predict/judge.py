@@ -227,7 +227,7 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
         tuple(ordered),
         numbers,
         tuple(sorted(refused, key=lambda item: item.path)),
-        (*_trust(ordered), *told),
+        (*_trust(ordered), *_missing(ordered), *told),
         "" if ordered else "no image has a place in a slice x frame grid",
         _incomplete(ordered, [r for r in records if r.path not in taken]) if ordered else "",
     )
@@ -247,6 +247,12 @@ def _trust(stack: Sequence[ImageRecord]) -> list[str]:
     if count < SURE_SLICES:
         return [f"only {count} slices: that these are no long-axis planes side by side is taken on trust"]
     return []
+
+
+def _missing(stack: Sequence[ImageRecord]) -> list[str]:
+    """How many images of the slice x frame grid are not there, where some are not."""
+    count = len({r.slice_index for r in stack}) * len({r.frame for r in stack}) - len(stack)
+    return [f"{count} of the stack's images {'is' if count == 1 else 'are'} missing"] if count else []
 
 
 def _same_size(stack: Sequence[ImageRecord]) -> tuple[list[ImageRecord], list[Refused]]:

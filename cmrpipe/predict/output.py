@@ -115,8 +115,10 @@ def result(found: Prediction, model: str, segmentations: dict[str, str]) -> dict
     }
 
 
-def write_patient(out: Path, found: Prediction, root: Path, model: str, options: Options) -> None:
+def write_patient(out: Path, found: Prediction, root: Path, model: str, options: Options) -> list[str]:
     """Write everything of one patient; what was there of it is replaced whole.
+
+    Returns why Segmentations that were wanted could not be had.
 
     Parameters
     ----------
@@ -125,6 +127,7 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
     """
     labels = found.labels()
     told: dict[str, str] = {}
+    lacking: dict[str, list[str]] = {}
     with replacing(out / PATIENTS / found.patient_id) as new:
         if found.seen:
             np.save(new / LABELS, labels, allow_pickle=False)
@@ -134,7 +137,10 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
 
             for phase in (Phase.ED, Phase.ES):
                 name = f"seg_{phase.value}.dcm"
-                told[phase.value] = write_segmentation(new / name, found, labels, phase, root, model) or name
+                why = write_segmentation(new / name, found, labels, phase, root, model)
+                told[phase.value] = why or name
+                if why:
+                    lacking.setdefault(why, []).append(phase.value)
         if options.overlays:
             params = OverlayParams()
             (new / "overlays").mkdir()
@@ -150,3 +156,4 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
         write_contours(contours, found, options.contour_origin)
     else:  # those of an earlier run would stand beside a refusal
         shutil.rmtree(contours, ignore_errors=True)
+    return [f"no Segmentation of {' and '.join(phases)}: {why}" for why, phases in lacking.items()]

@@ -14,7 +14,7 @@ from cmrpipe.learn.saved import WEIGHTS, read_model
 from cmrpipe.logger import Logger
 from cmrpipe.params import Params
 from cmrpipe.predict.output import Options, write_patient
-from cmrpipe.predict.patient import Prediction, not_judged, predict_patient
+from cmrpipe.predict.patient import not_judged, predict_patient
 from cmrpipe.predict.source import PatientFolder, find_patients
 from cmrpipe.predict.tables import Row, Tables, row_of
 from cmrpipe.progress import Listener, Progress
@@ -35,7 +35,7 @@ def _writable(out: Path) -> None:
 
 def _one(
     patient: PatientFolder, predictor: Predictor, frames_per_slice: int, out: Path, digest: str, options: Options
-) -> Prediction:
+) -> Row:
     """Predict a patient and write what came out; what goes wrong with one patient stops no other.
 
     Raises
@@ -45,8 +45,7 @@ def _one(
     try:
         with disk_trouble(out):
             found = predict_patient(patient, predictor, frames_per_slice)
-            write_patient(out, found, patient.root, digest, options)
-            return found
+            return row_of(found, write_patient(out, found, patient.root, digest, options))
     except DiskError:
         raise
     except CmrpipeError as error:
@@ -54,8 +53,7 @@ def _one(
     except Exception as error:
         log.error("a patient failed", patient=patient.patient_id, traceback=traceback.format_exc())
         found = not_judged(patient, f"failed, by a defect of cmrpipe ({type(error).__name__}: {error})")
-    write_patient(out, found, patient.root, digest, options)
-    return found
+    return row_of(found, write_patient(out, found, patient.root, digest, options))
 
 
 def predict(folder: Path, out: Path, model: Path, params: Params, options: Options, *, listen: Listener) -> list[Row]:
@@ -86,8 +84,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     with reproducible(0, judge.threads), disk_trouble(out):
         predictor = Predictor(saved, judge.batch_size, judge.accelerator)
         for done, patient in enumerate(patients, 1):
-            found = _one(patient, predictor, params.ingest.frames_per_slice, out, digest, options)
-            rows.append(row_of(found))
+            rows.append(_one(patient, predictor, params.ingest.frames_per_slice, out, digest, options))
             tables.write(rows)
             listen(Progress("predict", patient.patient_id, done, len(patients)))
     return rows

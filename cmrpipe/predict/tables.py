@@ -38,12 +38,12 @@ class Row:
         return self.images > 0
 
 
-def row_of(found: Prediction) -> Row:
-    """What is said of a prediction."""
+def row_of(found: Prediction, lacking: Sequence[str] = ()) -> Row:
+    """What is said of a prediction, and of what it lacks besides."""
     missing = found.values.reason if found.judged.reason == "" else ""
     if missing and found.values.edv_ml is None:
         missing = f"no volumes: {missing}"
-    reasons = [part for part in (found.judged.reason, missing, *found.notes) if part]
+    reasons = [part for part in (found.judged.reason, missing, *found.notes, *lacking) if part]
     return Row(
         found.patient_id,
         len(found.seen),

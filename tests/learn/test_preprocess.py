@@ -13,6 +13,12 @@ from cmrpipe.model import Label
 PREPROCESS = Preprocess(64, (1.0, 99.0), 1.4)
 
 
+def test_a_spacing_of_nothing_is_unknown() -> None:
+    """As headers of zeros have it: the image's own pixels are kept."""
+    assert PREPROCESS.window((64, 64), (0.0, 0.0), (9, 9)) == PREPROCESS.window((64, 64), None, (9, 9))
+    assert PREPROCESS.window((64, 64), None, (9, 9)).step == (1.0, 1.0)
+
+
 def disc(rows: int, cols: int, row: float, col: float, radius: float) -> np.ndarray:
     """Mask of a disc."""
     r, c = np.mgrid[:rows, :cols]

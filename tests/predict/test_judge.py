@@ -170,6 +170,12 @@ def test_volumes_of_a_part_of_the_stack_are_none(change: dict[str, object], sepa
     assert found.incomplete == "3 slices of the stack could not be used (see refused.csv)"
 
 
+def test_missing_images_are_counted() -> None:
+    """Wherever in the grid they are."""
+    assert judge(cine()[2:], 20).notes == ("2 of the stack's images are missing",)
+    assert judge(cine()[:-1], 20).notes == ("1 of the stack's images is missing",)
+
+
 def test_a_missing_slice_is_told() -> None:
     """The gap where it was is twice as wide."""
     found = judge([r for i, r in enumerate(cine(7)) if i // 4 != 3], 20)
