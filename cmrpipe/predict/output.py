@@ -149,7 +149,11 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
             if (sheet := overview(found, params)) is not None:
                 (new / "overview.png").write_bytes(sheet)
         write_rows(new / IMAGES, _COLUMNS, map(_row, found.seen))
-        write_rows(new / REFUSED, ("path", "reason"), ((item.path, item.reason) for item in found.judged.refused))
+        write_rows(
+            new / REFUSED,
+            ("path", "reason"),
+            ((item.path, " ".join(item.reason.split())) for item in found.judged.refused),
+        )
         write_json(new / RESULT, result(found, model, told))
     contours = out / CONTOURS / found.patient_id
     if found.seen:

@@ -52,7 +52,7 @@ def row_of(found: Prediction, lacking: Sequence[str] = ()) -> Row:
         found.es_frame,
         tuple(getattr(found.values, name) for name in VALUES),
         len(found.unsure),
-        "; ".join(reasons),
+        " ".join("; ".join(reasons).split()),  # others' error messages may have several lines
     )
 
 

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from cmrpipe.clinical import ClinicalValues
 from cmrpipe.errors import InputError
-from cmrpipe.predict.tables import Row, Tables
+from cmrpipe.predict.judge import Judged
+from cmrpipe.predict.patient import Prediction
+from cmrpipe.predict.tables import Row, Tables, row_of
 
 
 def row(patient: str, images: int = 3) -> Row:
@@ -46,3 +49,10 @@ def test_tables_of_somebody_else_are_not_overwritten(tmp_path: Path, name: str, 
     with pytest.raises(InputError, match=f"{name}: {cause}.*--output"):
         Tables(tmp_path)
     assert (tmp_path / name).read_text() == text
+
+
+def test_a_reason_is_one_line() -> None:
+    """Whatever a library's message looks like."""
+    found = Prediction("A", Judged((), (), (), (), ""), ClinicalValues("A", reason="no contours"))
+    told = row_of(found, ["no Segmentation of ED: refused\n\tby its maker"]).reason
+    assert told == "no volumes: no contours; no Segmentation of ED: refused by its maker"
