@@ -53,6 +53,8 @@ def train_split(
     from cmrpipe.learn.training import Epoch, architecture, augmentation, fit, precision, preprocessing  # noqa: PLC0415
 
     shown = split.train + split.val
+    if split.val:
+        refuse_seen(store, split.val, split.train, digests(store, split.train))
     seen = digests(store, shown)
     refuse_seen(store, split.test, shown, seen)
     preprocess = preprocessing(params)
@@ -128,7 +130,7 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, path
     Raises
     ------
     InputError : the table of pathologies cannot be read
-    StoreError : fewer than three patients, or identical images in training and test patients
+    StoreError : fewer than three patients, or identical images in patients of different parts
     CmrpipeError : torch is not installed
     """
     with open_store(store) as source:

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from cmrpipe.errors import InputError, StoreError
+from cmrpipe.learn.splits import split_patients
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Progress, silent
 from cmrpipe.stages.evaluate import evaluate, prediction_file
@@ -199,6 +200,17 @@ def test_identical_images_on_both_sides_are_refused_before_training(tmp_path: Pa
     heard: list[Progress] = []
     with pytest.raises(StoreError, match="same pixels"):
         train(store, tmp_path / "model", BRIEF, listen=heard.append)
+    assert [p.done for p in heard] == [0]
+
+
+def test_a_training_patient_is_no_copy_of_one_that_chooses_the_epoch(tmp_path: Path) -> None:
+    """One image of a validation patient, pixel for pixel among the training patients' images: no epoch is trained."""
+    patients = {patient: make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)}
+    split = split_patients(PATIENTS, QUICK.val_fraction, QUICK.test_fraction, QUICK.seed)
+    patients[split.val[0]].image[2] = patients[split.train[0]].image[1]
+    heard: list[Progress] = []
+    with pytest.raises(StoreError, match=f"{split.val[0]}: image 3 has the same pixels"):
+        train(write_store(tmp_path / "store", list(patients.values())), tmp_path / "model", BRIEF, listen=heard.append)
     assert [p.done for p in heard] == [0]
 
 
