@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from cmrpipe.codeversion import code_version
+from cmrpipe.errors import StoreError
 from cmrpipe.executors import Workers
 from cmrpipe.files import sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.crosstable import cross_table
 from cmrpipe.learn.evaluation import ImageScore, score_patient
-from cmrpipe.learn.splits import Split, cross_splits, read_groups
+from cmrpipe.learn.splits import FEWEST, Split, cross_splits, read_groups
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Pair, volumes
@@ -131,6 +132,14 @@ def crossvalidate(
     """
     version, train_version = code_version(__name__), code_version(train_split.__module__)
     with open_store(store) as source:
+        if len(source.patients) < FEWEST:
+            names = ", ".join(source.patients) or "none"
+            raise StoreError(
+                store,
+                f"has {len(source.patients)} patients with contours ({names}), and cross-validation needs {FEWEST}: "
+                "two to learn from, one to judge",
+                "Land more patients, or see `cmrpipe validate` for why contours were left out",
+            )
         groups = read_groups(pathology) if pathology is not None else {}
         splits = cross_splits(source.patients, folds, train.val_fraction, train.seed, groups)
         tasks: list[Fold] = []

@@ -110,6 +110,14 @@ def test_too_few_patients_for_the_folds(store: Path, tmp_path: Path) -> None:
         crossvalidate(store, tmp_path / "out", 5, TRAIN, JUDGE, listen=silent)
 
 
+@pytest.mark.parametrize("folds", [2, None])
+def test_fewer_than_three_patients_need_more_patients(folds: int | None, tmp_path: Path) -> None:
+    """Fewer folds would not help, and are not asked for."""
+    store = write_store(tmp_path / "store", [make_patient("A", 0), make_patient("B", 1)])
+    with pytest.raises(StoreError, match=r"has 2 patients with contours \(A, B\).* needs 3.*Land more patients"):
+        crossvalidate(store, tmp_path / "out", folds, TRAIN, JUDGE, listen=silent)
+
+
 def test_suspects_reads_what_it_writes_and_the_command_prints_the_table(store: Path, tmp_path: Path) -> None:
     """Two folds by the command line; then all contours are ranked."""
     params = tmp_path / "params.yaml"
