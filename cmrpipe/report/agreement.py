@@ -13,7 +13,7 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 520, 260, 48, 92, 14, 34
 
 def agreement_plot(
     points: Sequence[tuple[str, float, float, str]],
-    lines: tuple[float, float | None, float | None],
+    lines: tuple[float | None, float | None, float | None],
     title: str,
     unit: str,
 ) -> Markup:
@@ -22,7 +22,7 @@ def agreement_plot(
     Parameters
     ----------
     points : (patient's id, by the expert, by the model, address of the patient's page or "")
-    lines : bias, lower and upper limit of agreement; None where one patient has no limits
+    lines : bias, lower and upper limit of agreement; None where there are none
     title, unit : what is measured, and in what
     """
     placed = [(name, (expert + model) / 2, model - expert, link) for name, expert, model, link in points]

@@ -42,12 +42,13 @@ _PARTS = {"cavity": "Endocardium", "epicardium": "Epicardium"}
 
 @dataclass(frozen=True, slots=True)
 class ModelSection:
-    """Tables of text cells, the first row their heading, and plots; empty where there is nothing to show."""
+    """Tables of text cells, the first row their heading, notes on the agreement, plots; empty without any."""
 
     figures: tuple[tuple[str, ...], ...] = ()
     good: tuple[tuple[str, ...], ...] = ()
     strata: tuple[tuple[str, ...], ...] = ()
     agreement: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
     plots: tuple[Markup, ...] = ()
 
 
@@ -79,11 +80,22 @@ def _figures(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _good(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-    rows = [
-        (_PARTS.get(part, part), f"{row['good']} of {row['images']}", _text(row["dice"]), _text(row["apd_mm"], 2))
-        for part, row in told.get("good_contours_apd_below_5mm", {}).items()
-    ]
-    return (("Good contours only (APD < 5 mm)", "Good", "Dice", "APD, mm"), *rows) if rows else ()
+    name = "good_contours_apd_below_5mm"
+    rows = []
+    for part, row in told.get(name, {}).items():
+        beside = [told.get("baselines", {}).get(key, {}).get(name, {}).get(part) for key in _BASELINES]
+        others = [
+            _GIVEN
+            if key == "otsu" and part == "epicardium"
+            else f"{other['good']} of {other['images']}"
+            if other
+            else ""
+            for key, other in zip(_BASELINES, beside, strict=True)
+        ]
+        figures = (f"{row['good']} of {row['images']}", _text(row["dice"]), _text(row["apd_mm"], 2))
+        rows.append((_PARTS.get(part, part), *figures, *others))
+    head = ("Good contours only (APD < 5 mm)", "Good", "Dice", "APD, mm", *_BASELINES.values())
+    return (head, *rows) if rows else ()
 
 
 def _strata(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
@@ -101,15 +113,38 @@ def _strata(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 def _agreement(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
     rows, beside = [], told.get("baselines", {})
     for name, (text, unit) in _QUANTITIES.items():
-        if (row := told.get("clinical", {}).get(name)) is not None:
+        row = told.get("clinical", {}).get(name)
+        if row is not None and row["mean_absolute"] is not None:
             others = [
                 _text(beside.get(key, {}).get("clinical", {}).get(name, {}).get("mean_absolute"), 1)
                 for key in _BASELINES
             ]
             sizes = (_text(row["bias"], 1), _between(row, 1), _text(row["mean_absolute"], 1))
-            rows.append((f"{text}, {unit}", str(row["n"]), *sizes, *others))
+            rows.append((f"{text}, {unit}", f"{row['n']} of {row.get('patients', row['n'])}", *sizes, *others))
     head = ("Model less expert", "Patients", "Bias", "Limits of agreement", "Mean size", *_BASELINES.values())
     return (head, *rows) if rows else ()
+
+
+def _notes(model: ModelFacts) -> tuple[str, ...]:
+    """Who is missing in the agreement, and how that counts."""
+    ways = {"the model": model.evaluation, **{_BASELINES[k]: v for k, v in _beside(model.evaluation).items()}}
+    found = {name: told.get("clinical", {}).get("ef_pct", {}) for name, told in ways.items()}
+    lost = [
+        f"Of {row['without_model']} of {row['patients']} patients {name} has no EF (no cavity found at end-diastole): "
+        "each counts in the mean size as 100 points, and bias and limits are withheld."
+        for name, row in found.items()
+        if row.get("without_model")
+    ]
+    withheld = [
+        f"{row['patient_id']} has no EF, by expert or model: {row['reason']}."
+        for row in model.volumes
+        if row.get("reason") and not row.get("ef_pct_expert")
+    ]
+    return (*lost, *withheld)
+
+
+def _beside(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: told.get("baselines", {}).get(key, {}) for key in _BASELINES}
 
 
 def _plots(model: ModelFacts, pages: Mapping[str, str]) -> tuple[Markup, ...]:
@@ -132,7 +167,9 @@ def model_section(model: ModelFacts | None, pages: Mapping[str, str]) -> ModelSe
     if model is None or not model.evaluation:
         return ModelSection()
     told = model.evaluation
-    return ModelSection(_figures(told), _good(told), _strata(told), _agreement(told), _plots(model, pages))
+    return ModelSection(
+        _figures(told), _good(told), _strata(told), _agreement(told), _notes(model), _plots(model, pages)
+    )
 
 
 def patient_values(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, float | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,15 @@ from cmrpipe.report.model_section import model_section
 
 POINTS = [("A", 50.0, 52.0, "patients/A.html"), ("B", 60.0, 61.0, ""), ("C", 70.0, 68.0, "")]
 FIGURE = {"mean": 0.9, "low": 0.85, "high": 0.94, "median": 0.92, "mean_patients": 0.89, "images": 40, "patients": 3}
-AGREEMENT = {"n": 3, "bias": 0.3333, "low": -3.7, "high": 4.4, "mean_absolute": 1.6667}
+AGREEMENT = {
+    "patients": 4,
+    "without_expert": 1,
+    "n": 3,
+    "bias": 0.3333,
+    "low": -3.7,
+    "high": 4.4,
+    "mean_absolute": 1.6667,
+}
 
 
 def told() -> ModelFacts:
@@ -20,6 +29,7 @@ def told() -> ModelFacts:
     beside = {
         "all_slices": {"dice_cavity": {"mean": 0.6}, "dice_epicardium": {"mean": 1.0}},
         "clinical": {"ef_pct": {"mean_absolute": 9.0}},
+        "good_contours_apd_below_5mm": {"cavity": {"images": 40, "good": 7}},
     }
     metrics = {
         "all_slices": {"dice_cavity": FIGURE, "dice_epicardium": FIGURE},
@@ -64,12 +74,27 @@ def test_tables_tell_the_evaluations_figures() -> None:
         "Dice, cavity", "0.900", "0.850 to 0.940", "0.920", "0.890", "40", "0.600", "0.600",
     )  # fmt: skip
     assert section.figures[2][-2:] == ("given", "1.000")
-    assert section.good[1] == ("Endocardium", "38 of 40", "0.910", "2.00")
+    assert section.good[1] == ("Endocardium", "38 of 40", "0.910", "2.00", "7 of 40", "7 of 40")
     assert [row[0] for row in section.strata[1:]] == ["base", "apex"]
     assert section.agreement[1] == (
-        "Ejection fraction, percentage points", "3", "0.3", "-3.7 to 4.4", "1.7", "9.0", "9.0",
+        "Ejection fraction, percentage points", "3 of 4", "0.3", "-3.7 to 4.4", "1.7", "9.0", "9.0",
     )  # fmt: skip
     assert len(section.plots) == 1
+
+
+def test_patients_without_an_ejection_fraction_are_told() -> None:
+    """One that the model missed, with how it counts; one whose contours were left out, with the reason."""
+    model = told()
+    row = {"patients": 4, "without_expert": 1, "without_model": 1, "n": 2, "mean_absolute": 34.0}
+    ef = {**row, "bias": None, "low": None, "high": None}
+    lost = {"patient_id": "D", "ef_pct_expert": "", "ef_pct_model": "", "reason": "no EDV"}
+    section = model_section(
+        replace(model, evaluation={**model.evaluation, "clinical": {"ef_pct": ef}}, volumes=(*model.volumes, lost)), {}
+    )
+    assert section.agreement[1][1:5] == ("2 of 4", "", "", "34.0")
+    assert "Of 1 of 4 patients the model has no EF" in section.notes[0]
+    assert section.notes[1:] == ("D has no EF, by expert or model: no EDV.",)
+    assert str(section.plots[0]).count("b-line") == 0
 
 
 def test_without_evaluation_there_is_nothing_to_tell() -> None:
