@@ -185,12 +185,13 @@ def _area_mm2(sample: Sample, contour: Contour) -> float:
     return polygon_area(contour.points, spacing)
 
 
-def _slices(indices: Iterable[int]) -> str:
+def slices_text(indices: Iterable[int]) -> str:
+    """Slices by their index, in words: "slices 2, 3"."""
     ordered = sorted(indices)
     return f"slice{'s' if len(ordered) > 1 else ''} {', '.join(map(str, ordered))}"
 
 
-def _gaps(indices: Iterable[int]) -> list[int]:
+def holes_of(indices: Iterable[int]) -> list[int]:
     """Slices between drawn neighbours that are not drawn themselves."""
     present = set(indices)
     return [i for i in range(min(present), max(present)) if i not in present] if present else []
@@ -205,9 +206,9 @@ def _volume(
     if not every:
         reasons.append(f"no {name}: no endocardium at {phase.value}")
     elif left_out := every.keys() - kept.keys():
-        reasons.append(f"no {name}: endocardium of {_slices(left_out)} in quarantine")
-    elif holes := _gaps(every):
-        reasons.append(f"no {name}: endocardium of {_slices(holes)} missing")
+        reasons.append(f"no {name}: endocardium of {slices_text(left_out)} in quarantine")
+    elif holes := holes_of(every):
+        reasons.append(f"no {name}: endocardium of {slices_text(holes)} missing")
     else:
         return disc_volume_ml((_area_mm2(*found) for found in kept.values()), gap_mm), len(kept)
     return None, len(kept)
@@ -229,9 +230,9 @@ def _mass(
     if not every:
         reasons.append("no mass: no slice with both contours at ED")
     elif left_out := every.keys() - kept.keys():
-        reasons.append(f"no mass: contours of {_slices(left_out)} in quarantine")
-    elif holes := _gaps(every):
-        reasons.append(f"no mass: contours of {_slices(holes)} missing")
+        reasons.append(f"no mass: contours of {slices_text(left_out)} in quarantine")
+    elif holes := holes_of(every):
+        reasons.append(f"no mass: contours of {slices_text(holes)} missing")
     else:
         walls = (_area_mm2(sample, epi) - _area_mm2(sample, endo) for sample, epi, endo in kept.values())
         return disc_volume_ml(walls, gap_mm) * MYOCARDIUM_G_PER_ML, len(kept)

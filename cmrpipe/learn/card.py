@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cmrpipe import __version__
-from cmrpipe.learn.baselines import BASELINES
+from cmrpipe.learn.baselines import BASELINES, OTSU
 from cmrpipe.learn.evaluation import Part
+from cmrpipe.learn.totals import no_ef
 from cmrpipe.learn.volumes import QUANTITIES
 
 CARD = "model_card.md"
@@ -44,42 +45,74 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)] + [""]
 
 
+_GIVEN = "given"
+"""What Otsu's threshold does not find: it is told the outer border."""
+_BESIDE = [name.replace("_", " ") for name in BASELINES]
+
+
+def _is_given(baseline: str, name: str) -> bool:
+    return baseline == OTSU and Part.EPICARDIUM in name
+
+
 def _figures(metrics: Mapping[str, Any]) -> list[str]:
     found, others = metrics["all_slices"], metrics["baselines"]
     rows = []
     for name, text in _SHOWN:
         if name in found:
             figure = found[name]
-            beside = [_number(others[key]["all_slices"].get(name, {}).get("mean")) for key in BASELINES]
+            beside = [
+                _GIVEN if _is_given(key, name) else _number(others[key]["all_slices"].get(name, {}).get("mean"))
+                for key in BASELINES
+            ]
             cells = [text, _number(figure["mean"]), _interval(figure["low"], figure["high"])]
             rows.append([*cells, _number(figure["mean_patients"]), str(figure["images"]), *beside])
-    head = ["all slices", "mean", "95 % interval", "mean over patients", "images"]
-    return _table([*head, *(key.replace("_", " ") for key in BASELINES)], rows)
+    return _table(["all slices", "mean", "95 % interval", "mean over patients", "images", *_BESIDE], rows)
 
 
 def _good(metrics: Mapping[str, Any]) -> list[str]:
+    def cells(row: Mapping[str, Any]) -> list[str]:
+        return [f"{row['good']} of {row['images']}", _number(row["dice"]), _number(row["apd_mm"], 2)]
+
+    def beside(key: str, part: str) -> str:
+        good, dice, apd = cells(metrics["baselines"][key]["good_contours_apd_below_5mm"][part])
+        return _GIVEN if _is_given(key, part) else f"{good} ({dice}, {apd})" if dice else good
+
     rows = [
-        [part, f"{row['good']} of {row['images']}", _number(row["dice"]), _number(row["apd_mm"], 2)]
+        [part, *cells(row), *(beside(key, part) for key in BASELINES)]
         for part, row in metrics["good_contours_apd_below_5mm"].items()
     ]
     if not rows:
         return ["No pixel spacing is known of any judged patient, so no contour can be called good.", ""]
-    return _table(["good contours only (APD < 5 mm)", "good", "Dice of these", "APD of these, mm"], rows)
+    return _table(["good contours only (APD < 5 mm)", "good", "Dice of these", "APD of these, mm", *_BESIDE], rows)
 
 
 def _clinical(metrics: Mapping[str, Any]) -> list[str]:
+    found, others = metrics["clinical"], metrics["baselines"]
     rows = [
         [
             QUANTITIES[name],
-            str(row["n"]),
+            f"{row['n']} of {row['patients']}",
             _number(row["bias"], 1),
             _interval(row["low"], row["high"], 1),
             _number(row["mean_absolute"], 1),
+            *(_number(others[key]["clinical"][name]["mean_absolute"], 1) for key in BASELINES),
         ]
-        for name, row in metrics["clinical"].items()
+        for name, row in found.items()
+        if row["mean_absolute"] is not None
     ]
-    head = ["model less expert", "patients", "bias", "limits of agreement", "mean of sizes"]
-    return _table(head, rows) if rows else ["No volume can be had of any judged patient.", ""]
+    head = ["model less expert", "patients", "bias", "limits of agreement", "mean of sizes", *_BESIDE]
+    ways = {"the model": found, **{name.replace("_", " "): others[name]["clinical"] for name in BASELINES}}
+    notes = [note for way, told in ways.items() if (note := no_ef(told["ef_pct"], way))]
+    if withheld := found["ef_pct"]["without_expert"]:
+        notes.append(
+            f"Of {_count(withheld, 'patient')} no EF is told: contours of a phase are missing or left out "
+            "(column reason of volumes.csv)."
+        )
+    return [*(_table(head, rows) if rows else ["No volume can be had of any judged patient.", ""]), *_spaced(notes)]
+
+
+def _spaced(paragraphs: Iterable[str]) -> list[str]:
+    return [line for paragraph in paragraphs for line in (paragraph, "")]
 
 
 def limits(metrics: Mapping[str, Any], spaced: int) -> list[str]:

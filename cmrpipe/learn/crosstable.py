@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means
+from cmrpipe.learn.totals import no_ef
 from cmrpipe.learn.volumes import Pair
 
 _SHOWN = {
@@ -14,6 +16,7 @@ _SHOWN = {
     "dice_myocardium": "Dice, myocardium",
     "apd_cavity_mm": "APD, endocardium, mm",
 }
+_ALL = "**all slices**"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,33 @@ def _interval(row: Mapping[str, Any] | None, digits: int) -> str:
     return f"{row['mean']:.{digits}f}{between}"
 
 
+def _apart(row: Mapping[str, Any]) -> str:
+    if row["mean_absolute"] is None:
+        return ""
+    rests = row["n"] + row["without_model"]
+    return f"{row['mean_absolute']:.1f} apart on average" + (
+        f" ({rests} of {row['patients']} patients)" if rests < row["patients"] else ""
+    )
+
+
+def _ef(pair: Pair) -> list[str]:
+    """The cells of expert and model."""
+    lacks = "withheld" if pair.expert.ef_pct is None else "none"
+    return [lacks if value is None else f"{value:.1f}" for value in (pair.expert.ef_pct, pair.model.ef_pct)]
+
+
+def _totals(told: Mapping[str, Any]) -> list[str]:
+    cells = [_interval(told["all_slices"].get(name), 3 if "dice" in name else 2) for name in _SHOWN]
+    return [*cells, _apart(told["clinical"]["ef_pct"]), ""]
+
+
 def cross_table(metrics: Mapping[str, Any], scores: Sequence[ImageScore], pairs: Sequence[Pair]) -> CrossTable:
     """Tables of all patients.
 
     Parameters
     ----------
-    metrics : figures over all patients (see `cmrpipe.learn.totals`)
-    scores, pairs : figures of every image, volumes of every patient
+    metrics : figures over all patients, with those of the baselines (see `cmrpipe.learn.totals`)
+    scores, pairs : the model's figures of every image, volumes of every patient
     """
     rows, lines = [], []
     volumes = {pair.patient_id: pair for pair in pairs}
@@ -50,18 +73,16 @@ def cross_table(metrics: Mapping[str, Any], scores: Sequence[ImageScore], pairs:
         means, pair = patient_means(images), volumes[patient]
         rows.append((patient, len(images), *(means[name] for name in FIGURES), *list(pair.row().values())[1:]))
         shown = [_text(means[name], 3 if "dice" in name else 2) for name in _SHOWN]
-        ef = [_text(value, 1) for value in (pair.expert.ef_pct, pair.model.ef_pct)]
-        lines.append(f"| {' | '.join([patient, str(len(images)), *shown, *ef])} |")
-    found = metrics["all_slices"]
-    totals = [_interval(found.get(name), 3 if "dice" in name else 2) for name in _SHOWN]
-    ef_row = metrics["clinical"].get("ef_pct")
-    apart = "" if ef_row is None else f"{ef_row['mean_absolute']:.1f} apart on average"
+        lines.append([patient, str(len(images)), *shown, *_ef(pair)])
+    ways = {_ALL: metrics, **{key.replace("_", " "): metrics["baselines"][key] for key in BASELINES}}
+    lines += [[name, str(len(scores)), *_totals(told)] for name, told in ways.items()]
     head = ["patient", "images", *_SHOWN.values(), "EF expert, %", "EF model, %"]
+    notes = [no_ef(told["clinical"]["ef_pct"], "the model" if name == _ALL else name) for name, told in ways.items()]
+    notes += [f"{patient}: {pair.reason}." for patient, pair in sorted(volumes.items()) if pair.expert.ef_pct is None]
+    notes += [f"{key.replace('_', ' ')}: {text}." for key, text in BASELINES.items()]
     markdown = [
-        f"| {' | '.join(head)} |",
-        f"|{' --- |' * len(head)}",
-        *lines,
-        f"| **all slices** | {len(scores)} | {' | '.join(totals)} | {apart} | |",
+        *(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *lines)),
+        *(f"\n{note}" for note in notes if note),
         "",
     ]
     columns = list(pairs[0].row())[1:] if pairs else []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from statistics import median
 from typing import Any
 
-from cmrpipe.learn.agreement import agreement
+from cmrpipe.learn.agreement import Agreement, agreement
 from cmrpipe.learn.bootstrap import interval
 from cmrpipe.learn.evaluation import FIGURES, OUTLINED, ImageScore, Part, Region, by_patient, is_good, patient_means
 from cmrpipe.learn.metrics import mean
@@ -18,6 +18,9 @@ from cmrpipe.model import Phase
 Json = dict[str, Any]
 SEED = 0
 """Of the bootstrap."""
+
+NO_EF_POINTS = 100.0
+"""Difference, in percentage points, that a patient counts with whose ejection fraction the model does not have."""
 
 _HEADLINES = ("dice", "jaccard")
 
@@ -92,18 +95,43 @@ def strata(scores: Sequence[ImageScore]) -> Json:
 
 
 def clinical(pairs: Sequence[Pair]) -> Json:
-    """Agreement of volumes, ejection fraction and mass, model less expert."""
+    """Agreement of volumes, ejection fraction and mass, model less expert, and how many patients it rests on.
+
+    `without_expert` are patients whose value is withheld or cannot be had, `without_model` those for whom the expert
+    has a value and the model none: it found no end-diastolic cavity, and so has no ejection fraction. Such a patient
+    counts in `mean_absolute` with `NO_EF_POINTS`, and bias and limits, which have no worst, are withheld.
+    """
     told: Json = {}
     for name in QUANTITIES:
-        both = [
-            (model, expert)
-            for pair in pairs
-            if (model := getattr(pair.model, name)) is not None and (expert := getattr(pair.expert, name)) is not None
-        ]
+        values = [(getattr(pair.model, name), getattr(pair.expert, name)) for pair in pairs]
+        known = [(model, expert) for model, expert in values if expert is not None]
+        both = [(model, expert) for model, expert in known if model is not None]
+        lost = len(known) - len(both)
         found = agreement([model for model, _ in both], [expert for _, expert in both], SEED)
-        if found is not None:
-            told[name] = asdict(found)
+        figures: Json = dict.fromkeys(field.name for field in fields(Agreement)) if found is None else asdict(found)
+        if lost:
+            size = 0.0 if found is None else found.mean_absolute * len(both)
+            figures = dict.fromkeys(figures) | {"mean_absolute": (size + NO_EF_POINTS * lost) / len(known)}
+        counts = {"patients": len(pairs), "without_expert": len(pairs) - len(known), "without_model": lost}
+        told[name] = {**figures, **counts, "n": len(both)}
     return told
+
+
+def no_ef(row: Mapping[str, Any], way: str) -> str:
+    """What a table must say of patients whose ejection fraction a way of labelling does not have; "" without any.
+
+    Parameters
+    ----------
+    row : what `clinical` tells of ef_pct
+    way : its name
+    """
+    lost = row["without_model"]
+    if not lost:
+        return ""
+    return (
+        f"Of {lost} of {row['patients']} patients {way} has no EF (no cavity found at end-diastole): each counts in "
+        f"the mean of sizes as {NO_EF_POINTS:.0f} points, and bias and limits are withheld."
+    )
 
 
 def summarise(scores: Sequence[ImageScore], pairs: Sequence[Pair]) -> Json:

@@ -2,6 +2,10 @@
 
 Both are summed over the same images, those that the expert drew (the ED frame's and the ES frame's slices), by the
 rule of `cmrpipe.clinical`. So they differ by segmentation alone, not by the choice of slices and frames.
+
+A sum over fewer slices than were drawn is no volume. A store holds only what is used, so it does not say which phase a
+contour in quarantine belonged to: where a drawn image of a patient is not in the store, or a slice between drawn
+neighbours lacks its contour, what may be touched is withheld, for expert, model and baselines alike, with the reason.
 """
 
 from __future__ import annotations
@@ -12,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.clinical import MYOCARDIUM_G_PER_ML, disc_volume_ml, ejection_fraction_pct
+from cmrpipe.clinical import MYOCARDIUM_G_PER_ML, disc_volume_ml, ejection_fraction_pct, holes_of, slices_text
+from cmrpipe.incremental import read_manifest
 from cmrpipe.model import Label, Mask, Phase
-from cmrpipe.store import PatientData
+from cmrpipe.store import PatientData, Store
 
 QUANTITIES = {"edv_ml": "EDV, mL", "esv_ml": "ESV, mL", "ef_pct": "EF, percentage points", "mass_g": "LV mass, g"}
 """Name in the tables: name for people and unit of a difference."""
@@ -24,7 +29,8 @@ QUANTITIES = {"edv_ml": "EDV, mL", "esv_ml": "ESV, mL", "ef_pct": "EF, percentag
 class Volumes:
     """What label images come to; None where it cannot be had.
 
-    The ejection fraction is a ratio and needs no spacing, only slices of one pixel size at equal distances.
+    The ejection fraction is a ratio and needs no spacing, only slices of one pixel size at equal distances. Labels
+    without an end-diastolic cavity have none.
     """
 
     edv_ml: float | None = None
@@ -33,39 +39,95 @@ class Volumes:
     mass_g: float | None = None
 
 
-def volumes(data: PatientData, labels: npt.NDArray[np.uint8]) -> Volumes:
-    """Values of a patient from labels (n, rows, cols), in the order of `data`, whose contours and phases count."""
-    phase = np.array([value.value for value in data.phase])
-    endo = data.contours[:, 0]
-    ed, es = (endo & (phase == which.value) for which in (Phase.ED, Phase.ES))
-    walls = ed & data.contours[:, 1]
+def left_out(store: Store) -> dict[str, int]:
+    """How many drawn images of each patient are not in the store: their endocardium, or they, are in quarantine."""
+    return {key: int(entry["info"].get("left_out", 0)) for key, entry in read_manifest(store.folder).items()}
+
+
+def _phase(data: PatientData, phase: Phase) -> Mask:
+    """Images at a phase that have an endocardium."""
+    at: Mask = np.array([value is phase for value in data.phase], bool) & data.contours[:, 0]
+    return at
+
+
+def withheld(data: PatientData, missing: int) -> dict[str, str]:
+    """Why a patient's values cannot be had, by quantity; those that can are not in it.
+
+    Parameters
+    ----------
+    data : its images and contours
+    missing : drawn images that are not among them (see `left_out`)
+    """
+    found: dict[str, str] = {}
+    for name, volume, phase in (("edv_ml", "EDV", Phase.ED), ("esv_ml", "ESV", Phase.ES)):
+        places = [int(place) for place in data.slice_index[_phase(data, phase)]]
+        if not places:
+            found[name] = f"no {volume}: no endocardium at {phase.value}"
+        elif holes := holes_of(places):
+            found[name] = f"no {volume}: endocardium of {slices_text(holes)} missing"
+    ed, epi = _phase(data, Phase.ED), data.contours[:, 1]
+    if not (ed & epi).any():
+        found["mass_g"] = "no mass: no slice with both contours at ED"
+    elif (ed & ~epi).any():
+        found["mass_g"] = f"no mass: epicardium of {slices_text(map(int, data.slice_index[ed & ~epi]))} missing"
+    elif "edv_ml" in found:
+        found["mass_g"] = found["edv_ml"]
+    if missing:
+        text = f"{missing} drawn image{'' if missing == 1 else 's'} left out of the store (quarantine)"
+        found |= dict.fromkeys(("edv_ml", "esv_ml", "mass_g"), text)
+    if either := found.get("edv_ml", found.get("esv_ml")):
+        found["ef_pct"] = either
+    for value, text in ((data.pixel_spacing_mm, "pixel spacing unknown"), (data.slice_gap_mm, "slice gap unknown")):
+        if value is None:
+            found |= {name: found.get(name, text) for name in ("edv_ml", "esv_ml", "mass_g")}
+    return found
+
+
+def volumes(data: PatientData, labels: npt.NDArray[np.uint8], missing: int) -> Volumes:
+    """Values of a patient.
+
+    Parameters
+    ----------
+    data : the patient, whose contours and phases say which images count
+    labels : (n, rows, cols) uint8, values of `Label`, in the order of `data`
+    missing : drawn images that are not in `data` (see `left_out`)
+    """
+    ed, es = (_phase(data, phase) for phase in (Phase.ED, Phase.ES))
     cavity, wall = ((labels == label).sum(axis=(1, 2)) for label in (Label.CAVITY, Label.MYOCARDIUM))
     end_diastolic, end_systolic = int(cavity[ed].sum()), int(cavity[es].sum())
-    ejected = ejection_fraction_pct(end_diastolic, end_systolic) if es.any() and end_diastolic else None
-    if data.pixel_spacing_mm is None or data.slice_gap_mm is None:
-        return Volumes(ef_pct=ejected)
-    pixel, gap = float(np.prod(data.pixel_spacing_mm)), data.slice_gap_mm
+    pixel = 0.0 if data.pixel_spacing_mm is None else float(np.prod(data.pixel_spacing_mm))
+    gap = 0.0 if data.slice_gap_mm is None else data.slice_gap_mm
 
-    def volume(areas: npt.NDArray[np.int64], which: Mask) -> float | None:
-        return disc_volume_ml((float(area) * pixel for area in areas[which]), gap) if which.any() else None
+    def volume(areas: npt.NDArray[np.int64], which: Mask) -> float:
+        return disc_volume_ml((float(area) * pixel for area in areas[which]), gap)
 
-    muscle = volume(wall, walls)
-    return Volumes(
-        volume(cavity, ed), volume(cavity, es), ejected, None if muscle is None else muscle * MYOCARDIUM_G_PER_ML
-    )
+    found = {
+        "edv_ml": volume(cavity, ed),
+        "esv_ml": volume(cavity, es),
+        "ef_pct": ejection_fraction_pct(end_diastolic, end_systolic) if end_diastolic else None,
+        "mass_g": volume(wall, ed) * MYOCARDIUM_G_PER_ML,
+    }
+    return Volumes(**{name: value for name, value in found.items() if name not in withheld(data, missing)})
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A patient's values by the expert and by the model."""
+    """A patient's values by the expert and by the model, and why some cannot be had ("" when all can)."""
 
     patient_id: str
     expert: Volumes
     model: Volumes
+    reason: str = ""
 
     def row(self) -> Mapping[str, float | str | None]:
-        """A row of the table: patient_id, edv_ml_expert, edv_ml_model, ..."""
+        """A row of the table: patient_id, edv_ml_expert, edv_ml_model, ..., reason."""
         values = {
             f"{name}_{who}": getattr(getattr(self, who), name) for name in QUANTITIES for who in ("expert", "model")
         }
-        return {"patient_id": self.patient_id, **values}
+        return {"patient_id": self.patient_id, **values, "reason": self.reason}
+
+
+def pair(data: PatientData, labels: npt.NDArray[np.uint8], missing: int) -> Pair:
+    """Expert and model of a patient; parameters as in `volumes`."""
+    reasons = dict.fromkeys(withheld(data, missing).values())
+    return Pair(data.patient_id, volumes(data, data.label, missing), volumes(data, labels, missing), "; ".join(reasons))

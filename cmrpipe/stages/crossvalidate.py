@@ -9,25 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cmrpipe.codeversion import code_version
 from cmrpipe.errors import StoreError
 from cmrpipe.executors import Workers
 from cmrpipe.files import sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
+from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.crosstable import cross_table
-from cmrpipe.learn.evaluation import ImageScore, score_patient
+from cmrpipe.learn.evaluation import ImageScore
+from cmrpipe.learn.scoretables import OURS, WAYS, read_scores, read_volumes
 from cmrpipe.learn.splits import FEWEST, Split, cross_splits, read_groups
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
-from cmrpipe.learn.volumes import Pair, volumes
+from cmrpipe.learn.volumes import Pair
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Listener, silent
-from cmrpipe.stages.evaluate import Task, judge, prediction_file
+from cmrpipe.stages.evaluate import Task, judge, missing_images
 from cmrpipe.stages.summary import Summary
 from cmrpipe.stages.train import train_split, training_folder
-from cmrpipe.store import Store, open_store
+from cmrpipe.store import open_store
 
 METRICS, PATIENTS, TABLE = "metrics.json", "per_patient.csv", "table.md"
 MODELS, FOLDS = "models", "folds"
@@ -40,6 +40,7 @@ class Fold:
     Attributes
     ----------
     made_of : fingerprint of the training
+    missing : how many drawn images of each judged patient the store lacks
     models : folder of all folds' models
     work : what a training keeps to go on after it was killed
     """
@@ -51,6 +52,7 @@ class Fold:
     evaluate: EvaluateParams
     version: str
     made_of: str
+    missing: Mapping[str, int]
     models: Path
     work: Path
 
@@ -80,22 +82,20 @@ def _judge(task: Fold, out: Path, *, version: str, listen: Listener) -> Written:
             "model.pt (SHA-256)": sha256_file(model / "model.pt"),
             "code of the evaluation": version,
         }
-        judged = judge(
-            Task(model, task.split.test, task.evaluate, versions), out / task.name, store=source, listen=listen
-        )
+        judgement = Task(model, task.split.test, task.missing, task.evaluate, versions)
+        judged = judge(judgement, out / task.name, store=source, listen=listen)
     return Written([f"{task.name}/{name}" for name in judged.files], judged.info)
 
 
-def _judged(source: Store, out: Path, folds: Sequence[Fold]) -> tuple[list[ImageScore], list[Pair]]:
-    """Every patient's out-of-fold labels held against the expert's."""
-    scores: list[ImageScore] = []
-    pairs: list[Pair] = []
+def _judged(out: Path, folds: Sequence[Fold]) -> tuple[dict[str, list[ImageScore]], dict[str, list[Pair]]]:
+    """Figures of every image and volumes of every patient by its fold's model, and by the baselines, as judged."""
+    scores: dict[str, list[ImageScore]] = {way: [] for way in WAYS}
+    pairs: dict[str, list[Pair]] = {way: [] for way in WAYS}
     for fold in folds:
-        for patient in fold.split.test:
-            data = source.load(patient)
-            labels = np.load(out / FOLDS / fold.name / prediction_file(patient), allow_pickle=False)
-            scores += score_patient(data, labels)
-            pairs.append(Pair(patient, volumes(data, data.label), volumes(data, labels)))
+        found, values = read_scores(out / FOLDS / fold.name), read_volumes(out / FOLDS / fold.name)
+        for way in WAYS:
+            scores[way] += found[way]
+            pairs[way] += values[way]
     return scores, pairs
 
 
@@ -147,7 +147,8 @@ def crossvalidate(
             name, settings = f"fold-{number:02d}", train.model_dump(mode="json")
             made_of = fingerprint(source.fingerprint, asdict(split), settings, train_version)
             work = training_folder(out) / made_of[:16]
-            tasks.append(Fold(name, split, store, train, evaluate, train_version, made_of, out / MODELS, work))
+            missing = missing_images(source, split.test)
+            tasks.append(Fold(name, split, store, train, evaluate, train_version, made_of, missing, out / MODELS, work))
         within = listen if workers == 1 else silent
         units = [Unit(task.name, task.made_of, task) for task in tasks]
         trained = refresh(
@@ -155,12 +156,14 @@ def crossvalidate(
         )
         shutil.rmtree(training_folder(out), ignore_errors=True)
         settings = evaluate.model_dump(mode="json")
-        units = [Unit(task.name, fingerprint(task.made_of, settings, version), task) for task in tasks]
+        units = [Unit(task.name, fingerprint(task.made_of, settings, version, task.missing), task) for task in tasks]
         work_on = partial(_judge, version=version, listen=within)
         refresh("judge", out / FOLDS, units, work_on, listen=silent, workers=workers)
-        scores, pairs = _judged(source, out, tasks)
-    metrics: Mapping[str, Any] = rounded({**headlines(scores), **summarise(scores, pairs)})
-    table = cross_table(metrics, scores, pairs)
+    scores, pairs = _judged(out, tasks)
+    beside = {name: summarise(scores[name], pairs[name]) for name in BASELINES}
+    ours = {**headlines(scores[OURS]), **summarise(scores[OURS], pairs[OURS])}
+    metrics: Mapping[str, Any] = rounded({**ours, "baselines": beside})
+    table = cross_table(metrics, scores[OURS], pairs[OURS])
     write_json(out / METRICS, {**metrics, "folds": {task.name: list(task.split.test) for task in tasks}})
     write_rows(out / PATIENTS, table.head, table.rows)
     write_text(out / TABLE, table.markdown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,11 @@ from cmrpipe.learn.card import CARD, model_card
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means, score_patient
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import refuse_seen
+from cmrpipe.learn.scoretables import OURS, WAYS, write_scores, write_volumes
 from cmrpipe.learn.splits import read_split
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
-from cmrpipe.learn.volumes import Pair, volumes
+from cmrpipe.learn.volumes import Pair, left_out, pair
 from cmrpipe.params import EvaluateParams
 from cmrpipe.progress import Listener, Progress, silent
 from cmrpipe.stages.summary import Summary
@@ -29,12 +30,9 @@ from cmrpipe.stages.train import SPLITS
 from cmrpipe.store import Store, open_store
 
 EVALUATION = "evaluation"
-METRICS, PER_IMAGE, PER_PATIENT = "metrics.json", "per_image.csv", "per_patient.csv"
-BASELINES_CSV, VOLUMES = "baselines.csv", "volumes.csv"
+METRICS, PER_PATIENT = "metrics.json", "per_patient.csv"
 COUNTS = ("patients", "images", "images_cavity", "images_myocardium")
 FIGURES_TOLD = ("test_dice_cavity", "test_dice_myocardium")
-PLACE = ("patient_id", "instance_number", "slice_index", "frame", "phase", "region")
-OURS = "model"
 MOST_SHAPES = 200
 """Training patients that the mean shape is taken from, at most."""
 MODEL_FILES = ("model.json", "model.pt", "seen.npy", SPLITS)
@@ -50,12 +48,25 @@ def prediction_file(patient_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A model, the patients that judge it, and what is said of versions in the model card."""
+    """A model and the patients that judge it.
+
+    Attributes
+    ----------
+    missing : how many drawn images of each patient the store lacks (see `cmrpipe.learn.volumes`)
+    versions : what the model card says of versions
+    """
 
     model: Path
     patients: tuple[str, ...]
+    missing: Mapping[str, int]
     params: EvaluateParams
     versions: Mapping[str, str]
+
+
+def missing_images(store: Store, patients: Iterable[str]) -> dict[str, int]:
+    """How many drawn images of these patients the store lacks."""
+    found = left_out(store)
+    return {patient: found.get(patient, 0) for patient in patients}
 
 
 def _mean_shape(store: Store, patients: Sequence[str]) -> MeanShape:
@@ -64,18 +75,7 @@ def _mean_shape(store: Store, patients: Sequence[str]) -> MeanShape:
     return MeanShape(store.load(patient) for patient in there[:MOST_SHAPES])
 
 
-def _row(score: ImageScore) -> list[object]:
-    place = [getattr(score, name) for name in PLACE]
-    return [*place, *(score.figures[name] for name in FIGURES)]
-
-
-def _write_tables(out: Path, found: Mapping[str, list[ImageScore]], pairs: Sequence[Pair]) -> list[str]:
-    write_rows(out / PER_IMAGE, [*PLACE, *FIGURES], map(_row, found[OURS]))
-    write_rows(
-        out / BASELINES_CSV,
-        ["baseline", *PLACE, *FIGURES],
-        ([name, *_row(score)] for name in BASELINES for score in found[name]),
-    )
+def _write_tables(out: Path, found: Mapping[str, list[ImageScore]], pairs: Mapping[str, list[Pair]]) -> list[str]:
     means = {patient: (rows, patient_means(rows)) for patient, rows in by_patient(found[OURS]).items()}
     write_rows(
         out / PER_PATIENT,
@@ -90,9 +90,7 @@ def _write_tables(out: Path, found: Mapping[str, list[ImageScore]], pairs: Seque
             for patient, (rows, figures) in means.items()
         ),
     )
-    columns = list(pairs[0].row())
-    write_rows(out / VOLUMES, columns, (pair.row().values() for pair in pairs))
-    return [PER_IMAGE, BASELINES_CSV, PER_PATIENT, VOLUMES]
+    return [PER_PATIENT, *write_scores(out, found), *write_volumes(out, pairs)]
 
 
 def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
@@ -109,7 +107,7 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
     model = read_model(task.model)
     refuse_seen(store, task.patients, model.trained_on + model.chosen_by, model.seen)
     shape = _mean_shape(store, model.trained_on)
-    found: dict[str, list[ImageScore]] = {name: [] for name in (OURS, *BASELINES)}
+    found: dict[str, list[ImageScore]] = {name: [] for name in WAYS}
     pairs: dict[str, list[Pair]] = {name: [] for name in found}
     files, spaced = [], 0
     with reproducible(0, task.params.threads):
@@ -120,7 +118,7 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
             guess = np.broadcast_to(shape.label((data.label.shape[1], data.label.shape[2])), data.label.shape)
             for name, labels in ((OURS, predicted), (OTSU, otsu_labels(data, predicted)), (MEAN_SHAPE, guess)):
                 found[name] += score_patient(data, labels)
-                pairs[name].append(Pair(patient, volumes(data, data.label), volumes(data, labels)))
+                pairs[name].append(pair(data, labels, task.missing[patient]))
             spaced += data.pixel_spacing_mm is not None
             files.append(prediction_file(patient))
             with atomic(out / files[-1]) as temporary, temporary.open("wb") as file:
@@ -137,7 +135,7 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
     write_json(out / METRICS, metrics)
     write_text(out / CARD, model_card(metrics, task.versions, parts, model.origin, spaced))
     told = {name: metrics[name] for name in (*COUNTS, *FIGURES_TOLD)}
-    files += [*_write_tables(out, found, pairs[OURS]), METRICS, CARD]
+    files += [*_write_tables(out, found, pairs), METRICS, CARD]
     return Written(files, {"metrics": told})
 
 
@@ -166,13 +164,14 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
         raise InputError(model, f"holds no whole model ({error})", "Run `cmrpipe train` again") from error
     with open_store(store) as source:
         version = code_version(__name__)
-        key = fingerprint(source.fingerprint, made_of, params.model_dump(mode="json"), version)
+        missing = missing_images(source, split.test)
+        key = fingerprint(source.fingerprint, made_of, params.model_dump(mode="json"), version, missing)
         versions = {
             "store (over the SHA-256 of its patients' files)": source.fingerprint,
             "model.pt (SHA-256)": made_of[MODEL_FILES.index("model.pt")],
             "code of the evaluation": version,
         }
-        unit = Unit(EVALUATION, key, Task(model, split.test, params, versions))
+        unit = Unit(EVALUATION, key, Task(model, split.test, missing, params, versions))
         work = partial(judge, store=source, listen=listen)
         result = refresh("evaluate", out, [unit], work, listen=silent)
     metrics = result.info[EVALUATION]["metrics"]

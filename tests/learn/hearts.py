@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +47,16 @@ def make_patient(patient_id: str, seed: int, images: int = 4) -> PatientData:
     )
 
 
-def write_store(folder: Path, patients: Sequence[PatientData]) -> Path:
-    """A store with these patients."""
+def write_store(folder: Path, patients: Sequence[PatientData], left_out: Mapping[str, int] | None = None) -> Path:
+    """A store with these patients, of whom so many drawn images were left out."""
+    out_of = left_out or {}
 
     def work(data: PatientData, out: Path) -> Written:
         hashes = write_patient(out, data, {})
-        return Written([patient_file(data.patient_id)], {"samples": len(data), "sha256": hashes})
+        return Written(
+            [patient_file(data.patient_id)],
+            {"samples": len(data), "left_out": out_of.get(data.patient_id, 0), "sha256": hashes},
+        )
 
     units = [Unit(data.patient_id, data.patient_id, data) for data in patients]
     refresh("store", folder, units, work, listen=silent, extra=head(StoreFormat.HDF5))

@@ -6,17 +6,17 @@ from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.card import model_card
 from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.totals import headlines, rounded, summarise
-from cmrpipe.learn.volumes import Pair, volumes
+from cmrpipe.learn.volumes import pair
 from tests.learn.hearts import make_patient
 
 
-def card(wrong: bool = False, spaced: int = 2) -> str:
+def card(wrong: bool = False, spaced: int = 2, missing: int = 0) -> str:
     """Of a model that is perfect, or finds nothing, on two patients."""
     patients = [make_patient("A", 0), make_patient("B", 1)]
     guesses = [np.zeros_like(data.label) if wrong else data.label for data in patients]
     both = list(zip(patients, guesses, strict=True))
     scores = [score for data, guess in both for score in score_patient(data, guess)]
-    pairs = [Pair(data.patient_id, volumes(data, data.label), volumes(data, guess)) for data, guess in both]
+    pairs = [pair(data, guess, missing) for data, guess in both]
     told = summarise(scores, pairs)
     metrics = rounded({**headlines(scores), **told, "baselines": dict.fromkeys(BASELINES, told)})
     parts = {"train": ("C", "D"), "val": ("E",), "test": ("A", "B")}
@@ -31,8 +31,9 @@ def test_it_names_data_patients_code_params_and_figures_with_intervals() -> None
         "| code that the model was trained with | `c0de` |",
         "| train | 2 | C, D |",
         "| Dice, cavity | 1.000 | 1.000 to 1.000 | 1.000 | 8 | 1.000 | 1.000 |",
-        "| cavity | 8 of 8 | 1.000 | 0.00 |",
-        "| EF, percentage points | 2 | 0.0 | 0.0 to 0.0 | 0.0 |",
+        "| cavity | 8 of 8 | 1.000 | 0.00 | 8 of 8 (1.000, 0.00) | 8 of 8 (1.000, 0.00) |",
+        "| epicardium | 4 of 4 | 1.000 | 0.00 | given |",
+        "| EF, percentage points | 2 of 2 | 0.0 | 0.0 to 0.0 | 0.0 | 0.0 | 0.0 |",
         ' "seed": 3',
     ):
         assert line in text
@@ -51,3 +52,18 @@ def test_a_model_that_finds_nothing_cannot_hide_it() -> None:
     text = card(wrong=True)
     assert "| Dice, cavity | 0.000 |" in text
     assert "| cavity | 0 of 8 |" in text
+
+
+def test_an_ejection_fraction_that_the_model_does_not_have_is_told_and_counted() -> None:
+    """As 100 points; no bias is told of it."""
+    text = card(wrong=True)
+    assert "| EF, percentage points | 0 of 2 |  |  | 100.0 |" in text
+    assert "Of 2 of 2 patients the model has no EF" in text
+
+
+def test_volumes_that_are_withheld_are_told() -> None:
+    """Contours in quarantine: no row, and a sentence."""
+    text = card(missing=1)
+    assert "| EF, percentage points |" not in text
+    assert "No volume can be had" in text
+    assert "Of 2 patients no EF is told" in text

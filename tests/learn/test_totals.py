@@ -6,8 +6,8 @@ import pytest
 from cmrpipe.learn.agreement import agreement
 from cmrpipe.learn.bootstrap import interval
 from cmrpipe.learn.evaluation import score_patient
-from cmrpipe.learn.totals import figure, good_contours, headlines, strata, summarise
-from cmrpipe.learn.volumes import Pair, volumes
+from cmrpipe.learn.totals import clinical, figure, good_contours, headlines, strata, summarise
+from cmrpipe.learn.volumes import Pair, Volumes, pair, volumes
 from tests.learn.hearts import make_patient
 
 
@@ -91,7 +91,7 @@ def test_agreement_after_bland_and_altman() -> None:
 def test_volumes_are_areas_times_gap() -> None:
     """Counted by hand; the same over the expert's own labels gives no difference."""
     data = make_patient("A", 0)
-    found = volumes(data, data.label)
+    found = volumes(data, data.label, 0)
     ed, es = ((data.label[which] == 1).sum() for which in (slice(0, None, 2), slice(1, None, 2)))
     wall = (data.label[::2] == 2).sum()
     assert (found.edv_ml, found.esv_ml) == pytest.approx((ed * 2.25 * 8 / 1000, es * 2.25 * 8 / 1000))
@@ -104,3 +104,27 @@ def test_volumes_are_areas_times_gap() -> None:
         "ef_pct": (1, 0),
         "mass_g": (1, 0),
     }
+
+
+def test_a_patient_whose_ventricle_is_missed_counts_and_cannot_flatter() -> None:
+    """No EF by the model: 100 points in the mean of sizes; bias and limits, which have no worst, are withheld."""
+    data = [make_patient(name, seed) for seed, name in enumerate("ABC")]
+    guesses = [data[0].label, data[1].label, np.zeros_like(data[2].label)]
+    pairs = [pair(patient, guess, 0) for patient, guess in zip(data, guesses, strict=True)]
+    told = clinical(pairs)
+    ef = told["ef_pct"]
+    assert (ef["patients"], ef["n"], ef["without_model"], ef["without_expert"]) == (3, 2, 1, 0)
+    assert ef["mean_absolute"] == pytest.approx(100 / 3)
+    assert (ef["bias"], ef["sd"], ef["low"], ef["high"]) == (None,) * 4
+    assert told["edv_ml"]["bias"] == pytest.approx(-(pairs[2].expert.edv_ml or 0) / 3)
+    alone = clinical(pairs[2:])["ef_pct"]
+    assert (alone["n"], alone["without_model"], alone["mean_absolute"]) == (0, 1, 100)
+
+
+def test_patients_without_the_experts_value_are_counted() -> None:
+    """They take part in no difference, whatever the model has."""
+    told = clinical([Pair("A", Volumes(), Volumes(ef_pct=40.0)), Pair("B", Volumes(ef_pct=50.0), Volumes(ef_pct=48.0))])
+    ef = told["ef_pct"]
+    assert (ef["patients"], ef["n"], ef["without_expert"], ef["without_model"]) == (2, 1, 1, 0)
+    assert (ef["bias"], ef["mean_absolute"]) == (-2, 2)
+    assert (told["mass_g"]["without_expert"], told["mass_g"]["mean_absolute"]) == (2, None)

@@ -13,9 +13,14 @@ from typer.testing import CliRunner
 
 from cmrpipe.cli import app
 from cmrpipe.errors import StoreError
+from cmrpipe.learn.baselines import BASELINES, MeanShape
 from cmrpipe.learn.borders import predicted_labels
+from cmrpipe.learn.crosstable import cross_table
+from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model
+from cmrpipe.learn.totals import summarise
+from cmrpipe.learn.volumes import pair
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Progress, silent
 from cmrpipe.stages.crossvalidate import crossvalidate
@@ -66,6 +71,55 @@ def test_each_patient_is_judged_by_a_model_that_has_not_seen_it(store: Path, jud
     rows = pd.read_csv(judged / "per_patient.csv")
     assert rows.patient_id.tolist() == list(PATIENTS)
     assert rows.dice_cavity.mean() == pytest.approx(metrics["test_dice_cavity_patients"], abs=1e-5)
+
+
+def test_a_baseline_stands_beside_every_figure(store: Path, judged: Path) -> None:
+    """Of all patients, each mean shape from its fold's training patients; in the metrics and below the table."""
+    metrics = json.loads((judged / "metrics.json").read_text())
+    scores = []
+    with open_store(store) as source:
+        for fold, (patient,) in metrics["folds"].items():
+            shape = MeanShape(source.load(other) for other in read_model(judged / "models" / fold).trained_on)
+            data = source.load(patient)
+            guess = np.broadcast_to(shape.label(data.label.shape[1:]), data.label.shape)
+            scores += [score.figures["dice_cavity"] for score in score_patient(data, guess)]
+    beside = metrics["baselines"]
+    assert beside["mean_shape"]["all_slices"]["dice_cavity"]["mean"] == pytest.approx(np.mean(scores), abs=1e-5)
+    for told in (metrics, *beside.values()):
+        assert (
+            told["all_slices"]["dice_cavity"]["images"] == told["good_contours_apd_below_5mm"]["cavity"]["images"] == 16
+        )
+        assert {row["patients"] for row in told["clinical"].values()} == {4}
+    table = (judged / "table.md").read_text()
+    for name, text in (("otsu", "Otsu threshold"), ("mean shape", "mean shape of the training")):
+        assert f"| {name} | 16 | 0." in table
+        assert f"{name}: {text}" in table
+
+
+def test_the_table_tells_of_patients_without_an_ejection_fraction(tmp_path: Path) -> None:
+    """Contours left out: withheld for expert and model, with the reason; nothing found: none, counted as 100 points."""
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    store = write_store(tmp_path / "store", patients, left_out={"B": 2})
+    out = tmp_path / "out"
+    crossvalidate(store, out, 2, TRAIN, JUDGE, listen=silent)
+    table, ef = (out / "table.md").read_text(), json.loads((out / "metrics.json").read_text())["clinical"]["ef_pct"]
+    assert ef["without_expert"] == 1
+    assert "| withheld | withheld |" in table
+    assert "B: 2 drawn images left out of the store (quarantine)." in table
+    rows = pd.read_csv(out / "per_patient.csv").set_index("patient_id")
+    assert (
+        rows.loc["B", ["edv_ml_expert", "edv_ml_model", "ef_pct_expert", "ef_pct_model", "mass_g_expert"]].isna().all()
+    )
+    assert "left out" in rows.reason["B"]
+
+    data = [make_patient(patient, seed) for seed, patient in enumerate("AB")]
+    pairs = [pair(data[0], data[0].label, 0), pair(data[1], np.zeros_like(data[1].label), 0)]
+    scores = [s for d, g in zip(data, (data[0].label, data[1].label * 0), strict=True) for s in score_patient(d, g)]
+    told = summarise(scores, pairs)
+    markdown = cross_table({**told, "baselines": dict.fromkeys(BASELINES, told)}, scores, pairs).markdown
+    assert f"| {pairs[1].expert.ef_pct:.1f} | none |" in markdown
+    assert "| 50.0 apart on average |" in markdown
+    assert "Of 1 of 2 patients the model has no EF" in markdown
 
 
 def test_what_is_unchanged_is_kept_and_two_at_a_time_give_the_same(store: Path, judged: Path, tmp_path: Path) -> None:

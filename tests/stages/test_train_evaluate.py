@@ -81,6 +81,20 @@ def test_it_learns_and_is_judged_on_a_patient_it_has_not_seen(store: Path, model
     assert images.dice_cavity[0] == pytest.approx(both, abs=1e-5)
 
 
+def test_volumes_follow_what_the_store_lacks(store: Path, model: Path, tmp_path: Path) -> None:
+    """The table has the baselines beside; once the store says that a drawn image is left out, all of it is withheld."""
+    evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
+    whole = pd.read_csv(tmp_path / "eval" / "volumes.csv")
+    for who in ("expert", "model", "otsu", "mean_shape"):
+        assert whole[[f"{name}_{who}" for name in ("edv_ml", "esv_ml", "ef_pct", "mass_g")]].notna().all(axis=None)
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    less = write_store(tmp_path / "store", patients, left_out=dict.fromkeys(PATIENTS, 1))
+    assert evaluate(less, model, tmp_path / "eval", JUDGE, listen=silent).done == 1
+    withheld = pd.read_csv(tmp_path / "eval" / "volumes.csv")
+    assert withheld.filter(regex="_ml_|_pct_|_g_").isna().all(axis=None)
+    assert withheld.reason.tolist() == ["1 drawn image left out of the store (quarantine)"]
+
+
 def test_same_store_same_params_same_bytes(store: Path, tmp_path: Path) -> None:
     """Every file of a model and of its evaluation, whatever ran in this process before; other seeds give others."""
     torch.rand(3)

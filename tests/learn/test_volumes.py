@@ -1,0 +1,117 @@
+"""Volumes are sums over all that was drawn, or withheld with the reason, for expert and model alike."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmrpipe.catalog import Catalog
+from cmrpipe.clinical import clinical_values
+from cmrpipe.learn.volumes import QUANTITIES, Volumes, left_out, pair, volumes
+from cmrpipe.linking import catalog_links, link_patient
+from cmrpipe.model import ContourKind, Phase, Quarantine
+from cmrpipe.params import IngestParams, StoreParams, ValidateParams
+from cmrpipe.progress import silent
+from cmrpipe.quarantine import read_quarantine, write_quarantine
+from cmrpipe.samples import patient_samples
+from cmrpipe.stages.ingest import ingest
+from cmrpipe.stages.store import store
+from cmrpipe.stages.validate import validate
+from cmrpipe.store import PatientData, open_store
+from tests.learn.hearts import make_patient
+
+NOTHING = Volumes()
+
+
+def only(data: PatientData, keep: np.ndarray) -> PatientData:
+    """A patient without some of its images."""
+    arrays = {
+        field.name: value[keep] for field in fields(data) if isinstance(value := getattr(data, field.name), np.ndarray)
+    }
+    return replace(data, **arrays, phase=tuple(np.array(data.phase, object)[keep]))
+
+
+@pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
+def test_contours_in_quarantine_withhold_what_clinical_withholds(phase: Phase, raw: Path, tmp_path: Path) -> None:
+    """Endocardia at one end of the stack, where there is no hole: neither expert nor model has a value.
+
+    Without them in quarantine the values are those of the clinical table.
+    """
+    ingest(raw, tmp_path / "catalog", tmp_path / "state", IngestParams(), listen=silent)
+    listed = tmp_path / "quarantine.csv"
+    validate(raw, tmp_path / "catalog", tmp_path / "findings", listed, ValidateParams(), listen=silent)
+    store(raw, tmp_path / "catalog", listed, tmp_path / "whole", StoreParams(), listen=silent)
+    book = Catalog(tmp_path / "catalog")
+    patient = book.patients()[0]
+    labels = link_patient(book, patient, catalog_links(book).originals[patient])
+    samples = [sample for sample in patient_samples(labels) if sample.phase is phase and sample.endo is not None]
+    files = labels.contours_by_number()
+    with open_store(tmp_path / "whole") as opened:
+        data, missing = opened.load(patient), left_out(opened)
+        found = pair(data, data.label, missing[patient])
+        wanted = clinical_values(patient, patient_samples(labels), data.slice_gap_mm)
+    assert found.reason == ""
+    assert (found.expert.edv_ml, found.expert.ef_pct) == pytest.approx((wanted.edv_ml, wanted.ef_pct), rel=0.03)
+
+    last = samples[-1].record
+    number = next(n for n, image in labels.by_number().items() if image.path == last.path)
+    path = files[number][ContourKind.ENDO][0].path
+    rows = read_quarantine(listed)
+    write_quarantine(listed, [*rows, Quarantine("contour", path, "doubtful", "a reader")])
+    store(raw, tmp_path / "catalog", listed, tmp_path / "less", StoreParams(), listen=silent)
+    with open_store(tmp_path / "less") as opened:
+        data, missing = opened.load(patient), left_out(opened)
+        found = pair(data, data.label, missing[patient])
+    assert found.expert == found.model == NOTHING
+    assert "1 drawn image left out of the store (quarantine)" in found.reason
+
+
+def test_a_hole_withholds_its_phase_and_the_ejection_fraction() -> None:
+    """The middle slice of three at ED; ESV is whole."""
+    data = make_patient("A", 0, images=6)
+    less = only(data, np.arange(6) != 2)
+    found = pair(less, less.label, 0)
+    assert found.reason == "no EDV: endocardium of slice 1 missing"
+    for values in (found.expert, found.model):
+        assert (values.edv_ml, values.ef_pct, values.mass_g) == (None, None, None)
+        assert values.esv_ml is not None
+
+
+def test_slices_beyond_the_ventricle_are_no_hole() -> None:
+    """The base at ES: the ventricle has moved towards the apex."""
+    data = make_patient("A", 0, images=6)
+    less = only(data, np.arange(6) != 1)
+    found = volumes(less, less.label, 0)
+    assert None not in (getattr(found, name) for name in QUANTITIES)
+
+
+def test_an_epicardium_that_a_slice_lacks_withholds_the_mass_alone() -> None:
+    """Nobody can tell from the store whether it was left out."""
+    data = make_patient("A", 0, images=6)
+    data.contours[4, 1] = False
+    found = pair(data, data.label, 0)
+    assert found.expert.mass_g is None
+    assert found.expert.ef_pct is not None
+    assert found.reason == "no mass: epicardium of slice 2 missing"
+
+
+def test_without_spacing_there_is_an_ejection_fraction_alone() -> None:
+    """It is a ratio; without a phase there is none."""
+    data = replace(make_patient("A", 0), pixel_spacing_mm=None)
+    found = pair(data, data.label, 0)
+    assert found.expert == Volumes(ef_pct=found.expert.ef_pct)
+    assert found.expert.ef_pct is not None
+    assert found.reason == "pixel spacing unknown"
+    bare = only(data, np.array([value is Phase.ED for value in data.phase]))
+    assert volumes(bare, bare.label, 0) == NOTHING
+
+
+def test_labels_without_a_ventricle_have_volumes_of_nothing_and_no_ejection_fraction() -> None:
+    """The expert's stay."""
+    data = make_patient("A", 0)
+    found = pair(data, np.zeros_like(data.label), 0)
+    assert found.model == Volumes(0.0, 0.0, None, 0.0)
+    assert found.expert.ef_pct is not None
