@@ -11,6 +11,7 @@ from typing import Any
 
 from cmrpipe import __version__
 from cmrpipe.learn.baselines import BASELINES, OTSU
+from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import Part
 from cmrpipe.learn.totals import no_ef
 from cmrpipe.learn.volumes import QUANTITIES
@@ -144,6 +145,7 @@ def model_card(
     parts: Mapping[str, Sequence[str]],
     origin: Mapping[str, Any],
     spaced: int,
+    dvc: DvcRecord,
 ) -> str:
     """The card's text.
 
@@ -154,6 +156,7 @@ def model_card(
     parts : patients of each part of the split
     origin : how the model came about, as it is kept beside its weights
     spaced : judged patients whose pixel spacing is known
+    dvc : what DVC recorded of the data, proven
     """
     known = {f"{key} that the model was trained with": value for key, value in origin.items() if isinstance(value, str)}
     lines = [
@@ -164,9 +167,10 @@ def model_card(
         "",
         "## Made from",
         "",
-        *_table(["what", "version"], [[name, f"`{value}`"] for name, value in {**data, **known}.items()]),
-        "DVC's hashes of raw data, store, model and of this card stand in the `data/raw.dvc` and `dvc.lock` that are "
-        "committed with it.",
+        *_table(
+            ["what", "version"], [[name, f"`{value}`"] for name, value in {**dvc.versions(), **data, **known}.items()]
+        ),
+        dvc.sentence(),
         "",
         "## Patients",
         "",

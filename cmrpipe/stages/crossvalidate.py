@@ -16,6 +16,7 @@ from cmrpipe.files import sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.crosstable import cross_table
+from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import ImageScore
 from cmrpipe.learn.scoretables import OURS, WAYS, read_scores, read_volumes
 from cmrpipe.learn.splits import FEWEST, Split, cross_splits, read_groups
@@ -31,6 +32,7 @@ from cmrpipe.store import open_store
 
 METRICS, PATIENTS, TABLE = "metrics.json", "per_patient.csv", "table.md"
 MODELS, FOLDS = "models", "folds"
+_NO_RECORD = DvcRecord(why="a cross-validation is no stage of DVC's pipeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _judge(task: Fold, out: Path, *, version: str, listen: Listener) -> Written:
             "model.pt (SHA-256)": sha256_file(model / "model.pt"),
             "code of the evaluation": version,
         }
-        judgement = Task(model, task.split.test, task.missing, task.evaluate, versions)
+        judgement = Task(model, task.split.test, task.missing, task.evaluate, versions, _NO_RECORD)
         judged = judge(judgement, out / task.name, store=source, listen=listen)
     return Written([f"{task.name}/{name}" for name in judged.files], judged.info)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from cmrpipe.files import atomic, sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, OTSU, MeanShape, otsu_labels
 from cmrpipe.learn.card import CARD, model_card
+from cmrpipe.learn.dvcrecord import DvcRecord, proven, recorded
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means, score_patient
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import refuse_seen
@@ -54,6 +55,7 @@ class Task:
     ----------
     missing : how many drawn images of each patient the store lacks (see `cmrpipe.learn.volumes`)
     versions : what the model card says of versions
+    dvc : what DVC recorded of the store, not yet held against it
     """
 
     model: Path
@@ -61,6 +63,7 @@ class Task:
     missing: Mapping[str, int]
     params: EvaluateParams
     versions: Mapping[str, str]
+    dvc: DvcRecord
 
 
 def missing_images(store: Store, patients: Iterable[str]) -> dict[str, int]:
@@ -133,7 +136,8 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
     )
     parts = {"train": model.trained_on, "val": model.chosen_by, "test": task.patients}
     write_json(out / METRICS, metrics)
-    write_text(out / CARD, model_card(metrics, task.versions, parts, model.origin, spaced))
+    dvc = proven(task.dvc, store.folder)
+    write_text(out / CARD, model_card(metrics, task.versions, parts, model.origin, spaced, dvc))
     told = {name: metrics[name] for name in (*COUNTS, *FIGURES_TOLD)}
     files += [*_write_tables(out, found, pairs), METRICS, CARD]
     return Written(files, {"metrics": told})
@@ -153,7 +157,7 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
 
     Raises
     ------
-    InputError : the model is missing or altered
+    InputError : the model is missing or altered, or the workspace's dvc.lock cannot be read
     StoreError : a test patient is not in the store, or the model has seen it, or one of its images
     CmrpipeError : torch is not installed
     """
@@ -164,14 +168,15 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
         raise InputError(model, f"holds no whole model ({error})", "Run `cmrpipe train` again") from error
     with open_store(store) as source:
         version = code_version(__name__)
-        missing = missing_images(source, split.test)
-        key = fingerprint(source.fingerprint, made_of, params.model_dump(mode="json"), version, missing)
+        missing, dvc = missing_images(source, split.test), recorded(store)
+        settings = params.model_dump(mode="json")
+        key = fingerprint(source.fingerprint, made_of, settings, version, missing, asdict(dvc))
         versions = {
             "store (over the SHA-256 of its patients' files)": source.fingerprint,
             "model.pt (SHA-256)": made_of[MODEL_FILES.index("model.pt")],
             "code of the evaluation": version,
         }
-        unit = Unit(EVALUATION, key, Task(model, split.test, missing, params, versions))
+        unit = Unit(EVALUATION, key, Task(model, split.test, missing, params, versions, dvc))
         work = partial(judge, store=source, listen=listen)
         result = refresh("evaluate", out, [unit], work, listen=silent)
     metrics = result.info[EVALUATION]["metrics"]

@@ -4,6 +4,7 @@ import numpy as np
 
 from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.card import model_card
+from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import pair
@@ -19,8 +20,9 @@ def card(wrong: bool = False, spaced: int = 2, missing: int = 0) -> str:
     pairs = [pair(data, guess, missing) for data, guess in both]
     told = summarise(scores, pairs)
     metrics = rounded({**headlines(scores), **told, "baselines": dict.fromkeys(BASELINES, told)})
+    dvc = DvcRecord("570e.dir", "4a3.dir")
     parts = {"train": ("C", "D"), "val": ("E",), "test": ("A", "B")}
-    return model_card(metrics, {"store": "5ad"}, parts, {"code": "c0de", "params": {"seed": 3}}, spaced)
+    return model_card(metrics, {"store": "5ad"}, parts, {"code": "c0de", "params": {"seed": 3}}, spaced, dvc)
 
 
 def test_it_names_data_patients_code_params_and_figures_with_intervals() -> None:
@@ -28,6 +30,8 @@ def test_it_names_data_patients_code_params_and_figures_with_intervals() -> None
     text = card()
     for line in (
         "| store | `5ad` |",
+        "| data/raw (MD5, dvc.lock) | `4a3.dir` |",
+        "| data/store (MD5, dvc.lock) | `570e.dir` |",
         "| code that the model was trained with | `c0de` |",
         "| train | 2 | C, D |",
         "| Dice, cavity | 1.000 | 1.000 to 1.000 | 1.000 | 8 | 1.000 | 1.000 |",

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 from cmrpipe.errors import InputError, StoreError
+from cmrpipe.learn.dvcrecord import folder_md5
 from cmrpipe.learn.splits import split_patients
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Progress, silent
@@ -93,6 +95,26 @@ def test_volumes_follow_what_the_store_lacks(store: Path, model: Path, tmp_path:
     withheld = pd.read_csv(tmp_path / "eval" / "volumes.csv")
     assert withheld.filter(regex="_ml_|_pct_|_g_").isna().all(axis=None)
     assert withheld.reason.tolist() == ["1 drawn image left out of the store (quarantine)"]
+
+
+def test_the_card_has_dvcs_hashes_of_the_store_that_was_judged(model: Path, tmp_path: Path) -> None:
+    """None without a record; those of dvc.lock once it has them, and none again when it is of another store."""
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    store, card = write_store(tmp_path / "data" / "store", patients), tmp_path / "eval" / "model_card.md"
+
+    def judged() -> str:
+        evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
+        return card.read_text()
+
+    assert "there is no dvc.lock" in judged()
+    stage = {"outs": [{"path": "data/store", "md5": folder_md5(store)}]}
+    (tmp_path / "dvc.lock").write_text(json.dumps({"stages": {"store": stage}}))
+    assert f"| data/store (MD5, dvc.lock) | `{folder_md5(store)}` |" in judged()
+    shutil.rmtree(store)
+    write_store(store, [replace(patients[0], heart_px=(1.0, 1.0)), *patients[1:]])
+    text = judged()
+    assert "(MD5, dvc.lock)" not in text
+    assert "dvc.lock records another state of data/store than was judged" in text
 
 
 def test_same_store_same_params_same_bytes(store: Path, tmp_path: Path) -> None:
