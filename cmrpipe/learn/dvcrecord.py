@@ -47,7 +47,8 @@ class DvcRecord:
             return (
                 f"No MD5 of DVC is told of raw data and store: {self.why}. The store's own hash says what was judged."
             )
-        raw = f"None is told of the raw data: {self.why}." if not self.raw else "That of the raw data follows from it."
+        followed = "That of the raw data is recorded for the catalog that this store was made of."
+        raw = followed if self.raw else f"None is told of the raw data: {self.why}."
         return (
             "The MD5 of the store is DVC's record in `dvc.lock`, held against the files that were judged. "
             f"{raw} The hashes of model and card stand there, too."

@@ -107,7 +107,8 @@ def volumes(data: PatientData, labels: npt.NDArray[np.uint8], missing: int) -> V
         "ef_pct": ejection_fraction_pct(end_diastolic, end_systolic) if end_diastolic else None,
         "mass_g": volume(wall, ed) * MYOCARDIUM_G_PER_ML,
     }
-    return Volumes(**{name: value for name, value in found.items() if name not in withheld(data, missing)})
+    reasons = withheld(data, missing)
+    return Volumes(**{name: value for name, value in found.items() if name not in reasons})
 
 
 @dataclass(frozen=True, slots=True)
