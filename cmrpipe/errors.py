@@ -91,6 +91,10 @@ class ManifestError(InputError):
     """A stage's manifest that is not what the stage wrote."""
 
 
+class NewerError(InputError):
+    """Something that a newer cmrpipe wrote, and that this one would spoil."""
+
+
 class ExecutorError(CmrpipeError, ValueError):
     """A place to work in that does not exist."""
 

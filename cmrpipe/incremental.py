@@ -105,6 +105,11 @@ def _adopt(folder: Path, unit: Unit[Any]) -> dict[str, Any] | None:
     return entry if whole and entry["fingerprint"] == unit.fingerprint else None
 
 
+def lock_file(folder: Path) -> Path:
+    """What a writer of this output folder holds (see `cmrpipe.locking`)."""
+    return folder.parent / f".{folder.name}.lock"
+
+
 def refresh(
     stage: str,
     folder: Path,
@@ -138,7 +143,7 @@ def refresh(
     DiskError : the disk is full or closed; the folder is as it was
     whatever `work` raises; the folder is as it was, and units finished until then wait for the next run
     """
-    with disk_trouble(folder), alone(folder.parent / f".{folder.name}.lock"):
+    with disk_trouble(folder), alone(lock_file(folder)):
         return _refresh(stage, folder, units, work, listen, workers, extra, beside, last)
 
 

@@ -56,6 +56,11 @@ def archive_file(root: Path, folder: str) -> Path:
     return root / f"{folder}{SUFFIX}"
 
 
+def folder_of(path: str) -> str:
+    """The folder that a file of the layout is part of, `dicoms/<patient_id>` say, as a folder or as an archive."""
+    return "/".join(path.split("/")[:2]).removesuffix(SUFFIX)
+
+
 def standing(root: Path, folder: str) -> Path | None:
     """What there is of `folder` below `root`: the folder itself or its archive; None where there is neither.
 
@@ -120,7 +125,7 @@ def list_folder(root: Path, folder: str) -> Listing:
                 path = f"{parent}/{item.name}"
                 if item.is_dir():
                     todo.append(path)
-                elif is_stray(item.name):
+                elif is_stray(item.name) or not item.is_file():  # a pipe, or a link to nowhere
                     stray.append(path)
                 else:
                     stat = item.stat()

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cmrpipe.errors import ManifestError
+from cmrpipe.errors import ManifestError, NewerError
 from cmrpipe.files import canonical_json, sha256_bytes
 
 MANIFEST = "manifest.json"
@@ -119,7 +119,9 @@ def read_root(folder: Path) -> dict[str, Any]:
         raise ManifestError(path, f"is altered: it is no JSON ({error})", _MEND) from error
     if not isinstance(root, dict) or root.get("schema") != SCHEMA:
         version = root.get("schema") if isinstance(root, dict) else None
-        raise ManifestError(path, f"has layout {version}, this cmrpipe reads {SCHEMA}", _MEND)
+        newer = isinstance(version, int) and version > SCHEMA and sealed(root) == root  # else a bit of it is altered
+        kind, mend = (NewerError, "Update cmrpipe") if newer else (ManifestError, _MEND)
+        raise kind(path, f"has layout {version}, this cmrpipe reads {SCHEMA}", mend)
     if sealed(root) != root:
         raise ManifestError(path, "is altered: its content is not what its own hash says", _MEND)
     return root
@@ -167,7 +169,12 @@ def read_entry(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def salvage(folder: Path) -> dict[str, Any]:
-    """What can be trusted of a manifest: entries in whole pieces. For a writer, which makes the rest again."""
+    """What can be trusted of a manifest: entries in whole pieces. For a writer, which makes the rest again.
+
+    Raises
+    ------
+    NewerError : a newer cmrpipe wrote it; that is no damage
+    """
     try:
         root = read_root(folder)
     except ManifestError:

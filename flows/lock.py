@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +12,11 @@ from pathlib import Path
 
 import structlog
 
-from cmrpipe.locking import alone
+from cmrpipe.errors import BusyError
+from cmrpipe.locking import alone, patience_s
 
 LOCK = Path(".dvc") / "tmp" / "cmrpipe.lock"
-DVC_LOCKS = Path(".dvc") / "tmp" / "rwlock"
+DVC_LOCKS, DVC_LOCK = Path(".dvc") / "tmp" / "rwlock", Path(".dvc") / "tmp" / "lock"
 _POLL_S = 0.5
 _RECHECKS = 4
 
@@ -38,7 +41,68 @@ def write_lock(
     """
     with alone(workspace / LOCK, timeout_s=timeout_s, waiting=waiting):
         _mend_dvc_lock(workspace)
+        _wait_for_dvc(workspace, patience_s() if timeout_s is None else timeout_s, waiting)
         yield
+
+
+def _wait_for_dvc(workspace: Path, timeout_s: float, waiting: Callable[[str], None] | None) -> None:
+    """Wait for a DVC that somebody started by hand: it holds its own locks, and records what it finds afterwards."""
+    deadline, told = time.monotonic() + timeout_s, False
+    while holder := _dvc_at_work(workspace):
+        if time.monotonic() >= deadline:
+            raise BusyError(workspace / DVC_LOCKS, f"is held by {holder}", "Wait for it to end, or stop it")
+        if not told and waiting is not None:
+            waiting(holder)
+        told = True
+        time.sleep(_POLL_S)
+
+
+def _dvc_at_work(workspace: Path) -> str:
+    """Who works in this workspace through DVC, "" when nobody does; what runs this very process does not count."""
+    ours = _ancestors()
+    try:
+        table = json.loads((workspace / DVC_LOCKS).read_bytes())
+    except (FileNotFoundError, ValueError):
+        table = {}
+    writers = list((table.get("write") or {}).values())
+    readers = [who for held in (table.get("read") or {}).values() for who in held]
+    for who in writers + readers:
+        pid = int(who.get("pid") or 0)
+        if pid and pid not in ours and runs(pid):
+            return f"process {pid} ({who.get('cmd', 'dvc')})"
+    try:
+        with (workspace / DVC_LOCK).open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(stream, fcntl.LOCK_UN)
+    except BlockingIOError:
+        return "a DVC command"
+    except OSError:
+        return ""
+    return ""
+
+
+def _ancestors() -> set[int]:
+    """The process itself and those that it descends from."""
+    found, pid = set(), os.getpid()
+    while pid > 1 and pid not in found:
+        found.add(pid)
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:  # no /proc
+            found.add(os.getppid())
+            break
+    return found
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _mend_dvc_lock(workspace: Path) -> None:

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cmrpipe.connect.credentials import Credentials
+from cmrpipe.connect.folder import PHANTOM as PHANTOM_FILE
 from cmrpipe.connect.opening import open_source
+from cmrpipe.connect.source import Source
 from cmrpipe.landing import Forgotten, Landed, land, recover
-from cmrpipe.layouts import patient_folders
+from cmrpipe.layouts import ASIDE, LINK_FOLDER, patient_folders
 from cmrpipe.locking import TIMEOUT_S
-from cmrpipe.params import load_params
+from cmrpipe.params import SourceParams, load_params
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.workspace import Workspace
 from flows.dvc import Outcome, run_dvc
 from flows.lock import write_lock
+from flows.recording import record_raw
 from flows.secured import Secured
 
 Tell: TypeAlias = Callable[[str, Mapping[str, Any]], None]
@@ -65,22 +68,25 @@ def land_step(
         tell(event.stage, {"event": "progress", **asdict(event)})
 
     landed: Landed | None = None
+    written: set[str] = set()
     if chosen is None:
         recover(home.raw)
     else:
-        landed = _land(home, chosen, name, contours, credentials, listen)
+        params = _source_params(home, chosen, contours, listen)
+        origin = open_source(chosen, params, home.raw, name=name, credentials=credentials)
+        landed = _land(home, origin, params, listen)
+        written = {PHANTOM_FILE, f"{LINK_FOLDER}/{origin.name}.csv"}
         for folder, cause in sorted(landed.failed.items()):
             tell("land", {"event": "log", "level": "warning", "message": f"{folder} not landed: {cause}"})
-    run_dvc(["add", "data/raw"], workspace, log_name="add-raw", timeout_s=timeout_s)
+    record_raw(workspace, meant=lambda path: path in written or path.startswith(f"{ASIDE}/"), timeout_s=timeout_s)
     counts: dict[str, int] = {}
     if landed is not None:
         counts = {key: landed.patients(getattr(landed, key)) for key in _LANDED} | {"aside": landed.aside}
     tell("land", {"event": "landed", "source": chosen, **counts})
 
 
-def _land(
-    home: Workspace, address: str, name: str, contours: str, credentials: Credentials | None, listen: Listener
-) -> Landed:
+def _source_params(home: Workspace, address: str, contours: str, listen: Listener) -> SourceParams:
+    """How to read the source; the phantom is written first."""
     params = load_params(home.params).source
     if contours or params.contours:
         params = params.model_copy(update={"contours": str(home.root / (contours or params.contours))})
@@ -88,8 +94,12 @@ def _land(
     if synthetic:
         write_phantom(Path(address), PHANTOM_PATIENTS, PHANTOM_SEED, listen=listen)
         params = params.model_copy(update={"settle_s": 0.0})  # written by this very process
+    return params
+
+
+def _land(home: Workspace, origin: Source, params: SourceParams, listen: Listener) -> Landed:
     return land(
-        open_source(address, params, home.raw, name=name, credentials=credentials),
+        origin,
         home.raw,
         settle_s=params.settle_s,
         packing=params.pack,

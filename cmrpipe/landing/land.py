@@ -143,7 +143,7 @@ class _Landing:
             if fetched.asides:
                 self.failed[offer.folder] = f"none of its {len(fetched.asides)} images could be sorted; see aside/"
             return
-        old = _digest(standing(self._raw, offer.folder))
+        old = content_of(self._raw, offer.folder)
         event = NEW if not old else SAME if old == fetched.digest else CHANGED
         entry = Entry(now(), event, offer.folder, self._source.address, offer.token, old, fetched.digest)
         if event == SAME:
@@ -156,8 +156,9 @@ class _Landing:
         log.info("landed", folder=offer.folder, changed=bool(old))
 
 
-def _digest(place: Path | None) -> str:
-    """Hash of what has landed: the same for a folder and an archive of the same files; "" for nothing."""
+def content_of(raw: Path, folder: str) -> str:
+    """Hash of what stands in the raw folder: the same for a folder and an archive of the same files; "" for nothing."""
+    place = standing(raw, folder)
     if place is None:
         return ""
     try:

@@ -10,11 +10,13 @@ from typing import Any
 from cmrpipe import __version__
 from cmrpipe.catalog import Catalog
 from cmrpipe.codeversion import code_version
+from cmrpipe.errors import ManifestError, NewerError
 from cmrpipe.executors import Workers
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.logger import Logger
+from cmrpipe.manifest import read_root
 from cmrpipe.params import StoreParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
@@ -62,6 +64,17 @@ def _store_patient(task: _Task | _Index, out: Path) -> Written:
     return Written([patient_file(task.patient_id, task.store_format)], {**info, "sha256": hashes})
 
 
+def _check_not_newer(out: Path) -> None:
+    """Refuse to write over a store of a newer schema; a damaged manifest is no reason, it is made again."""
+    try:
+        version = read_root(out).get("schema_version", 0)
+    except ManifestError:
+        return
+    if version > SCHEMA_VERSION:
+        mend = "Update cmrpipe; or move the store away, and it is made anew"
+        raise NewerError(out, f"has schema {version}, this cmrpipe writes {SCHEMA_VERSION}", mend)
+
+
 def store(
     raw: Path,
     catalog: Path,
@@ -85,9 +98,11 @@ def store(
 
     Raises
     ------
+    NewerError : a newer cmrpipe wrote the store; it stays as it is
     StoreError : a patient's images cannot be stacked
     DicomError, StaleError : an image that the catalog knows is gone or altered
     """
+    _check_not_newer(out)
     book = Catalog(catalog)
     links = catalog_links(book)
     shards = read_manifest(catalog)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -108,9 +110,21 @@ def digest(stream: BinaryIO, *, md5: bool = False, sha256: bool = True) -> Diges
 
 
 def digest_file(path: Path | str, *, md5: bool = False, sha256: bool = True) -> Digest:
-    """Hash a file in one reading."""
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 a string is as good, and faster by the ten thousand
+    """Hash a file in one reading.
+
+    Raises
+    ------
+    OSError : it cannot be read, or is no regular file (a pipe would never end)
+    """
+    with open(path, "rb", buffering=0, opener=_at_once) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
         return digest(stream, md5=md5, sha256=sha256)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for somebody to write, which a pipe would do."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def in_threads(
@@ -217,10 +231,13 @@ def verify_store(
     committing = active_commit(folder) is not None
     entries = salvage(folder)
     only = set(patients)
-    expected = {shard_file(shard): ("", sha256) for shard, sha256 in root["shards"].items()} if not only else {}
+    unknown = sorted(only - {key for key, entry in entries.items() if "samples" in entry["info"]})
+    if unknown:
+        raise StoreError(folder, f"has no patient {', '.join(unknown)}", "Name patients as in its folder patients/")
+    expected = {shard_file(shard): ("", sha256) for shard, sha256 in root["shards"].items()}
     for key, entry in entries.items():
-        if not only or key in only:
-            owner = key if "samples" in entry["info"] else ""
+        owner = key if "samples" in entry["info"] else ""
+        if not only or not owner or owner in only:
             expected |= {name: (owner, sha256) for name, sha256 in entry["files"].items()}
     by_hash = {sha256: name for name, (_, sha256) in expected.items()}
 

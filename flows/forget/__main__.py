@@ -14,9 +14,8 @@ from cmrpipe.cli.options import LogJson, LogLevel
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.landing import Forgotten
 from cmrpipe.landing.ledger import now
-from cmrpipe.layouts import patient_folders
+from cmrpipe.layouts import ASIDE, LINK_FOLDER, LINK_TABLE, folder_of, patient_folders
 from cmrpipe.workspace import Workspace
-from flows.dvc import run_dvc
 from flows.forget.history import commit, commits_naming
 from flows.forget.person import Person, begin, end, find_person
 from flows.forget.places import LATER, drop_outputs, erase, remaining, traces
@@ -25,6 +24,7 @@ from flows.integrity.__main__ import RemoteName, Root, with_default_remote
 from flows.integrity.objects import Cache, Objects, Remote
 from flows.integrity.records import read_records
 from flows.lock import write_lock
+from flows.recording import record_raw
 from flows.steps import stage_step
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -90,9 +90,15 @@ def _commit(root: Path, found: Findings) -> None:
     _say(f"committed {', '.join(names)}" if names else "git: nothing to commit")
 
 
-def _make_anew(root: Path) -> None:
+def _record(root: Path, person: Person) -> None:
+    """Record raw: what is theirs may go, and lists may change."""
+    lists = (LINK_TABLE, f"{LINK_FOLDER}/", f"{ASIDE}/")
+    record_raw(root, meant=lambda path: folder_of(path) in person.folders or path.startswith(lists))
+
+
+def _make_anew(root: Path, person: Person) -> None:
     """Record raw and let the stages leave the patient out."""
-    run_dvc(["add", "data/raw"], root, log_name="add-raw")
+    _record(root, person)
     if not (root / "dvc.lock").exists():
         return
     if not patient_folders(Workspace(root).raw):
@@ -105,12 +111,14 @@ def _make_anew(root: Path) -> None:
 
 
 def _forget(root: Path, person: Person, objects: Objects, remote: Remote | None) -> None:
+    if (root / "data" / "raw.dvc").exists():
+        _record(root, person)  # others' damage is told before anything goes: a rebuild later would bring theirs back
     begin(root, person)
     Forgotten(Workspace(root).forgotten).add(person.folders, now())
     done = erase(root, person)
     _say("removed: " + (", ".join(f"{count} {what}" for what, count in done.items() if count) or "nothing in raw"))
     had_report = (root / "data" / "report").exists()
-    _make_anew(root)
+    _make_anew(root, person)
     found = Search(objects.cache, person, _current(root, made_anew=True)).run()
     _apply(objects.cache, found, objects.cache)
     _tell_objects("removed from DVC's cache", found)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.manifest import MANIFEST, active_commit, salvage
 from cmrpipe.progress import silent
 from cmrpipe.store.verify import Digest, Place, State, Verdict, is_cut_short, verify_store
+from flows.integrity.misread import misread
 from flows.integrity.objects import md5_of
 from flows.integrity.records import DIR, Out
 from flows.integrity.survey import STORE, Survey
@@ -48,7 +51,7 @@ class Judge:
             if not out.stage:
                 self._lost_patients |= {verdict.patient for verdict in found if verdict.remedy == LOST}
             bad += found
-        return [*bad, *self._cache(), *self._remote()]
+        return [*bad, *misread(self._survey), *self._cache(), *self._remote()]
 
     def _twin(self, md5: str) -> str | None:
         return next((path for path in self._paths.get(md5, ()) if self._survey.whole_here(path)), None)
@@ -79,6 +82,8 @@ class Judge:
 
     def _differs(self, found: Digest, md5: str, whole: int | None, path: str = "") -> tuple[State, str]:
         """How bytes differ from those of `md5`; `whole` is the size these have, where it is known."""
+        if found.size == 0 and whole:
+            return State.TRUNCATED, f"0 of {whole:,} bytes"
         others = [other for other in self._paths.get(found.md5, ()) if other != path]
         if others and found.md5 != md5:
             patient = self._survey.owners.of(others[0])
@@ -131,11 +136,11 @@ class Judge:
         survey, place, patient = self._survey, place_of(out), self._survey.owners.of(path)
         md5 = survey.expected[path]
         remedy = self._remedy(path, md5)
-        if path not in survey.here:
+        if path not in survey.here and not is_there(survey.root / path):
             return Verdict(place, path, patient, State.MISSING, "", remedy)
-        found = survey.here[path]
+        found = survey.here.get(path)
         if found is None:
-            return Verdict(place, path, patient, State.ALTERED, "cannot be read", remedy)
+            return Verdict(place, path, patient, State.ALTERED, _unreadable(survey.root / path), remedy)
         if not out.cached:
             return Verdict(place, path, patient, State.ALTERED, "was edited or altered", EDITED.format(path))
         size = self._size(md5)
@@ -172,9 +177,8 @@ class Judge:
         """A folder whose record is nowhere: its own manifest is what is left."""
         survey, place = self._survey, place_of(out)
         if out.others:
-            detail = (
-                f"gives {out.path} the hash {out.md5}, of which there is no record; later stages used {out.others[0]}"
-            )
+            elsewhere = f"later stages or the last commit have {out.others[0]}"
+            detail = f"gives {out.path} the hash {out.md5}, of which there is no record; {elsewhere}"
             yield Verdict(Place.RECORD, out.record, "", State.ALTERED, detail, f"`git checkout {out.record}`")
         again = f"recomputing it from raw (`cmrpipe {out.stage}`)" if out.stage else LOST
         remedy = self._remote_has(out.md5) or again
@@ -197,11 +201,11 @@ class Judge:
             used = self._needed.get(oid, "")
             patient = survey.owners.of(used) if used else ""
             name, remedy = object_path(oid), self._object_remedy(oid, used, cached=False)
-            if not survey.cache.path(oid).exists():
+            if not is_there(survey.cache.path(oid)):
                 yield Verdict(Place.CACHE, name, patient, State.MISSING, _purpose(used), remedy)
                 continue
             found = survey.cached.get(oid)
-            state, detail = State.ALTERED, "cannot be read"
+            state, detail = State.ALTERED, _unreadable(survey.cache.path(oid))
             if found is not None:
                 size = len(self._tree_data(oid) or b"") or self._size(oid)
                 state, detail = self._differs(found, md5_of(oid), size)
@@ -237,6 +241,22 @@ class Judge:
             out = self._survey.out_of(used)
             return self._remote_has(oid) or (f"recomputing {used} (`cmrpipe {out.stage}`)" if out.stage else LOST)
         return self._remedy(used, oid, cache=False)
+
+
+def is_there(path: Path) -> bool:
+    """Whether something has this name, readable or not."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _unreadable(path: Path) -> str:
+    """Why something that is there cannot be read."""
+    return "is a folder where a file belongs" if os.path.isdir(path) else "cannot be read"  # noqa: PTH112 never raises
 
 
 def _purpose(used: str) -> str:

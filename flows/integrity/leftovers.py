@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows.integrity.objects import Cache
 from flows.integrity.records import Out
+from flows.lock import runs
 
 _TEMPORARY = re.compile(r"\.tmp-(\d+)-")
 
@@ -25,21 +26,11 @@ def clear_scratch(scratch: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _abandoned(folder: Path) -> Iterator[Path]:
     for base, _, names in os.walk(folder):
         for name in names:
             match = _TEMPORARY.match(name)
-            if match and not _runs(int(match[1])):
+            if match and not runs(int(match[1])):
                 yield Path(base, name)
 
 

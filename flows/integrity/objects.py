@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,8 @@ def md5_of(oid: str) -> str:
 @contextmanager
 def replacing(path: Path, mode: int) -> Iterator[Path]:
     """Like `files.atomic`, with a file mode."""
+    if path.is_dir() and not path.is_symlink():  # what it holds is nobody's, and may be somebody's work
+        path.rename(path.with_name(f"{path.name}.folder-{time.time_ns()}"))
     with atomic(path) as temporary:
         yield temporary
         temporary.chmod(mode | 0o200)
@@ -55,7 +58,8 @@ class Cache:
         found = []
         for part in sorted(os.listdir(self.folder)) if self.folder.is_dir() else []:
             if len(part) == 2 and (self.folder / part).is_dir():
-                found += [part + name for name in sorted(os.listdir(self.folder / part)) if _NAME.fullmatch(name)]
+                with suppress(PermissionError):  # what is needed of it is told object by object
+                    found += [part + name for name in sorted(os.listdir(self.folder / part)) if _NAME.fullmatch(name)]
         return found
 
     def digest(self, oid: str, *, sha256: bool = False) -> Digest | None:

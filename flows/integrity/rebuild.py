@@ -6,10 +6,13 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
 
+from cmrpipe.incremental import lock_file
+from cmrpipe.locking import alone
 from cmrpipe.manifest import active_commit, pending
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, State, digest_file
@@ -35,14 +38,19 @@ class Rebuild:
         self._remove_extra = remove_extra
         self._bad = Judge(survey).verdicts()
         self._work = Work(survey, listen, max(1, len(self._bad)))
+        self._refused: dict[str, str] = {}
 
     def run(self) -> Rebuilt:
         """Bring back everything that can be, workspace first, then cache, then remote."""
         clear_leftovers(self._survey.root, self._survey.outs, self._survey.cache)
         if self._bad:
-            self._extras()
-            for stage, outs in self._by_stage():
-                self._restore(stage, outs)
+            with ExitStack() as held:
+                for out in self._survey.outs:
+                    if out.stage and out.is_folder:  # a stage that was started by hand
+                        held.enter_context(alone(lock_file(self._survey.root / out.path)))
+                self._extras()
+                for stage, outs in self._by_stage():
+                    self._restore(stage, outs)
             Mending(self._work).run()
         self._tell_left()
         return self._work.result
@@ -75,15 +83,30 @@ class Rebuild:
         """Put a workspace file in place from a copy that holds its bytes; its new inode and time tell DVC to look."""
         survey = self._survey
         target, md5 = survey.root / path, survey.expected[path]
-        if target.is_dir() or any(parent.is_file() for parent in target.parents):
-            return False
-        if survey.out_of(path).path == RAW and survey.here.get(path) is not None:
-            shutil.copy2(target, self._work.aside(path))
-        if not copy_proven(source, target, md5):
+        try:
+            self._make_room(target)
+            if survey.out_of(path).path == RAW and survey.here.get(path) is not None:
+                shutil.copy2(target, self._work.aside(path))
+            if not copy_proven(source, target, md5):
+                return False
+        except PermissionError as error:
+            self._refused[path] = f"{error.strerror}: {error.filename}"
             return False
         survey.here[path] = Digest(md5, "", target.stat().st_size)
         self._work.came(path, way)
         return True
+
+    def _make_room(self, target: Path) -> None:
+        """Move a folder that stands in a file's place aside, and a file or a link in place of one of its folders."""
+        root = self._survey.root
+        inside = [parent for parent in target.parents if root / "data" in parent.parents]
+        wrong = [parent for parent in inside if parent.is_symlink() or parent.is_file()]
+        for path in (*wrong, *([target] if target.is_dir() else [])):
+            place = self._work.aside(path.relative_to(root).as_posix())
+            shutil.move(path, place)
+            for name in [n for n in self._survey.here if n.startswith(f"{path.relative_to(root).as_posix()}/")]:
+                self._survey.here.pop(name)
+            self._work.came(path.relative_to(root).as_posix(), f"in the way: moved to {place.relative_to(root)}")
 
     def _bad_files(self, outs: Sequence[Out]) -> list[str]:
         survey = self._survey
@@ -117,7 +140,7 @@ class Rebuild:
         for path in still:
             if not survey.whole_here(path):
                 used = () if stage else dependents(survey.root, path, survey.owners)
-                self._work.result.lost.append(Lost(path, why, used))
+                self._work.result.lost.append(Lost(path, self._refused.get(path, why), used))
         for out in unproven:
             if survey.trees.get(out.path) is None:
                 self._work.result.lost.append(Lost(out.path, f"the record of its files ({out.md5}) is lost; {why}"))

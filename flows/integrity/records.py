@@ -6,6 +6,7 @@ DVC's own loaders would do for sound records; these have to say what is wrong wi
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class Out:
     record : the file that says so
     stage : the stage that makes it, "" for raw data
     cached : whether DVC keeps it (quarantine.csv is in git instead)
-    others : hashes under which later stages know it, where they differ
+    others : hashes under which later stages, or the last commit, know it, where they differ
     """
 
     path: str
@@ -86,6 +87,46 @@ def _pipeline_outs(stage: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
             yield str(next(iter(out)) if isinstance(out, dict) else out), bool((options or {}).get("cache", True))
 
 
+def _committed(root: Path, name: str) -> dict[str, Any]:
+    """A record as the last commit has it; {} where there is no git, or it has none."""
+    try:
+        done = subprocess.run(["git", "show", f"HEAD:./{name}"], cwd=root, capture_output=True, check=False)  # noqa: S607
+        value = yaml.safe_load(done.stdout) if done.returncode == 0 else None
+    except (OSError, yaml.YAMLError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _known_before(root: Path, stages: Mapping[str, Any], locked: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of outputs by path, as the last commit has them.
+
+    Raises
+    ------
+    RecordError : it has a stage that dvc.lock lacks, and the output of that stage lies here
+    """
+    found: dict[str, str] = {}
+    for stage, value in (_committed(root, LOCK).get("stages") or {}).items():
+        outs = [out for out in value.get("outs") or [] if isinstance(out, dict) and "path" in out and "md5" in out]
+        there = [out["path"] for out in outs if (root / out["path"]).exists()]
+        if stage in stages and stage not in locked and there:
+            raise RecordError(root / LOCK, f"lacks stage {stage}, whose output {there[0]} lies here", _mend(LOCK))
+        found |= {out["path"]: out["md5"] for out in outs}
+    for path in (*root.glob("*.dvc"), *root.glob("data/*.dvc")):
+        outs = _committed(root, path.relative_to(root).as_posix()).get("outs") or []
+        where = path.parent.relative_to(root)
+        found |= {(where / out["path"]).as_posix(): out["md5"] for out in outs if {"path", "md5"} <= out.keys()}
+    return found
+
+
+def dependency(root: Path, stage: str, path: str) -> str:
+    """Hash of what a stage was run on, by dvc.lock; "" where that does not say."""
+    try:
+        deps = _load(root / LOCK, LOCK)["stages"][stage]["deps"]
+        return next((str(dep["md5"]) for dep in deps if dep["path"] == path), "")
+    except (RecordError, KeyError, TypeError):
+        return ""
+
+
 def tracked(root: Path) -> list[Out]:
     """Outputs that `dvc add` recorded."""
     outs: list[Out] = []
@@ -119,19 +160,21 @@ def read_records(root: Path) -> tuple[Out, ...]:
         locked = _load(root / LOCK, LOCK).get("stages") or {}
         if not isinstance(locked, dict) or not set(locked) <= set(stages):
             raise RecordError(root / LOCK, "is altered: its stages are not those of dvc.yaml", _mend(LOCK))
-    used: dict[str, set[str]] = {}
+    used: dict[str, set[str]] = {path: {md5} for path, md5 in _known_before(root, stages, locked).items()}
+    needed: set[str] = set()
     for value in locked.values():
         for dep in value.get("deps") or []:
             if isinstance(dep, dict) and str(dep.get("path", "")).startswith("data/"):
                 where, md5, _ = _entry(dep, root / LOCK, LOCK)
                 used.setdefault(where, set()).add(md5)
+                needed.add(where)
     for stage in (name for name in stages if name in locked):
         recorded = [_entry(value, root / LOCK, LOCK) for value in locked[stage].get("outs") or []]
         named = dict(_pipeline_outs(stages[stage]))
         if {where for where, _, _ in recorded} != set(named):
             raise RecordError(root / LOCK, f"is altered: the outputs of {stage} are not those of dvc.yaml", _mend(LOCK))
         outs += [Out(where, md5, size, LOCK, stage, cached=named[where]) for where, md5, size in recorded]
-    missing = set(used) - {out.path for out in outs}
+    missing = needed - {out.path for out in outs}
     if missing:
         gone = ", ".join(f"{name}.dvc" for name in sorted(missing))
         raise RecordError(root / gone, "is missing: stages have used what it records", f"`git checkout {gone}`")

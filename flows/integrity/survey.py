@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from cmrpipe.catalog import Catalog
+from cmrpipe.errors import CmrpipeError
 from cmrpipe.manifest import MANIFEST
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, cores, digest_file, in_threads
@@ -16,7 +18,7 @@ from flows.integrity.owners import Owners
 from flows.integrity.records import DIR, Out, read_records
 from flows.integrity.trees import Tree, proven, rebuilt
 
-RAW, STORE = "data/raw", "data/store"
+RAW, CATALOG, STORE = "data/raw", "data/catalog", "data/store"
 _REMOTE_THREADS = 8
 
 
@@ -90,7 +92,7 @@ def _ignored(root: Path) -> list[str]:
 
 
 def files_of(root: Path, out: Out) -> list[str]:
-    """Files of an output as DVC sees them, relative to the workspace."""
+    """Files of an output, relative to the workspace; a link to a folder is one thing, and nothing that is recorded."""
     place = root / out.path
     if not out.is_folder:
         return [out.path] if place.is_file() else []
@@ -98,13 +100,14 @@ def files_of(root: Path, out: Out) -> list[str]:
     found = []
     for base, folders, names in os.walk(place):
         folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in patterns)]
-        kept = (name for name in names if not any(fnmatch(name, pattern) for pattern in patterns))
+        linked = [name for name in folders if os.path.islink(os.path.join(base, name))]  # noqa: PTH114, PTH118
+        kept = (name for name in (*names, *linked) if not any(fnmatch(name, pattern) for pattern in patterns))
         found += [Path(base, name).relative_to(root).as_posix() for name in kept]
     return sorted(found)
 
 
 def _read_here(survey: Survey, paths: Sequence[str], workers: int, listen: Listener) -> None:
-    both = {out.path for out in survey.outs if out.stage and (survey.root / out.path / MANIFEST).exists()}
+    both = {out.path for out in survey.outs if out.path == RAW or (survey.root / out.path / MANIFEST).exists()}
 
     def read(path: str) -> Digest | None:
         try:
@@ -148,10 +151,27 @@ def _made_tree(survey: Survey, out: Out, damaged: list[bytes]) -> Tree | None:
     tree = rebuilt(out.md5, here, damaged)
     if tree is not None:
         return tree
+    if out.path == RAW:
+        tree = rebuilt(out.md5, here | _named_by_catalog(survey), damaged)
+        if tree is not None:
+            return tree
     elsewhere = {md5 for t in survey.trees.values() if t for md5 in t.entries.values()} | set(here.values())
     free = [oid for oid in survey.cached if survey.whole_cached(oid) and oid not in elsewhere and not oid.endswith(DIR)]
     suspects = {path: free for path, md5 in here.items() if md5 not in survey.cached}
     return rebuilt(out.md5, here, damaged, suspects) if suspects and free else None
+
+
+def _named_by_catalog(survey: Survey) -> dict[str, str]:
+    """MD5 by path in raw of objects that have the SHA-256 which the catalog names for that path."""
+    book = Catalog(survey.root / CATALOG)
+    try:
+        rows = [(row.path, row.sha256) for name in book.patients() for row in book.images(name)]
+        rows += [(row.path, row.sha256) for name in book.original_ids() for row in book.contours(name)]
+    except CmrpipeError:
+        return {}
+    oids = [oid for oid in survey.cached if survey.whole_cached(oid) and not oid.endswith(DIR)]
+    found = {d.sha256: oid for oid in oids if (d := survey.cache.digest(oid, sha256=True)) is not None}
+    return {path: found[sha256] for path, sha256 in rows if sha256 in found}
 
 
 def survey_of(
@@ -192,8 +212,11 @@ def survey_of(
         survey.trees[out.path], damaged[out.path] = _stored_tree(survey, out.md5)
     raw = survey.trees.get(RAW)
     survey.owners = Owners(root / RAW, raw.entries if raw else ())
-    if names:
-        survey.wanted = lambda path: survey.owners.of(path) in names
+    if names:  # theirs, and what a stage's output needs to be read at all: manifest, index
+        shared = tuple(f"{out.path}/" for out in outs if out.stage)
+        survey.wanted = lambda path: (
+            survey.owners.of(path) in names or (path.startswith(shared) and not survey.owners.of(path))
+        )
     unknown = {out.path for out in folders if survey.trees[out.path] is None}
     paths = [path for out in outs for path in files_of(root, out) if out.path in unknown or survey.wanted(path)]
     _read_here(survey, paths, workers, listen)

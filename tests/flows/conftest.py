@@ -83,9 +83,9 @@ class Space:
         assert process.returncode == code, f"{command} left with {process.returncode}:\n{out}"
         return out
 
-    def run(self, *options: str) -> str:
+    def run(self, *options: str, code: int = 0) -> str:
         """`cmrpipe run` without Prefect."""
-        return self.call("cmrpipe", "run", "--no-prefect", *options)
+        return self.call("cmrpipe", "run", "--no-prefect", *options, code=code)
 
     def hashes(self, *folders: str) -> dict[str, str]:
         """SHA-256 of all files below folders of `data/`."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +73,38 @@ def test_half_written_lock_table_of_dvc_is_removed(tmp_path: Path, text: str, st
     table.write_text(text)
     with write_lock(tmp_path):
         assert table.exists() is stays
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_dvc_at_work_is_waited_for(tmp_path: Path, kind: str) -> None:
+    """Whoever stands in DVC's table and runs is named; what has ended, or runs this very process, does not count."""
+    table = tmp_path / ".dvc" / "tmp" / "rwlock"
+    table.parent.mkdir(parents=True)
+
+    def note(pid: int) -> None:
+        who = {"pid": pid, "cmd": "dvc repro"}
+        empty: dict[str, object] = {"read": {}, "write": {}}
+        table.write_text(json.dumps(empty | {kind: {"data/store": [who] if kind == "read" else who}}))
+
+    with subprocess.Popen(["sleep", "60"]) as other:  # noqa: S607
+        note(other.pid)
+        busy = pytest.raises(BusyError, match=f"process {other.pid} .dvc repro.")
+        with busy, write_lock(tmp_path, timeout_s=0.1):
+            pass
+        other.kill()
+    for pid in (other.pid, os.getpid(), os.getppid()):
+        note(pid)
+        with write_lock(tmp_path, timeout_s=0.1):
+            pass
+
+
+def test_a_dvc_command_is_waited_for(tmp_path: Path) -> None:
+    """Its lock on the whole repository counts, too."""
+    lock = tmp_path / ".dvc" / "tmp" / "lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(BusyError, match="a DVC command"), write_lock(tmp_path, timeout_s=0.1):
+            pass
+    with write_lock(tmp_path, timeout_s=0.1):
+        pass

@@ -1,0 +1,79 @@
+"""Catalog rows that were made from other bytes than raw has: read while a file was damaged, and kept by DVC since.
+
+DVC compares the hash of `data/raw` that it noted. When a file rots with its size and times kept, ingest reads it for
+another reason (new code, say), and the file then comes back, that hash never changed: no stage would run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from cmrpipe.catalog import Catalog, contours_file, images_file
+from cmrpipe.connect.copying import hash_tree
+from cmrpipe.errors import CmrpipeError
+from cmrpipe.files import sha256_file
+from cmrpipe.layouts import CONTOURS, DICOMS, archive_file, is_stray
+from cmrpipe.model import ContourRecord, ImageRecord
+from cmrpipe.store.verify import Place, State, Verdict
+from flows.integrity.records import dependency
+from flows.integrity.survey import CATALOG, RAW, Survey
+
+INGEST = "ingest"
+_REMEDY = f"`dvc repro --force --single-item {INGEST}`, then `dvc repro`"
+
+
+def misread(survey: Survey) -> Iterator[Verdict]:
+    """A verdict for every table of the catalog whose rows name other bytes than the recorded ones, all being whole."""
+    raw = next((out for out in survey.outs if out.path == RAW), None)
+    if raw is None or dependency(survey.root, INGEST, RAW) != raw.md5:  # not ingested yet: `dvc repro` knows
+        return
+    book = Catalog(survey.root / CATALOG)
+    try:
+        units: list[tuple[str, str, Callable[[str], Sequence[ImageRecord | ContourRecord]]]] = [
+            *((f"{DICOMS}/{name}", images_file(name), book.images) for name in book.patients()),
+            *((f"{CONTOURS}/{name}", contours_file(name), book.contours) for name in book.original_ids()),
+        ]
+    except CmrpipeError:  # told file by file
+        return
+    for unit, table, rows in units:
+        patient = survey.owners.of(f"{RAW}/{unit}")
+        if survey.wanted(f"{RAW}/{unit}"):
+            try:
+                known = {row.path: row.sha256 for row in rows(unit.partition("/")[2])}
+            except CmrpipeError:
+                continue
+            here = _here(survey, unit)
+            if here is None:
+                continue
+            differ = sorted(p for p in known.keys() | here.keys() if known.get(p) != here.get(p))
+            bad = [path for path in differ if path in here or f"{RAW}/{path}" not in survey.here]  # else extra: told
+            if bad:
+                detail = f"was made while data/raw was damaged: {bad[0]} has other bytes now, the recorded ones"
+                more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+                yield Verdict(Place.OUTPUT, f"{CATALOG}/{table}", patient, State.ALTERED, detail + more, _REMEDY)
+
+
+def _here(survey: Survey, unit: str) -> dict[str, str] | None:
+    """SHA-256 of a unit's files as the catalog names them; None where raw itself is not whole, which is told."""
+    archive = archive_file(survey.root / RAW, unit)
+    if archive.is_file():
+        if not survey.whole_here(f"{RAW}/{unit}{archive.suffix}"):
+            return None
+        try:
+            return {f"{unit}/{name}": sha for name, sha in hash_tree(archive).items() if not _stray(name)}
+        except CmrpipeError:
+            return None
+    prefix = f"{RAW}/{unit}/"
+    recorded = [path for path in survey.expected if path.startswith(prefix)]
+    if not all(survey.whole_here(path) for path in recorded):
+        return None
+    found = {path: survey.here[path] for path in recorded if not _stray(path)}
+    return {  # what was brought back just now is read again
+        path.removeprefix(f"{RAW}/"): digest.sha256 or sha256_file(survey.root / path)
+        for path, digest in found.items()
+        if digest is not None
+    }
+
+
+def _stray(name: str) -> bool:
+    return is_stray(name.rpartition("/")[2])
