@@ -86,7 +86,7 @@ def test_a_dvc_at_work_is_waited_for(tmp_path: Path, kind: str) -> None:
         empty: dict[str, object] = {"read": {}, "write": {}}
         table.write_text(json.dumps(empty | {kind: {"data/store": [who] if kind == "read" else who}}))
 
-    with subprocess.Popen(["sleep", "60"]) as other:  # noqa: S607
+    with subprocess.Popen(["sleep", "60"]) as other:
         note(other.pid)
         busy = pytest.raises(BusyError, match=f"process {other.pid} .dvc repro.")
         with busy, write_lock(tmp_path, timeout_s=0.1):
