@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,22 +35,36 @@ Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml."
 
 
 @contextmanager
-def _working(workspace: Path) -> Iterator[Path]:
+def _writing_held(root: Path, *, needed: bool) -> Iterator[None]:
+    """Nobody else writes meanwhile; where the lock cannot be made and is not `needed`, the disk is closed to all."""
+    with ExitStack() as stack:
+        lock = write_lock(
+            root, waiting=lambda holder: out.print(f"waiting for {holder}, which writes to this workspace")
+        )
+        try:
+            stack.enter_context(lock)
+        except OSError as error:
+            if needed or error.errno not in (errno.EROFS, errno.EACCES):
+                raise
+            out.print("this workspace cannot be written to; others that may write are not waited for")
+        yield
+
+
+@contextmanager
+def _working(workspace: Path, *, mending: bool) -> Iterator[Path]:
     """The workspace, with nobody else writing to it; what the system refuses becomes a clear word."""
     root = workspace.resolve()
     if not (root / ".dvc").is_dir():
         raise CmrpipeError(root, "is no workspace (it has no .dvc)", "Run this in your checkout")
     try:
-        with write_lock(
-            root, waiting=lambda holder: out.print(f"waiting for {holder}, which writes to this workspace")
-        ):
+        with _writing_held(root, needed=mending):
             check_landed(root / RAW)
             yield root
     except CmrpipeError:
         raise
     except OSError as error:
         where = str(error.filename or root)
-        mend = "Mend that and run it again: what was brought back until then is whole"
+        mend = "Mend that and run it again" + (": what was brought back until then is whole" if mending else "")
         raise CmrpipeError(where, error.strerror or str(error), mend) from error
 
 
@@ -79,7 +94,7 @@ def verify(
     Exit codes: 0 all as recorded, 1 something is not, 2 could not run.
     """
     names = patients or []
-    with console.guarded("verify"), _working(workspace) as root:
+    with console.guarded("verify"), _working(workspace, mending=False) as root:
         with console.progress() as listen:
             survey = survey_of(root, patients=names, remote=remote, workers=workers, listen=listen)
         try:
@@ -112,7 +127,7 @@ def rebuild(
     Exit codes: 0 all is whole, 1 something is lost or left to you, 2 could not run.
     """
     names = patients or []
-    with console.guarded("rebuild"), _working(workspace) as root:
+    with console.guarded("rebuild"), _working(workspace, mending=True) as root:
         with console.progress() as listen:
             survey = survey_of(root, patients=names, remote=remote, fetching=True, workers=workers, listen=listen)
             try:
