@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from cmrpipe.files import write_bytes
-from flows.integrity.judge import object_path
+from flows.integrity.judge import is_there, object_path
 from flows.integrity.objects import md5_of
 from flows.integrity.records import DIR
 from flows.integrity.trees import rebuilt
@@ -40,15 +40,22 @@ class Mending:
         survey = self._survey
         needed = survey.needed()
         for oid in sorted(survey.cached.keys() | needed.keys()):
-            if survey.whole_cached(oid) or (oid not in needed and not survey.cache.path(oid).exists()):
+            if survey.whole_cached(oid) or (oid not in needed and not is_there(survey.cache.path(oid))):
                 continue
-            used = needed.get(oid, "")
-            source = next((p for p, md5 in survey.expected.items() if md5 == oid and survey.whole_here(p)), None)
-            if source is not None and survey.cache.add(oid, survey.root / source):
-                survey.cached[oid] = survey.cache.digest(oid)
-                self._work.came(object_path(oid), f"cache: from workspace {source}")
-            elif not self._work.to_cache(oid) and not self._mend_old_tree(oid):
-                self._drop(oid, used)
+            try:
+                self._mend_object(oid, needed.get(oid, ""))
+            except PermissionError as error:
+                why = f"{error.strerror}: {error.filename}; mend that and run it again"
+                self._work.result.lost.append(Lost(f"cache {object_path(oid)}", why))
+
+    def _mend_object(self, oid: str, used: str) -> None:
+        survey = self._survey
+        source = next((p for p, md5 in survey.expected.items() if md5 == oid and survey.whole_here(p)), None)
+        if source is not None and survey.cache.add(oid, survey.root / source):
+            survey.cached[oid] = survey.cache.digest(oid)
+            self._work.came(object_path(oid), f"cache: from workspace {source}")
+        elif not self._work.to_cache(oid) and not self._mend_old_tree(oid):
+            self._drop(oid, used)
 
     def _mend_old_tree(self, oid: str) -> bool:
         """Make the record of an older version again from what is left of it and the objects there are."""

@@ -158,9 +158,12 @@ class Rebuild:
             return True
         if not out.cached:
             return not (survey.root / path).exists() and self._from_git(path)
-        return self._work.to_cache(md5) and self._install(
-            path, survey.cache.path(md5), f"from {self._work.source_name()}"
-        )
+        try:
+            came = self._work.to_cache(md5)
+        except PermissionError as error:
+            self._refused[path] = f"{error.strerror}: {error.filename}"
+            return False
+        return came and self._install(path, survey.cache.path(md5), f"from {self._work.source_name()}")
 
     def _from_git(self, path: str) -> bool:
         """Bring back a file that git keeps, when git's version is the recorded one."""
