@@ -27,8 +27,8 @@ def misread(survey: Survey) -> Iterator[Verdict]:
     raw = next((out for out in survey.outs if out.path == RAW), None)
     if raw is None or dependency(survey.root, INGEST, RAW) != raw.md5:  # not ingested yet: `dvc repro` knows
         return
-    book = Catalog(survey.root / CATALOG)
     try:
+        book = Catalog(survey.root / CATALOG)
         units: list[tuple[str, str, Callable[[str], Sequence[ImageRecord | ContourRecord]]]] = [
             *((f"{DICOMS}/{name}", images_file(name), book.images) for name in book.patients()),
             *((f"{CONTOURS}/{name}", contours_file(name), book.contours) for name in book.original_ids()),

@@ -163,8 +163,8 @@ def _made_tree(survey: Survey, out: Out, damaged: list[bytes]) -> Tree | None:
 
 def _named_by_catalog(survey: Survey) -> dict[str, str]:
     """MD5 by path in raw of objects that have the SHA-256 which the catalog names for that path."""
-    book = Catalog(survey.root / CATALOG)
     try:
+        book = Catalog(survey.root / CATALOG)
         rows = [(row.path, row.sha256) for name in book.patients() for row in book.images(name)]
         rows += [(row.path, row.sha256) for name in book.original_ids() for row in book.contours(name)]
     except CmrpipeError:
