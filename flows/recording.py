@@ -23,6 +23,8 @@ from flows.integrity.trees import Entries, proven
 
 RAW = Path("data") / "raw"
 _RECORD = RAW.with_suffix(".dvc")
+_KEPT = Path(".cmrpipe") / "raw.dvc.before"
+"""The old record, while the new one has not been looked at."""
 _NAMED = 5
 
 
@@ -48,13 +50,27 @@ def record_raw(workspace: Path, *, meant: Callable[[str], bool] = nothing, timeo
     UnrecordedError : recorded files are missing or altered; the record stays as it was
     DvcError : DVC failed
     """
-    record = workspace / _RECORD
+    record, kept = workspace / _RECORD, workspace / _KEPT
+    if kept.is_file():  # killed before the new list was looked at
+        write_bytes(record, kept.read_bytes())
     before = _recorded(workspace)
     if before is None:
         run_dvc(["add", RAW.as_posix()], workspace, log_name="add-raw", timeout_s=timeout_s)
         return
-    bytes_before, (known, cache) = record.read_bytes(), _listed(workspace, before)
-    run_dvc(["add", RAW.as_posix()], workspace, log_name="add-raw", timeout_s=timeout_s)
+    known, cache = _listed(workspace, before)
+    write_bytes(kept, record.read_bytes())
+    try:
+        run_dvc(["add", RAW.as_posix()], workspace, log_name="add-raw", timeout_s=timeout_s)
+        _check(workspace, before, known, cache, meant)
+    except UnrecordedError:
+        write_bytes(record, kept.read_bytes())
+        raise
+    finally:
+        kept.unlink()
+
+
+def _check(workspace: Path, before: Out, known: Entries, cache: Cache, meant: Callable[[str], bool]) -> None:
+    """Hold the new list against the old one, `known`."""
     after = _recorded(workspace)
     if after is None or after.md5 == before.md5:
         return
@@ -63,14 +79,14 @@ def record_raw(workspace: Path, *, meant: Callable[[str], bool] = nothing, timeo
     changed = [path for path, md5 in sorted(known.items()) if now.get(path) != md5 and not meant(path)]
     unmeant = _unexplained(workspace / RAW, changed)
     if unmeant and not (PHANTOM in known and PHANTOM not in now):  # phantom patients make way as a whole
-        write_bytes(record, bytes_before)
         named = [f"{path} ({'altered' if path in now else 'missing'})" for path in unmeant[:_NAMED]]
         more = f" and {len(unmeant) - _NAMED} more" if len(unmeant) > _NAMED else ""
         raise UnrecordedError(
             workspace / RAW,
             f"{len(unmeant)} files are not as they were recorded, and no landing changed them: "
             f"{', '.join(named)}{more}. Nothing was recorded",
-            "`cmrpipe rebuild` brings them back, then land again; when you changed them yourself: `dvc add data/raw`",
+            "`cmrpipe rebuild` (in a fresh clone `dvc pull`) brings them back, then do the same again; when you "
+            "changed them yourself: `dvc add data/raw`",
         )
 
 
@@ -91,7 +107,8 @@ def _listed(workspace: Path, out: Out) -> tuple[Entries, Cache]:
                 workspace / _RECORD,
                 f"its list of files ({out.md5}) is neither in the cache nor in the default remote, so nobody knows "
                 "whether all of them are there",
-                "`cmrpipe verify` tells more; when data/raw is right as it is: `dvc add data/raw`",
+                "`cmrpipe verify` tells more; in a fresh clone `dvc pull data/raw.dvc`; when data/raw is right as it "
+                "is: `dvc add data/raw`",
             )
         return tree.entries, objects.cache
     finally:

@@ -76,6 +76,20 @@ def test_a_landing_records_nothing_that_was_damaged(space: Space, fourth: Path) 
     space.call("cmrpipe", "verify")
 
 
+def test_a_record_that_nobody_looked_at_is_not_kept(space: Space, fourth: Path) -> None:
+    """Killed between DVC's recording and the look at it: the next landing goes back to the old record."""
+    images(space, 0)[0].unlink()
+    record, kept = space.root / "data/raw.dvc", space.root / ".cmrpipe/raw.dvc.before"
+    good = record.read_bytes()
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(good)
+    space.call("dvc", "add", "-q", "data/raw")
+    assert record.read_bytes() != good
+    assert "(missing)" in space.call("cmrpipe", "land", str(fourth), code=2)
+    assert record.read_bytes() == good
+    assert not kept.exists()
+
+
 def test_a_run_without_a_source_records_no_damage_either(space: Space) -> None:
     """What was edited by hand is recorded by hand."""
     images(space, 1)[0].unlink()
