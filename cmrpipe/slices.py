@@ -77,9 +77,9 @@ def main_series(records: Iterable[ImageRecord]) -> frozenset[str]:
     chosen = {ranked[0]}
     axis = _common_normal(series[ranked[0]])
     if axis is not None:
-        taken = _along(series[ranked[0]], axis)
+        taken = along(series[ranked[0]], axis)
         for uid in ranked[1:]:
-            own, places = _common_normal(series[uid]), _along(series[uid], axis)
+            own, places = _common_normal(series[uid]), along(series[uid], axis)
             parallel = own is not None and abs(_dot(own, axis)) >= SAME_NORMAL_COSINE
             if parallel and places and all(abs(a - b) >= SAME_SLICE_MM for a in places for b in taken):
                 chosen.add(uid)
@@ -97,8 +97,8 @@ def _common_normal(records: Sequence[ImageRecord]) -> tuple[float, float, float]
     return max(counts, key=lambda key: counts[key]) if counts else None
 
 
-def _along(records: Sequence[ImageRecord], axis: tuple[float, float, float]) -> list[float]:
-    """Positions along the normal in mm, of the records that have one."""
+def along(records: Iterable[ImageRecord], axis: tuple[float, float, float]) -> list[float]:
+    """Positions along an axis (a unit vector, LPS) in mm, of the records that have one."""
     return [_dot(r.position_mm, axis) for r in records if r.position_mm is not None]
 
 
@@ -108,7 +108,7 @@ def _stack(records: Iterable[ImageRecord]) -> list[list[ImageRecord]]:
     axis = _common_normal(placed)
     if axis is None:
         return []
-    places = _along(placed, axis)
+    places = along(placed, axis)
     slices: dict[int, list[ImageRecord]] = {}
     for record, group in zip(placed, grouped(places, SAME_SLICE_MM), strict=True):
         slices.setdefault(group, []).append(record)
@@ -192,7 +192,7 @@ def measure_gap(records: Iterable[ImageRecord]) -> SliceGap | None:
     axis = _common_normal([record for members in slices for record in members])
     if axis is None:
         return None
-    gaps = np.abs(np.diff([float(np.median(_along(members, axis))) for members in slices]))
+    gaps = np.abs(np.diff([float(np.median(along(members, axis))) for members in slices]))
     middle = float(np.median(gaps))
     deviation = np.abs(gaps - middle)
     return SliceGap(middle, float(deviation.max()), int(deviation.argmax()), len(slices))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import structlog
 
 from cmrpipe.errors import BusyError
@@ -59,7 +59,8 @@ def _wait_for_dvc(workspace: Path, timeout_s: float, waiting: Callable[[str], No
 
 def _dvc_at_work(workspace: Path) -> str:
     """Who works in this workspace through DVC, "" when nobody does; what runs this very process does not count."""
-    ours = _ancestors()
+    this = psutil.Process()
+    ours = {this.pid, *(parent.pid for parent in this.parents())}
     try:
         table = json.loads((workspace / DVC_LOCKS).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -81,28 +82,14 @@ def _dvc_at_work(workspace: Path) -> str:
     return ""
 
 
-def _ancestors() -> set[int]:
-    """The process itself and those that it descends from."""
-    found, pid = set(), os.getpid()
-    while pid > 1 and pid not in found:
-        found.add(pid)
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:  # no /proc
-            found.add(os.getppid())
-            break
-    return found
-
-
 def runs(pid: int) -> bool:
-    """Whether there is such a process."""
+    """Whether there is such a process; one that has ended and that nobody has asked about yet does not count."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return True
 
 
 def _mend_dvc_lock(workspace: Path) -> None:

@@ -7,7 +7,6 @@ after the store's files gave it; that of the raw data follows from it, by the ca
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 
 import yaml
 
+from cmrpipe.dvclist import list_bytes
 from cmrpipe.errors import InputError
+from cmrpipe.store.verify import digest_file
 
 LOCK = "dvc.lock"
 _RAW, _CATALOG = "raw", "catalog"
@@ -100,15 +101,12 @@ def _entries(folder: Path) -> Iterator[tuple[str, str]]:
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         if path.is_file() and not any(part.startswith(_IGNORED) for part in name.parts):
-            with path.open("rb") as stream:
-                md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
-            yield name.as_posix(), md5.hexdigest()
+            yield name.as_posix(), digest_file(path, md5=True, sha256=False).md5
 
 
 def folder_md5(folder: Path) -> str:
-    """MD5 of a folder's files as DVC 3 has it: of the JSON list of paths and MD5s."""
-    rows = [{"md5": md5, "relpath": name} for name, md5 in sorted(_entries(folder))]
-    return hashlib.md5(json.dumps(rows).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    """What DVC names the list of a folder's files."""
+    return hashlib.md5(list_bytes(dict(_entries(folder))), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def proven(record: DvcRecord, store: Path) -> DvcRecord:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cmrpipe.frames import grouped
 from cmrpipe.model import ImageRecord
-from cmrpipe.slices import SAME_NORMAL_COSINE, SAME_SLICE_MM, normal
+from cmrpipe.slices import SAME_NORMAL_COSINE, SAME_SLICE_MM, along, normal
 
 SAME_SPACING = 1e-3
 """Relative difference up to which two pixel spacings are one."""
@@ -19,7 +19,7 @@ LIKE = 2.0
 
 def places(records: Sequence[ImageRecord], axis: tuple[float, float, float] | None) -> list[float]:
     """Positions along an axis in mm, of the images that have one; none without an axis."""
-    return [float(np.dot(r.position_mm, axis)) for r in records if r.position_mm is not None and axis is not None]
+    return [] if axis is None else along(records, axis)
 
 
 def positions(records: Sequence[ImageRecord]) -> int:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cmrpipe.archives import SUFFIX
+from cmrpipe.dvclist import list_bytes
 from cmrpipe.landing.tables import without_rows
 from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE
 from cmrpipe.links import normalise_id
 from flows.forget.person import Person
 from flows.integrity.records import DIR
-from flows.integrity.trees import Entries, proven, tree_bytes
+from flows.integrity.trees import Entries, proven
 
 MODEL, SPLITS = "model.pt", "splits.json"
 PARTS = ("train", "val", "test")
@@ -161,7 +162,7 @@ class Search:
         if kept == entries:
             return {oid, *entries.values()}
         found.remove.add(oid)
-        data = tree_bytes(kept)
+        data = list_bytes(kept)
         found.redacted[oid] = (_md5(data) + DIR, data)
         return set(kept.values())
 

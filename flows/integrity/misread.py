@@ -12,7 +12,7 @@ from cmrpipe.catalog import Catalog, contours_file, images_file
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import sha256_file
-from cmrpipe.layouts import CONTOURS, DICOMS, archive_file, is_stray
+from cmrpipe.layouts import CONTOURS, DICOMS, archive_file, folder_of, is_stray
 from cmrpipe.model import ContourRecord, ImageRecord
 from cmrpipe.store.verify import Place, State, Verdict
 from flows.integrity.records import dependency
@@ -35,6 +35,10 @@ def misread(survey: Survey) -> Iterator[Verdict]:
         ]
     except CmrpipeError:  # told file by file
         return
+    recorded: dict[str, list[str]] = {}
+    for path in survey.expected:
+        if path.startswith(f"{RAW}/"):
+            recorded.setdefault(folder_of(path.removeprefix(f"{RAW}/")), []).append(path)
     for unit, table, rows in units:
         patient = survey.owners.of(f"{RAW}/{unit}")
         if survey.wanted(f"{RAW}/{unit}"):
@@ -42,7 +46,7 @@ def misread(survey: Survey) -> Iterator[Verdict]:
                 known = {row.path: row.sha256 for row in rows(unit.partition("/")[2])}
             except CmrpipeError:
                 continue
-            here = _here(survey, unit)
+            here = _here(survey, unit, recorded.get(unit, []))
             if here is None:
                 continue
             differ = sorted(p for p in known.keys() | here.keys() if known.get(p) != here.get(p))
@@ -53,20 +57,16 @@ def misread(survey: Survey) -> Iterator[Verdict]:
                 yield Verdict(Place.OUTPUT, f"{CATALOG}/{table}", patient, State.ALTERED, detail + more, _REMEDY)
 
 
-def _here(survey: Survey, unit: str) -> dict[str, str] | None:
+def _here(survey: Survey, unit: str, recorded: Sequence[str]) -> dict[str, str] | None:
     """SHA-256 of a unit's files as the catalog names them; None where raw itself is not whole, which is told."""
+    if not all(map(survey.whole_here, recorded)):
+        return None
     archive = archive_file(survey.root / RAW, unit)
     if archive.is_file():
-        if not survey.whole_here(f"{RAW}/{unit}{archive.suffix}"):
-            return None
         try:
             return {f"{unit}/{name}": sha for name, sha in hash_tree(archive).items() if not _stray(name)}
         except CmrpipeError:
             return None
-    prefix = f"{RAW}/{unit}/"
-    recorded = [path for path in survey.expected if path.startswith(prefix)]
-    if not all(survey.whole_here(path) for path in recorded):
-        return None
     found = {path: survey.here[path] for path in recorded if not _stray(path)}
     return {  # what was brought back just now is read again
         path.removeprefix(f"{RAW}/"): digest.sha256 or sha256_file(survey.root / path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from cmrpipe.dvclist import list_bytes
 from cmrpipe.incremental import lock_file
 from cmrpipe.locking import alone
 from cmrpipe.manifest import active_commit, pending
@@ -24,7 +25,7 @@ from flows.integrity.objects import copy_proven
 from flows.integrity.recompute import RecomputeError, recomputed
 from flows.integrity.records import Out
 from flows.integrity.survey import RAW, Survey, files_of
-from flows.integrity.trees import proven, tree_bytes
+from flows.integrity.trees import proven
 from flows.integrity.work import Lost, Rebuilt, Work
 
 log = structlog.get_logger(__name__)
@@ -208,7 +209,7 @@ class Rebuild:
             for path, where in made.items()
             if path.startswith(prefix)
         }
-        tree = proven(out.md5, tree_bytes(hashes))
+        tree = proven(out.md5, list_bytes(hashes))
         if tree is None:
             return []
         survey.trees[out.path] = tree

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, combinations, islice
 from typing import TypeAlias
 
+from cmrpipe.dvclist import list_bytes
 from flows.integrity.objects import md5_of
 
 Entries: TypeAlias = dict[str, str]
@@ -30,11 +31,6 @@ class Tree:
     oid: str
     data: bytes
     entries: Entries
-
-
-def tree_bytes(entries: Mapping[str, str]) -> bytes:
-    """A folder's record as DVC 3 writes it."""
-    return json.dumps([{"md5": entries[path], "relpath": path} for path in sorted(entries)]).encode()
 
 
 def proven(oid: str, data: bytes | None) -> Tree | None:
@@ -93,7 +89,7 @@ def rebuilt(
         likeliest = {path: choices[0] for path, choices in options.items()}
         for change in islice(_changes(options), _TRIES):
             chosen = likeliest | dict(change)
-            data = tree_bytes({path: md5 for path, md5 in chosen.items() if md5 is not None})
+            data = list_bytes({path: md5 for path, md5 in chosen.items() if md5 is not None})
             tree = proven(oid, data)
             if tree is not None:
                 return tree

@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from cmrpipe.errors import BusyError, ParamsError
-from flows.lock import write_lock
+from flows.lock import runs, write_lock
 
 HOLDER = "import sys, time; from pathlib import Path; from flows.lock import write_lock\n"
 HOLDER += "with write_lock(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(float(sys.argv[2]))\n"
@@ -92,6 +93,9 @@ def test_a_dvc_at_work_is_waited_for(tmp_path: Path, kind: str) -> None:
         with busy, write_lock(tmp_path, timeout_s=0.1):
             pass
         other.kill()
+        deadline = time.monotonic() + 10
+        while runs(other.pid):  # nobody has waited for it: it has ended all the same
+            assert time.monotonic() < deadline
     for pid in (other.pid, os.getpid(), os.getppid()):
         note(pid)
         with write_lock(tmp_path, timeout_s=0.1):
