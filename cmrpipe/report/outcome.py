@@ -143,7 +143,7 @@ def _model(facts: Facts) -> str:
     if cavity is None:
         return "the model could not be judged"
     unseen = count(int(facts.model.metrics.get("patients") or 0), "unseen patient")
-    return f"the model reaches Dice {cavity:.2f} on {unseen}"
+    return f"the model reaches Dice {cavity:.3f} on {unseen}"
 
 
 def outcome_of(facts: Facts, page: Path) -> Outcome:
