@@ -16,6 +16,7 @@ from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.logs import readable
 from flows.child import stream
+from flows.kept import records_kept
 
 LOGS = Path(".cmrpipe") / "logs"
 _STATES = (
@@ -77,13 +78,17 @@ def run_dvc(
     log_name: str,
     on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
     timeout_s: float | None = None,
+    look: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run `dvc <arguments>` in a workspace; its full output goes to `.cmrpipe/logs/<log_name>.log`.
+
+    The caller holds the write lock. A command that fails, or is killed, changes none of DVC's records.
 
     Parameters
     ----------
     on_event : called for every event of the stage's command (see `cmrpipe.events`)
     timeout_s : the whole process group is ended after this time
+    look : looks at what was recorded; when it raises, nothing was
 
     Raises
     ------
@@ -111,10 +116,14 @@ def run_dvc(
                 said = event["message"]
             on_event(event)
 
-        code = stream(command, environment=child_environment(), cwd=workspace, on_line=on_line, timeout_s=timeout_s)
-    if code is None:
-        raise DvcError(f"dvc {' '.join(arguments)}", f"took longer than {timeout_s:g} s and was ended", f"See {log}")
-    if code:
-        cause = said or "failed:\n" + "\n".join(tail)
-        raise DvcError(f"dvc {' '.join(arguments)}", cause, f"The whole output is in {log}")
+        with records_kept(workspace):
+            code = stream(command, environment=child_environment(), cwd=workspace, on_line=on_line, timeout_s=timeout_s)
+            if code is None:
+                cause = f"took longer than {timeout_s:g} s and was ended"
+                raise DvcError(f"dvc {' '.join(arguments)}", cause, f"See {log}")
+            if code:
+                cause = said or "failed:\n" + "\n".join(tail)
+                raise DvcError(f"dvc {' '.join(arguments)}", cause, f"The whole output is in {log}")
+            if look is not None:
+                look()
     return outcome

@@ -14,6 +14,7 @@ import structlog
 
 from cmrpipe.errors import BusyError
 from cmrpipe.locking import alone, patience_s
+from flows.kept import put_back
 
 LOCK = Path(".dvc") / "tmp" / "cmrpipe.lock"
 DVC_LOCKS, DVC_LOCK = Path(".dvc") / "tmp" / "rwlock", Path(".dvc") / "tmp" / "lock"
@@ -42,6 +43,7 @@ def write_lock(
     with alone(workspace / LOCK, timeout_s=timeout_s, waiting=waiting):
         _mend_dvc_lock(workspace)
         _wait_for_dvc(workspace, patience_s() if timeout_s is None else timeout_s, waiting)
+        put_back(workspace)
         yield
 
 

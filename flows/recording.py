@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from cmrpipe.connect.folder import PHANTOM
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.files import write_bytes
 from cmrpipe.landing import Ledger, content_of
 from cmrpipe.layouts import folder_of
 from flows.dvc import run_dvc
@@ -23,8 +23,6 @@ from flows.integrity.trees import Entries, proven
 
 RAW = Path("data") / "raw"
 _RECORD = RAW.with_suffix(".dvc")
-_KEPT = Path(".cmrpipe") / "raw.dvc.before"
-"""The old record, while the new one has not been looked at."""
 _NAMED = 5
 
 
@@ -50,23 +48,12 @@ def record_raw(workspace: Path, *, meant: Callable[[str], bool] = nothing, timeo
     UnrecordedError : recorded files are missing or altered; the record stays as it was
     DvcError : DVC failed
     """
-    record, kept = workspace / _RECORD, workspace / _KEPT
-    if kept.is_file():  # killed before the new list was looked at
-        write_bytes(record, kept.read_bytes())
     before = _recorded(workspace)
-    if before is None:
-        run_dvc(["add", RAW.as_posix()], workspace, log_name="add-raw", timeout_s=timeout_s)
-        return
-    known, cache = _listed(workspace, before)
-    write_bytes(kept, record.read_bytes())
-    try:
-        run_dvc(["add", RAW.as_posix()], workspace, log_name="add-raw", timeout_s=timeout_s)
-        _check(workspace, before, known, cache, meant)
-    except UnrecordedError:
-        write_bytes(record, kept.read_bytes())
-        raise
-    finally:
-        kept.unlink()
+    look: Callable[[], None] | None = None
+    if before is not None:
+        known, cache = _listed(workspace, before)
+        look = partial(_check, workspace, before, known, cache, meant)
+    run_dvc(["add", RAW.as_posix()], workspace, log_name="add-raw", timeout_s=timeout_s, look=look)
 
 
 def _check(workspace: Path, before: Out, known: Entries, cache: Cache, meant: Callable[[str], bool]) -> None:

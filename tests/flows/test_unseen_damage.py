@@ -78,10 +78,11 @@ def test_a_landing_records_nothing_that_was_damaged(space: Space, fourth: Path) 
 def test_a_record_that_nobody_looked_at_is_not_kept(space: Space, fourth: Path) -> None:
     """Killed between DVC's recording and the look at it: the next landing goes back to the old record."""
     images(space, 0)[0].unlink()
-    record, kept = space.root / "data/raw.dvc", space.root / ".cmrpipe/raw.dvc.before"
+    record, kept = space.root / "data/raw.dvc", space.root / ".cmrpipe/records"
     good = record.read_bytes()
-    kept.parent.mkdir(exist_ok=True)
-    kept.write_bytes(good)
+    (kept / "data").mkdir(parents=True)
+    shutil.copy2(record, kept / "data/raw.dvc")
+    shutil.copy2(space.root / "dvc.lock", kept)
     space.call("dvc", "add", "-q", "data/raw")
     assert record.read_bytes() != good
     assert "(missing)" in space.call("cmrpipe", "land", str(fourth), code=2)
