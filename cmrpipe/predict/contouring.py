@@ -5,7 +5,9 @@ apex. What is kept must be part of one body that reaches through the slices:
 
 1. *One body.* In the slice with the most blood, the largest outline is the ventricle; from there outwards, in every
    slice and frame, the outline nearest to that of the slice before, within its radius.
-2. *No apex of some moments.* A slice in which a cavity is found in at most half of the frames is beyond the end.
+2. *No apex of some moments.* A slice in which a cavity is found in at most half of the frames is beyond the end. Of
+   two or three frames half is enough: where only end-diastole and end-systole are there, a small apex may be closed in
+   the latter.
 3. *No atrium.* At the wider end, a slice is beyond the base when its cavity does not shrink towards end-systole while
    the ventricle does (an atrium grows), or when it is far narrower at end-diastole than the next slice's, or has little
    wall. What lies outside such a slice is beyond the base, too.
@@ -28,6 +30,9 @@ from cmrpipe.learn.voting import Opinion
 
 OFTEN = 0.5
 """Share of a slice's frames that must show a cavity, more than."""
+
+FEW = 3
+"""Frames of a slice, at most, with which that share itself is enough."""
 
 NARROW = 0.72
 """Cavity area at end-diastole over the next slice's, below which a basal slice is beyond the base."""
@@ -105,9 +110,15 @@ def _areas(drawings: dict[Place, Drawing], index: int) -> dict[int, float]:
     return {place.frame: drawing.area for place, drawing in drawings.items() if place.slice_index == index}
 
 
+def _often(found: Sequence[bool]) -> bool:
+    """Whether enough of a slice's frames show a cavity."""
+    share = float(np.mean(found))
+    return share > OFTEN or (share == OFTEN and len(found) <= FEW)
+
+
 def _seldom(drawings: dict[Place, Drawing], slices: Sequence[int]) -> list[Removed]:
     """Rule 2, from the outermost slices inwards; a gap ends the ventricle."""
-    often = [np.mean([area > 0 for area in _areas(drawings, index).values()]) > OFTEN for index in slices]
+    often = [_often([area > 0 for area in _areas(drawings, index).values()]) for index in slices]
     if not any(often):
         return [
             Removed(index, "no cavity in most frames") for index in slices if sum(_areas(drawings, index).values()) > 0

@@ -61,6 +61,16 @@ def test_a_cavity_of_some_moments_is_beyond_the_apex() -> None:
     assert drawings[Place(5, 1)].endo is None
 
 
+def test_a_small_apex_may_be_closed_in_one_of_two_frames() -> None:
+    """Where only end-diastole and end-systole are there, one of them is enough; none is not."""
+    candidates = {place: found for place, found in ventricle().items() if place.frame in {1, 3}}
+    candidates |= {Place(5, 1): [heart(3)], Place(5, 3): [], Place(6, 1): [heart(3)], Place(7, 1): []}
+    drawings, removed = consistent(candidates)
+    assert removed == []
+    assert drawings[Place(5, 1)] is candidates[Place(5, 1)][0]
+    assert drawings[Place(6, 1)] is candidates[Place(6, 1)][0]
+
+
 def test_an_atrium_grows_while_the_ventricle_shrinks() -> None:
     """As wide as the ventricle, at the wide end, whichever end of the stack that is."""
     body = ventricle()
