@@ -73,4 +73,5 @@ class FindingCode(StrEnum):
 
     LABEL_SUSPECT = "label-suspect"
 
+    FILES_BESIDE = "files-beside"
     STRAY_FILES = "stray-files"

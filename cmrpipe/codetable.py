@@ -284,6 +284,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "mean distance of the outlines in radii of the patient's median cavity; `cmrpipe suspects` ranks all",
         "look at its picture; the model errs, too",
     ),
+    _C.FILES_BESIDE: CodeInfo(
+        _E,
+        "files lie beside the patients' folders, belong to nobody and were not read",
+        "files directly in dicoms/ or contourfiles/, archives apart",
+        "move each into its patient's folder, or remove it",
+    ),
     _C.STRAY_FILES: CodeInfo(
         _I, "files of editors and file managers were passed over", ".DS_Store, ._*, *.swp, Thumbs.db, ...", "nothing"
     ),

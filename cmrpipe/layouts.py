@@ -162,6 +162,13 @@ def contour_folders(root: Path) -> list[str]:
     return _folders(root, CONTOURS)
 
 
+def files_beside(root: Path, parent: str) -> list[str]:
+    """Names of files directly in `root/parent`, beside the patients' folders, sorted; neither archives nor strays."""
+    with os.scandir(root / parent) as scan:
+        names = [item.name for item in scan if not item.is_dir() and not is_stray(item.name)]
+    return sorted(name for name in names if not name.endswith(SUFFIX))
+
+
 def link_tables(root: Path) -> list[str]:
     """Paths of all link tables relative to `root`, sorted."""
     tables = [LINK_TABLE] if (root / LINK_TABLE).is_file() else []

@@ -156,7 +156,8 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
     A zip archive in place of a patient's folder, or of the folder, is one patient.
 
     Folders whose images name the same patient and the same study in their headers are one patient's series, not
-    several patients; so are folders with images beside them. Other files beside them mean nothing.
+    several patients; so are folders with images beside them. Images beside patients' folders below `dicoms/` are taken
+    for one more patient, of that folder's name. Other files beside them mean nothing.
 
     Parameters
     ----------
@@ -190,4 +191,6 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
     if whole:
         return [reader.patient(base, base.resolve().name)]
     patients = [*(reader.patient(path, path.name) for path in groups), *map(_in_archive, archives)]
+    if _first_image(others) is not None:
+        patients.append(PatientFolder(base.name, base, tuple(path.name for path in others)))
     return sorted(patients, key=lambda patient: patient.patient_id)

@@ -29,7 +29,7 @@ from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
 from cmrpipe.findings import PIECE_FILES, Report, from_dict, rank, to_dict, write_pieces
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, link_tables
+from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, files_beside, link_tables
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
 from cmrpipe.links import LinkTable, read_link_table
 from cmrpipe.model import Finding, ImageRecord, Quarantine
@@ -147,6 +147,11 @@ def _set_findings(
     origins = {patient: _origin_from_json(r["origin"]) for patient, r in reports.items() if r["origin"]}
     folders = {patient: f"{CONTOURS}/{originals[0]}" for patient, originals in links.originals.items()}
     yield from check_origins(origins, folders, params)
+    for parent in (DICOMS, CONTOURS):
+        if (raw / parent).is_dir() and (beside := files_beside(raw, parent)):
+            some = ", ".join(beside[:3]) + (" ..." if len(beside) > 3 else "")
+            what = f"{parent}: {len(beside)} files beside the patients' folders were not read ({some})."
+            yield finding(FindingCode.FILES_BESIDE, what, path=parent, files=len(beside))
     for unit, entry in sorted(read_manifest(catalog.folder).items()):
         stray = entry["info"].get("stray", 0)
         if stray:

@@ -58,6 +58,16 @@ def test_loose_files_that_are_no_images_change_nothing(two: Path) -> None:
         found.records()
 
 
+def test_images_beside_patients_in_a_data_set_are_not_passed_over(two: Path, tmp_path: Path) -> None:
+    """Below dicoms/ they are one more patient, whose name says where they lie; the others are read as before."""
+    two.rename(tmp_path / "dicoms")
+    (tmp_path / "dicoms" / "README.txt").write_text("two patients")
+    assert names(tmp_path) == BOTH
+    shutil.copy(tmp_path / "dicoms" / BOTH[0] / "7.dcm", tmp_path / "dicoms" / "7.dcm")
+    assert names(tmp_path) == [*BOTH, "dicoms"]
+    assert [record.instance_number for record in find_patients(tmp_path)[2].records() if record.rows] == [7]
+
+
 def test_what_predict_wrote_is_not_read(two: Path) -> None:
     """Into the folder itself, into one in it, in this run or an earlier one, or with another output now."""
     for out in (two, two / "out", two / BOTH[0] / "out"):

@@ -106,6 +106,11 @@ def _stray(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(folder, "stray files were put in", patient_id="")
 
 
+def _beside(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    site.write(f"{DICOMS}/7.dcm", site.read(site.image(spot.patient, 7)))
+    return Note(DICOMS, "an image was put beside the patients' folders", patient_id="")
+
+
 FAULTS = (
     Fault(
         "patient-unlinked",
@@ -164,5 +169,6 @@ FAULTS = (
     Fault("link-byte-order-mark", "a byte order mark in the link table", Code.LINK_TABLE_FORMAT, Scope.SET, _mark),
     Fault("link-crlf", "CR LF line ends in the link table", Code.LINK_TABLE_FORMAT, Scope.SET, _crlf),
     Fault("link-semicolons", "semicolons in the link table", Code.LINK_TABLE_FORMAT, Scope.SET, _semicolons),
+    Fault("files-beside", "a file beside the patients' folders", Code.FILES_BESIDE, Scope.LIGHT, _beside),
     Fault("stray-files", "files of editors and file managers", Code.STRAY_FILES, Scope.LIGHT, _stray),
 )
