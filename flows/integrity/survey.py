@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 
 from cmrpipe.catalog import Catalog
@@ -13,6 +12,7 @@ from cmrpipe.errors import CmrpipeError
 from cmrpipe.manifest import MANIFEST
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, cores, digest_file, in_threads
+from flows.integrity.ignored import Ignored
 from flows.integrity.objects import Cache, Objects, Remote, md5_of
 from flows.integrity.owners import Owners
 from flows.integrity.records import DIR, Out, read_records
@@ -83,26 +83,19 @@ class Survey:
         return found
 
 
-def _ignored(root: Path) -> list[str]:
-    try:
-        lines = (root / ".dvcignore").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    return [line.strip().strip("/") for line in lines if line.strip() and not line.startswith("#")]
-
-
 def files_of(root: Path, out: Out) -> list[str]:
     """Files of an output, relative to the workspace; a link to a folder is one thing, and nothing that is recorded."""
     place = root / out.path
     if not out.is_folder:
         return [out.path] if place.is_file() else []
-    patterns = _ignored(root)
+    ignored = Ignored(root, out.path)
     found = []
     for base, folders, names in os.walk(place):
-        folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in patterns)]
+        below = Path(base).relative_to(root).as_posix()
+        folders[:] = [name for name in folders if not ignored(f"{below}/{name}", folder=True)]
         linked = [name for name in folders if os.path.islink(os.path.join(base, name))]  # noqa: PTH114, PTH118
-        kept = (name for name in (*names, *linked) if not any(fnmatch(name, pattern) for pattern in patterns))
-        found += [Path(base, name).relative_to(root).as_posix() for name in kept]
+        paths = [f"{below}/{name}" for name in names]
+        found += [path for path in paths if not ignored(path, folder=False)] + [f"{below}/{name}" for name in linked]
     return sorted(found)
 
 
