@@ -4,7 +4,9 @@ A network that looks at one image at a time has ideas where there is no ventricl
 apex. What is kept must be part of one body that reaches through the slices:
 
 1. *One body.* In the slice with the most blood, the largest outline is the ventricle; from there outwards, in every
-   slice and frame, the outline nearest to that of the slice before, within its radius.
+   slice and frame, the outline nearest to that of the slice before, within its radius. Where a breath moved the heart
+   between slices, that finds it in the wider frames only; where it does in half of them, what lies there in the others
+   is the ventricle, too.
 2. *No apex of some moments.* A slice in which a cavity is found in at most half of the frames is beyond the end. Of
    two or three frames half is enough: where only end-diastole and end-systole are there, a small apex may be closed in
    the latter.
@@ -103,7 +105,22 @@ def _one_body(candidates: dict[Place, list[Drawing]]) -> dict[Place, Drawing]:
                 chosen[place] = _nearest(candidates[place], at, reach)
                 if chosen[place].endo is not None:
                     before = chosen[place]
+    for index in slices:
+        chosen |= _filled({p: drawing for p, drawing in chosen.items() if p.slice_index == index}, candidates)
     return chosen
+
+
+def _filled(chosen: dict[Place, Drawing], candidates: dict[Place, list[Drawing]]) -> dict[Place, Drawing]:
+    """One slice's choice; a frame without gets what lies where the others' is, if half of them have one."""
+    found = [(drawing.endo, drawing.area) for drawing in chosen.values() if drawing.endo is not None]
+    if not OFTEN <= len(found) / len(chosen) < 1:
+        return chosen
+    x, y = np.median([centroid(endo) for endo, _ in found], axis=0)
+    reach = float(np.sqrt(np.median([area for _, area in found]) / np.pi))
+    return {
+        place: drawing if drawing.endo is not None else _nearest(candidates[place], (float(x), float(y)), reach)
+        for place, drawing in chosen.items()
+    }
 
 
 def _areas(drawings: dict[Place, Drawing], index: int) -> dict[int, float]:

@@ -53,6 +53,17 @@ def test_a_larger_ghost_beside_it_is_not_taken() -> None:
         assert drawings[Place(5, frame)].endo is None
 
 
+def test_a_heart_that_a_breath_moved_is_found_in_all_frames() -> None:
+    """Between two slices, by more than the cavity's radius at end-systole and less than that at end-diastole."""
+    candidates = {place: found for place, found in ventricle().items() if place.frame in {1, 3}}
+    for index, radius in ((3, 9.0), (4, 6.0)):
+        candidates[Place(index, 1)] = [heart(radius, x=49)]
+        candidates[Place(index, 3)] = [heart(radius * 0.7, x=49)]
+    drawings, removed = consistent(candidates)
+    assert removed == []
+    assert all(drawings[place] is candidates[place][0] for place in candidates)
+
+
 def test_a_cavity_of_some_moments_is_beyond_the_apex() -> None:
     """Found in two frames of four."""
     candidates = ventricle() | {Place(5, frame): [heart(3)] if frame < 3 else [] for frame in FRAMES}
