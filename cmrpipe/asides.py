@@ -1,4 +1,4 @@
-"""`aside/*.csv` in the raw folder: images that a source has and that were not sorted into the layout, with the reason.
+"""`aside/*.csv` in the raw folder: images, and other things, that a source has and that did not land, with the reason.
 
 A file a patient, one for what belongs to no patient of a source. The images themselves stay in the source.
 """
@@ -18,7 +18,7 @@ from cmrpipe.layouts import ASIDE
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """An image that a source has and that was not sorted into the layout; it stays where it is.
+    """An image, or another file or folder, that a source has and that did not land; it stays where it is.
 
     Attributes
     ----------

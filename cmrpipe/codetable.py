@@ -107,8 +107,8 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
     _C.IMAGE_PUT_ASIDE: CodeInfo(
         _W,
-        "a source has images that were not sorted into the layout",
-        "headers at landing: no MR, another series, no number or patient, a copy, equal numbers",
+        "a source has images, or other things, that did not land",
+        "no part of the layout; by headers no MR, another series, no number or patient, a copy, equal numbers",
         "see aside/ in the raw folder; where the wrong series was taken, set source.series and land again",
     ),
     _C.SERIES_MIXED: CodeInfo(
@@ -286,9 +286,9 @@ CODES: dict[FindingCode, CodeInfo] = {
     ),
     _C.FILES_BESIDE: CodeInfo(
         _E,
-        "files lie beside the patients' folders, belong to nobody and were not read",
-        "files directly in dicoms/ or contourfiles/, archives apart",
-        "move each into its patient's folder, or remove it",
+        "files or folders lie where the layout has none, belong to nobody and were not read",
+        "beside dicoms/ and contourfiles/, documents apart; files directly in them, archives apart; no table in links/",
+        "move each to where the layout has it, or remove it",
     ),
     _C.STRAY_FILES: CodeInfo(
         _I, "files of editors and file managers were passed over", ".DS_Store, ._*, *.swp, Thumbs.db, ...", "nothing"

@@ -24,8 +24,15 @@ LINK_TABLE = "link.csv"
 LINK_FOLDER = "links"
 ASIDE = "aside"
 
+PHANTOM = "phantom.json"
+
 _STRAY_NAMES = frozenset({"thumbs.db", "desktop.ini", "dicomdir"})
 _STRAY_SUFFIXES = (".swp", ".swo", "~", ".tmp", ".part", ".crdownload")
+_OWN = frozenset({DICOMS, CONTOURS, LINK_TABLE, LINK_FOLDER, ASIDE, PHANTOM})
+_PREDICTED = frozenset({"patients", "summary.csv"})
+"""What predict writes beside contours and link table."""
+_DOCUMENTS = (".md", ".rst", ".txt", ".pdf", ".html", ".json", ".yaml", ".yml", "readme", "license", "licence")
+"""Ends of the names of files that a data set may have in its root for people to read."""
 
 
 def is_stray(name: str) -> bool:
@@ -162,11 +169,40 @@ def contour_folders(root: Path) -> list[str]:
     return _folders(root, CONTOURS)
 
 
-def files_beside(root: Path, parent: str) -> list[str]:
-    """Names of files directly in `root/parent`, beside the patients' folders, sorted; neither archives nor strays."""
-    with os.scandir(root / parent) as scan:
-        names = [item.name for item in scan if not item.is_dir() and not is_stray(item.name)]
-    return sorted(name for name in names if not name.endswith(SUFFIX))
+def _is_part(root: Path, parent: str, item: os.DirEntry[str]) -> bool:
+    """Whether something that lies directly in `root/parent`, and is no stray, is read or meant for people."""
+    if parent == LINK_FOLDER:
+        return _is_table(item.name)
+    if parent:
+        return item.is_dir() or (item.name.endswith(SUFFIX) and item.is_file())
+    predicted = item.name in _PREDICTED and any((root / "patients").glob("*/result.json"))
+    return item.name in _OWN or predicted or (item.name.lower().endswith(_DOCUMENTS) and not item.is_dir())
+
+
+def strangers(root: Path) -> dict[str, list[str]]:
+    """Names of what lies in the root ("") or directly in one of the layout's folders, is no stray and is not read.
+
+    Returns
+    -------
+    sorted names by folder; folders without any are absent
+    """
+    found = {}
+    for parent in ("", DICOMS, CONTOURS, LINK_FOLDER):
+        if (root / parent).is_dir():
+            with os.scandir(root / parent) as scan:
+                names = [item.name for item in scan if not is_stray(item.name) and not _is_part(root, parent, item)]
+            if names:
+                found[parent] = sorted(names)
+    return found
+
+
+def strays_beside(root: Path, parent: str) -> list[str]:
+    """Names of strays directly in `root/parent`, folders among them, sorted."""
+    return sorted(name for name in os.listdir(root / parent) if is_stray(name)) if (root / parent).is_dir() else []
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().endswith(".csv") and not is_stray(name)
 
 
 def link_tables(root: Path) -> list[str]:
@@ -174,7 +210,7 @@ def link_tables(root: Path) -> list[str]:
     tables = [LINK_TABLE] if (root / LINK_TABLE).is_file() else []
     folder = root / LINK_FOLDER
     if folder.is_dir():
-        tables += sorted(f"{LINK_FOLDER}/{p.name}" for p in folder.glob("*.csv") if not is_stray(p.name))
+        tables += sorted(f"{LINK_FOLDER}/{name}" for name in os.listdir(folder) if _is_table(name))
     return tables
 
 

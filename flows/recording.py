@@ -12,10 +12,9 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from cmrpipe.connect.folder import PHANTOM
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import Ledger, content_of
-from cmrpipe.layouts import folder_of
+from cmrpipe.layouts import PHANTOM, folder_of
 from flows.dvc import run_dvc
 from flows.integrity.objects import Cache, Objects, RemoteError
 from flows.integrity.records import Out, tracked

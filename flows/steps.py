@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cmrpipe.connect.credentials import Credentials
-from cmrpipe.connect.folder import PHANTOM as PHANTOM_FILE
 from cmrpipe.connect.opening import open_source
 from cmrpipe.connect.source import Source
 from cmrpipe.landing import Forgotten, Landed, land, recover
 from cmrpipe.layouts import ASIDE, LINK_FOLDER, patient_folders
+from cmrpipe.layouts import PHANTOM as PHANTOM_FILE
 from cmrpipe.locking import TIMEOUT_S
 from cmrpipe.params import SourceParams, load_params
 from cmrpipe.phantom import write_phantom

@@ -111,7 +111,7 @@ LANDED = {
     "withdrawn": "{} gone from the source (`cmrpipe forget` removes)",
     "not_in_source": "{} landed earlier and not in this source",
     "made_way": "{} phantom patients made way",
-    "aside": "{} images not sorted in (see data/raw/aside)",
+    "aside": "{} files not sorted in (see data/raw/aside)",
 }
 """Words for the counts of a landing, in order."""
 

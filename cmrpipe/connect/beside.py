@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cmrpipe.asides import Aside
 from cmrpipe.connect.folder import FolderSource, look_at, table_quiet
 from cmrpipe.connect.source import Fetched, Offer
 from cmrpipe.errors import LayoutError
@@ -37,6 +38,11 @@ class Beside:
             return (), {}
         root = self._folder.root
         return look_at(root, [f"{CONTOURS}/{name}" for name in contour_folders(root)], self._settle_s)
+
+    def asides(self) -> tuple[Aside, ...]:
+        """What lies beside the contour folders and does not land."""
+        found = () if self._folder is None else self._folder.asides()
+        return tuple(aside for aside in found if aside.what.startswith(f"{CONTOURS}/"))
 
     def links(self) -> bytes | None:
         """The link table as it is now."""

@@ -81,7 +81,9 @@ class Pacs:
                 bad[f"{DICOMS}/{patient}"] = str(error)
         if bad and not offers and self._studies:
             raise SourceError(self.address, f"told of no patient ({next(iter(bad.values()))})", "Mend that first")
-        return Look((*contours, *offers), self.links(), self._beside.links_quiet(), tuple(asides), bad)
+        return Look(
+            (*contours, *offers), self.links(), self._beside.links_quiet(), (*asides, *self._beside.asides()), bad
+        )
 
     def _search(self, patient: str) -> str:
         """Ask for a patient's instances; their set as a token."""

@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+from cmrpipe.asides import Aside
 from cmrpipe.connect.copying import copy_file, hash_tree, unchanged
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.errors import ArchiveError, CmrpipeError, SourceError
@@ -14,16 +15,17 @@ from cmrpipe.files import canonical_json, sha256_bytes
 from cmrpipe.layouts import (
     CONTOURS,
     DICOMS,
+    LINK_FOLDER,
     LINK_TABLE,
+    PHANTOM,
     archive_file,
     check_layout,
     contour_folders,
     list_files,
     patient_folders,
     read_file,
+    strangers,
 )
-
-PHANTOM = "phantom.json"
 
 
 def read_optional(path: Path) -> bytes | None:
@@ -98,7 +100,15 @@ class FolderSource:
             ],
             self._settle_s,
         )
-        return Look(offers, self.links(), table_quiet(self.root, self._settle_s), (), bad)
+        return Look(offers, self.links(), table_quiet(self.root, self._settle_s), self.asides(), bad)
+
+    def asides(self) -> tuple[Aside, ...]:
+        """What is no part of the layout and so does not land; of links, only link.csv does."""
+        found = {**strangers(self.root)}
+        if (self.root / LINK_FOLDER).is_dir():
+            found[LINK_FOLDER] = sorted(path.name for path in (self.root / LINK_FOLDER).iterdir())
+        paths = (f"{parent}/{name}".lstrip("/") for parent, names in found.items() for name in names)
+        return tuple(Aside("", path, "", "no part of the layout that lands") for path in paths)
 
     def links(self) -> bytes | None:
         """The link table as it is now."""

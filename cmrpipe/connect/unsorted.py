@@ -116,7 +116,9 @@ class UnsortedFolder:
             Offer(f"{DICOMS}/{patient}", _token(self._sorted[patient]), quiet=now - newest[patient] >= self._settle_s)
             for patient in sorted(by_patient)
         ]
-        return Look((*contours, *offers), self.links(), self._beside.links_quiet(), tuple(asides), bad)
+        return Look(
+            (*contours, *offers), self.links(), self._beside.links_quiet(), (*asides, *self._beside.asides()), bad
+        )
 
     def links(self) -> bytes | None:
         """The link table as it is now."""

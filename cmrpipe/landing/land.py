@@ -19,7 +19,7 @@ from pathlib import Path
 from cmrpipe.archives import pack
 from cmrpipe.asides import write_asides
 from cmrpipe.connect.copying import hash_tree
-from cmrpipe.connect.folder import PHANTOM, FolderSource, read_optional
+from cmrpipe.connect.folder import FolderSource, read_optional
 from cmrpipe.connect.source import Fetched, Offer, Source, content_digest
 from cmrpipe.errors import ArchiveError, CmrpipeError, DiskError, LandingError
 from cmrpipe.files import disk_trouble, sha256_file, write_bytes
@@ -28,7 +28,7 @@ from cmrpipe.landing.phantoms import check_mix, make_way
 from cmrpipe.landing.place import Placer, marked, never, remove
 from cmrpipe.landing.plan import make_plan, nobody
 from cmrpipe.landing.tables import redacted
-from cmrpipe.layouts import DICOMS, LINK_FOLDER, LINK_TABLE, archive_file, standing
+from cmrpipe.layouts import DICOMS, LINK_FOLDER, LINK_TABLE, PHANTOM, archive_file, standing
 from cmrpipe.logger import Logger
 from cmrpipe.progress import Listener, Progress
 

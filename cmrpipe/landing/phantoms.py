@@ -6,11 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
-from cmrpipe.connect.folder import PHANTOM
 from cmrpipe.connect.source import Source
 from cmrpipe.errors import LandingError
 from cmrpipe.landing.ledger import Ledger
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, patient_folders, standing
+from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, PHANTOM, patient_folders, standing
 from cmrpipe.logger import Logger
 
 log = Logger(__name__)

@@ -21,6 +21,7 @@ from cmrpipe.checks.fit import Image, Pixels
 from cmrpipe.checks.images import duplicate_pixels, pixel_twins
 from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
+from cmrpipe.checks.strangers import check_strangers
 from cmrpipe.clinical import clinical_values
 from cmrpipe.codes import FindingCode
 from cmrpipe.codeversion import code_version
@@ -29,7 +30,7 @@ from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
 from cmrpipe.findings import PIECE_FILES, Report, from_dict, rank, to_dict, write_pieces
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, files_beside, link_tables
+from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, link_tables, strangers, strays_beside
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
 from cmrpipe.links import LinkTable, read_link_table
 from cmrpipe.model import Finding, ImageRecord, Quarantine
@@ -147,11 +148,7 @@ def _set_findings(
     origins = {patient: _origin_from_json(r["origin"]) for patient, r in reports.items() if r["origin"]}
     folders = {patient: f"{CONTOURS}/{originals[0]}" for patient, originals in links.originals.items()}
     yield from check_origins(origins, folders, params)
-    for parent in (DICOMS, CONTOURS):
-        if (raw / parent).is_dir() and (beside := files_beside(raw, parent)):
-            some = ", ".join(beside[:3]) + (" ..." if len(beside) > 3 else "")
-            what = f"{parent}: {len(beside)} files beside the patients' folders were not read ({some})."
-            yield finding(FindingCode.FILES_BESIDE, what, path=parent, files=len(beside))
+    yield from check_strangers(strangers(raw), {parent: strays_beside(raw, parent) for parent in (DICOMS, CONTOURS)})
     for unit, entry in sorted(read_manifest(catalog.folder).items()):
         stray = entry["info"].get("stray", 0)
         if stray:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cmrpipe.asides import read_asides
 from cmrpipe.connect import folder
 from cmrpipe.connect.copying import copy_file
 from cmrpipe.errors import LandingError, LayoutError
@@ -34,6 +35,21 @@ def test_everything_lands_as_it_was(real: Path, tmp_path: Path) -> None:
     assert found == given
     assert len(landed.new) == 6
     assert not staging(tmp_path / "data" / "raw").exists()
+
+
+def test_what_has_no_place_in_the_layout_is_told(real: Path, tmp_path: Path) -> None:
+    """Folders and files of the source that do not land are in aside/; documents and strays are not."""
+    (real / "dicom").mkdir()
+    (real / "links").mkdir()
+    for name in ("README.md", "link (1).csv", "dicoms/7.dcm", "contourfiles/.DS_Store", "links/one.csv"):
+        (real / name).write_bytes(b"x")
+    landed = land(real, tmp_path / "data" / "raw", listen=silent)
+    told = sorted(row.what for row in read_asides(tmp_path / "data" / "raw"))
+    assert told == ["dicom", "dicoms/7.dcm", "link (1).csv", "links/one.csv"]
+    assert landed.aside == len(told)
+    (real / "dicom").rmdir()
+    land(real, tmp_path / "data" / "raw", listen=silent)
+    assert "dicom" not in {row.what for row in read_asides(tmp_path / "data" / "raw")}
 
 
 def test_second_landing_copies_nothing(real: Path, tmp_path: Path) -> None:

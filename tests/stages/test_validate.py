@@ -219,6 +219,27 @@ def test_missing_data_are_told_both_ways(clean: tuple[Path, Truth], tmp_path: Pa
     assert {(Code.CONTOUR_MISSING, lost.number), (Code.CONTOUR_WITHOUT_IMAGE, image.number)} <= codes
 
 
+def test_what_has_no_place_in_the_layout_is_told(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Folders misspelt, tables under other names, archives that lead nowhere, folders named like strays."""
+    base = tmp_path / "here"
+    shutil.copytree(clean[0], base)
+    patient = sorted((base / "set" / "dicoms").iterdir())[0]
+    (base / "set" / "links").mkdir()
+    for path in ("dicom/X/1.dcm", "link (1).csv", "README.md", "links/A.txt", "dicoms/X.tar.gz", "dicoms/X.part/1.dcm"):
+        (base / "set" / path).parent.mkdir(parents=True, exist_ok=True)
+        (base / "set" / path).write_bytes(b"x")
+    (base / "set" / "dicoms" / "Y.zip").symlink_to("nowhere")
+    (base / "set" / "links" / "B.CSV").write_text(f"patient_id,original_id\n{patient.name},Z-1\n")
+    check(base / "set", base)
+    told = {f.path: f.message for f in found(base) if f.code is Code.FILES_BESIDE}
+    assert told.keys() == {"dicom", "dicoms", "links"}
+    assert "(dicom, link (1).csv)" in told["dicom"]
+    assert "(X.tar.gz, Y.zip)" in told["dicoms"]
+    assert "(A.txt)" in told["links"]
+    assert [f.path for f in found(base) if f.code is Code.STRAY_FILES] == ["dicoms"]
+    assert [f.path for f in found(base) if f.code is Code.LINK_WITHOUT_CONTOURS] == ["links/B.CSV"]
+
+
 def test_without_link_table_all_is_told(clean: tuple[Path, Truth], tmp_path: Path) -> None:
     """No link.csv: the table, every patient and every contour folder are told, and nothing crashes."""
     shutil.copytree(clean[0] / "set", tmp_path / "set")
