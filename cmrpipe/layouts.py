@@ -42,11 +42,12 @@ def is_stray(name: str) -> bool:
 
 
 class Entry(NamedTuple):
-    """One file: its path relative to the layout's root (forward slashes), size in bytes and modification time (ns)."""
+    """One file: its path relative to the layout's root (forward slashes), size in bytes, times in ns (see `stat`)."""
 
     path: str
     bytes: int
     mtime_ns: int
+    ctime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def read_below(place: Path, name: str) -> bytes:
 
 
 def list_files(root: Path, folder: str) -> Listing:
-    """All files below `root/folder`, or in the archive in its place; these have the archive's modification time.
+    """All files below `root/folder`, or in the archive in its place; these have the archive's times.
 
     Raises
     ------
@@ -136,14 +137,15 @@ def list_folder(root: Path, folder: str) -> Listing:
                     stray.append(path)
                 else:
                     stat = item.stat()
-                    entries.append(Entry(path, stat.st_size, stat.st_mtime_ns))
+                    entries.append(Entry(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     entries.sort()
     return Listing(folder.partition("/")[2], tuple(entries), tuple(sorted(stray)))
 
 
 def _list_archive(archive: Path, folder: str) -> Listing:
-    mtime_ns = archive.stat().st_mtime_ns
-    entries = [Entry(f"{folder}/{name}", member.size, mtime_ns) for name, member in members(archive).items()]
+    state = archive.stat()
+    times = state.st_mtime_ns, state.st_ctime_ns
+    entries = [Entry(f"{folder}/{name}", member.size, *times) for name, member in members(archive).items()]
     stray = {entry.path for entry in entries if is_stray(entry.path.rpartition("/")[2])}
     kept = tuple(entry for entry in entries if entry.path not in stray)
     return Listing(folder.partition("/")[2], kept, tuple(sorted(stray)))

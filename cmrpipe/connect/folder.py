@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 import time
 from pathlib import Path
@@ -115,20 +114,15 @@ class FolderSource:
         return read_optional(self.root / LINK_TABLE)
 
     def same(self, offer: Offer, place: Path) -> bool:
-        """Size and time first, bytes where only the time differs."""
+        """Names and sizes first, then the bytes: times say nothing of files whose names were exchanged."""
         raw = place.parents[1]
         try:
             ours, theirs = list_files(raw, offer.folder), list_files(self.root, offer.folder)
         except ArchiveError:
             return False
-        if ours == theirs:
-            return True
-        if [(e.path, e.bytes) for e in ours.entries] != [(e.path, e.bytes) for e in theirs.entries]:
+        if ours.stray != theirs.stray or [e[:2] for e in ours.entries] != [e[:2] for e in theirs.entries]:
             return False
-        return ours.stray == theirs.stray and all(
-            a.mtime_ns == b.mtime_ns or _same_bytes(self.root, raw, a.path)
-            for a, b in zip(theirs.entries, ours.entries, strict=True)
-        )
+        return all(_same_bytes(self.root, raw, entry.path) for entry in theirs.entries)
 
     def fetch(self, offer: Offer, target: Path) -> Fetched:
         """Copy all files; stray ones come along, and are counted later. An archive is copied as it is."""
@@ -156,8 +150,6 @@ class FolderSource:
 
 def _same_bytes(root: Path, other: Path, path: str) -> bool:
     """Whether a file of two layouts has the same bytes, in a folder or an archive; False where one cannot be read."""
-    if (root / path).is_file() and (other / path).is_file():
-        return filecmp.cmp(root / path, other / path, shallow=False)
     try:
         return read_file(root, path) == read_file(other, path)
     except (ArchiveError, OSError):

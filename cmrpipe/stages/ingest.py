@@ -78,7 +78,7 @@ def _listing(raw: Path, unit: str) -> Listing:
     if place is None or place.is_dir():
         return list_folder(raw, unit)
     state = place.stat()
-    entry = Entry(place.relative_to(raw).as_posix(), state.st_size, state.st_mtime_ns)
+    entry = Entry(place.relative_to(raw).as_posix(), state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     return Listing(unit.partition("/")[2], (entry,), ())
 
 

@@ -1,5 +1,6 @@
 """Landing: whole or not at all, never altered."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -70,6 +71,21 @@ def test_changed_patient_replaces_the_old_one(real: Path, tmp_path: Path) -> Non
     sorted(victim.iterdir())[0].unlink()
     landed = land(real, target, listen=silent)
     assert landed.changed == (f"dicoms/{victim.name}",)
+    assert hashes(target / "dicoms") == hashes(real / "dicoms")
+
+
+def test_exchanged_names_land(real: Path, tmp_path: Path) -> None:
+    """Two images of one size and one modification time change places in the source: the patient lands anew."""
+    for path in real.rglob("*.dcm"):
+        os.utime(path, (1.4e9, 1.4e9))
+    target = tmp_path / "data" / "raw"
+    land(real, target, listen=silent)
+    one, other = sorted(real.glob("dicoms/*/2?.dcm"))[3:5]
+    assert one.stat().st_size == other.stat().st_size
+    one.rename(tmp_path / "aside.dcm")
+    other.rename(one)
+    (tmp_path / "aside.dcm").rename(other)
+    assert land(real, target, listen=silent).changed == (f"dicoms/{one.parent.name}",)
     assert hashes(target / "dicoms") == hashes(real / "dicoms")
 
 

@@ -1,5 +1,6 @@
 """The ingest stage."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,21 @@ def test_only_changed_files_are_read(
     assert parsed == [victim.relative_to(raw).as_posix()]
     assert (summary.done, summary.unchanged) == (1, 2)
     monkeypatch.undo()
+    run(raw, tmp_path / "b")
+    assert snapshot(tmp_path / "a" / "catalog") == snapshot(tmp_path / "b" / "catalog")
+
+
+def test_exchanged_names_are_seen(raw: Path, tmp_path: Path) -> None:
+    """Two images of one size and modification time, as an unpacked archive has them, change places: both are read."""
+    for path in raw.rglob("*.dcm"):
+        os.utime(path, (1.4e9, 1.4e9))
+    run(raw, tmp_path / "a")
+    one, other = sorted(raw.glob("dicoms/*/2?.dcm"))[3:5]
+    assert one.stat().st_size == other.stat().st_size
+    one.rename(raw / "aside.dcm")
+    other.rename(one)
+    (raw / "aside.dcm").rename(other)
+    run(raw, tmp_path / "a")
     run(raw, tmp_path / "b")
     assert snapshot(tmp_path / "a" / "catalog") == snapshot(tmp_path / "b" / "catalog")
 
