@@ -73,5 +73,6 @@ class FindingCode(StrEnum):
 
     LABEL_SUSPECT = "label-suspect"
 
+    QUARANTINE_WITHOUT_EFFECT = "quarantine-without-effect"
     FILES_BESIDE = "files-beside"
     STRAY_FILES = "stray-files"

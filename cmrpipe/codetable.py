@@ -284,6 +284,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "mean distance of the outlines in radii of the patient's median cavity; `cmrpipe suspects` ranks all",
         "look at its picture; the model errs, too",
     ),
+    _C.QUARANTINE_WITHOUT_EFFECT: CodeInfo(
+        _W,
+        "a person's row of quarantine.csv does nothing",
+        "no patient, image or contour file of that name; or another person keeps what it leaves out",
+        "write the name as it stands in the catalog and the findings, or remove the row",
+    ),
     _C.FILES_BESIDE: CodeInfo(
         _E,
         "files or folders lie where the layout has none, belong to nobody and were not read",

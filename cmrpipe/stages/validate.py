@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.checks import copies
 from cmrpipe.checks import links as link_checks
 from cmrpipe.checks.asides import check_asides
+from cmrpipe.checks.decisions import check_decisions
 from cmrpipe.checks.finding import count_by_severity, finding
 from cmrpipe.checks.fit import Image, Pixels
 from cmrpipe.checks.images import duplicate_pixels, pixel_twins
@@ -157,6 +158,25 @@ def _set_findings(
             )
 
 
+def _names(catalog: Catalog) -> Callable[[str], bool]:
+    """Tells whether a patient, an image or a contour file has a name; folders are read when they are asked for."""
+    patients, originals = frozenset(catalog.patients()), frozenset(catalog.original_ids())
+
+    @cache
+    def files(parent: str, name: str) -> frozenset[str]:
+        if parent == DICOMS and name in patients:
+            return frozenset(record.path for record in catalog.images(name))
+        if parent == CONTOURS and name in originals:
+            return frozenset(record.path for record in catalog.contours(name))
+        return frozenset()
+
+    def has(name: str) -> bool:
+        parent, _, rest = name.partition("/")
+        return name in patients or name in files(parent, rest.partition("/")[0])
+
+    return has
+
+
 def quarantine_rows(findings: Iterable[Finding], codes: Iterable[FindingCode]) -> list[Quarantine]:
     """What the rules leave out: the file that a finding with one of `codes` is about, else its patient."""
     chosen = frozenset(codes)
@@ -221,10 +241,12 @@ def validate(
 
     reports = {unit.key: json.loads((out / patient_report(unit.key)).read_bytes()) for unit in units}
     found = [from_dict(value) for report in reports.values() for value in report["findings"]]
+    decisions = read_quarantine(quarantine)
+    found += check_decisions(decisions, _names(book), quarantine.name)
     found = copies.fold([*found, *_set_findings(raw, book, links, reports, params)])
     found = sorted((replace(f, severity=params.severity.get(f.code, f.severity)) for f in found), key=rank)
     missing = [row for report in reports.values() for row in report["missing"]]
-    rows = merge(read_quarantine(quarantine), quarantine_rows(found, params.quarantine))
+    rows = merge(decisions, quarantine_rows(found, params.quarantine))
     decided = left_out(rows)
     write_pieces(out, Report(found, missing, list(_clinical_rows(book, links, reports, decided))))
     write_quarantine(quarantine, rows)

@@ -28,6 +28,7 @@ UNPLANTED = {
     FindingCode.LINK_TABLE_UNREADABLE,
     FindingCode.IMAGE_PUT_ASIDE,  # told at landing, before there is a set to plant it in
     FindingCode.CONTOUR_NOT_DRAWN,  # no fault, but the protocol
+    FindingCode.QUARANTINE_WITHOUT_EFFECT,  # quarantine.csv is no part of a set
     FindingCode.LABEL_SUSPECT,  # told by a trained model, not by validate
 }
 

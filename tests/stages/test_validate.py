@@ -288,6 +288,20 @@ def test_people_overrule_rules(real: Path, final_data: Path, tmp_path: Path) -> 
     assert "quarantine" in values["SCD0000401"]["reason"]
 
 
+def test_rows_of_people_that_do_nothing_are_told(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Names with a typo or of another root, and what two people disagree about; rows that hold are not."""
+    base = tmp_path / "here"
+    shutil.copytree(clean[0], base)
+    contour = sorted((base / "set").glob("contourfiles/*/*/*.txt"))[0].relative_to(base / "set").as_posix()
+    patient = clean[1].patients[0].patient_id
+    names = [contour, f"data/raw/{contour}", contour.removesuffix(".txt"), patient, f"dicoms/{patient}", f"{patient} "]
+    rows = [Quarantine("contour", name, "wrong", "ann", "") for name in names]
+    write_quarantine(base / "quarantine.csv", [*rows, replace(rows[3], by="ben", keep=True)])
+    check(base / "set", base)
+    told = [f.evidence["name"] for f in found(base) if f.code is Code.QUARANTINE_WITHOUT_EFFECT]
+    assert sorted(map(str, told)) == sorted(names[1:])
+
+
 def test_only_changed_patients_are_checked_again(clean: tuple[Path, Truth], tmp_path: Path) -> None:
     """A second run does nothing; after a change in one patient the outputs are those of a fresh run."""
     base = tmp_path / "base"
