@@ -184,7 +184,7 @@ def quarantine_rows(findings: Iterable[Finding], codes: Iterable[FindingCode]) -
     for found in findings:
         if found.code not in chosen:
             continue
-        if found.path.startswith(f"{CONTOURS}/") and found.path.endswith(".txt"):
+        if found.path.startswith(f"{CONTOURS}/") and found.path.count("/") > 1:
             rows.add(Quarantine("contour", found.path, found.code, RULE))
         elif found.path.startswith(f"{DICOMS}/") and found.path.count("/") > 1:
             rows.add(Quarantine("image", found.path, found.code, RULE))

@@ -302,6 +302,21 @@ def test_rows_of_people_that_do_nothing_are_told(clean: tuple[Path, Truth], tmp_
     assert sorted(map(str, told)) == sorted(names[1:])
 
 
+def test_a_contours_name_in_capitals_costs_no_more_than_the_contour(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """What a rule leaves out is the file that the finding is about, whatever the case of its name."""
+    base = tmp_path / "here"
+    plant_in_copy(*clean, base, ["contour-moved"], SEED)
+    (path,) = left_out(read_quarantine(_checked(base))).rows
+    upper = f"{path.rpartition('/')[0]}/{path.rpartition('/')[2].upper()}"
+    (base / "set" / path).rename(base / "set" / upper)
+    assert set(left_out(read_quarantine(_checked(base))).rows) == {upper}
+
+
+def _checked(base: Path) -> Path:
+    check(base / "set", base)
+    return base / "quarantine.csv"
+
+
 def test_only_changed_patients_are_checked_again(clean: tuple[Path, Truth], tmp_path: Path) -> None:
     """A second run does nothing; after a change in one patient the outputs are those of a fresh run."""
     base = tmp_path / "base"
