@@ -34,6 +34,7 @@ class FindingCode(StrEnum):
     IMAGE_NOT_MR = "image-not-mr"
     IMAGE_NUMBER_MISMATCH = "image-number-mismatch"
     IMAGE_DUPLICATE_INSTANCE = "image-duplicate-instance"
+    IMAGE_DUPLICATE_NUMBER = "image-duplicate-number"
     IMAGE_DUPLICATE_PIXELS = "image-duplicate-pixels"
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     IMAGE_CONSTANT = "image-constant"

@@ -95,6 +95,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "equal SOPInstanceUID, or equal series and InstanceNumber",
         "remove the copy",
     ),
+    _C.IMAGE_DUPLICATE_NUMBER: CodeInfo(
+        _E,
+        "a contour's number is that of several images; it is not used",
+        "number of the file name, else InstanceNumber, of images of the stack that are not one instance",
+        "give each image a number of its own, that by which the contours go",
+    ),
     _C.IMAGE_DUPLICATE_PIXELS: CodeInfo(
         _E, "two images hold the same pixels", "hash of the pixel bytes", "fetch the right image from its source"
     ),

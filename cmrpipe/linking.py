@@ -93,14 +93,26 @@ class PatientLabels:
     contours: tuple[ContourRecord, ...]
     original_ids: tuple[str, ...]
 
-    def by_number(self) -> dict[int, ImageRecord]:
-        """Readable images by number; of two with one number, the first by path."""
-        found: dict[int, ImageRecord] = {}
+    def _numbered(self) -> dict[int, list[ImageRecord]]:
+        """Readable images of each number that are not one instance; those of the stack, where it has some."""
+        groups: dict[int, list[ImageRecord]] = defaultdict(list)
         for image in self.images:
             number = image_number(image)
             if number is not None and not image.error:
-                found.setdefault(number, image)
+                groups[number].append(image)
+        found = {}
+        for number, group in groups.items():
+            first, *others = [image for image in group if image.slice_index is not None] or group
+            found[number] = [first, *(image for image in others if not _one_instance(first, image))]
         return found
+
+    def by_number(self) -> dict[int, ImageRecord]:
+        """Readable images by number: of one instance in two files the first by path, of two images neither."""
+        return {number: group[0] for number, group in self._numbered().items() if len(group) == 1}
+
+    def sharing(self) -> dict[int, list[ImageRecord]]:
+        """Images that share a number, so that a contour of that number may mean either."""
+        return {number: group for number, group in self._numbered().items() if len(group) > 1}
 
     def contours_by_number(self) -> dict[int, dict[ContourKind, list[ContourRecord]]]:
         """Readable contours by image number and kind; more than one of a kind is ambiguous."""
@@ -114,6 +126,12 @@ class PatientLabels:
 def image_number(image: ImageRecord) -> int | None:
     """The number that contour file names refer to: that of the image's file name, else its InstanceNumber."""
     return image.instance_number if image.file_number is None else image.file_number
+
+
+def _one_instance(a: ImageRecord, b: ImageRecord) -> bool:
+    """Whether two images are one by their UID, or by series and InstanceNumber."""
+    numbered = a.instance_number is not None and a.instance_number == b.instance_number
+    return (a.sop_uid != "" and a.sop_uid == b.sop_uid) or (numbered and a.series_uid == b.series_uid)
 
 
 def link_patient(catalog: Catalog, patient_id: str, originals: tuple[str, ...]) -> PatientLabels:

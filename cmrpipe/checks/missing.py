@@ -76,7 +76,7 @@ def missing_images(labels: PatientLabels) -> list[Missing]:
                 guess = _number_at(numbers, s, frame)
                 found.append(Missing(labels.patient_id, "image", s, frame, guess, Why.HOLE))
     told = {item.instance_number for item in found}
-    there = labels.by_number()
+    there = labels.by_number().keys() | labels.sharing().keys()
     found += [
         Missing(labels.patient_id, "image", None, None, number, Why.NO_IMAGE)
         for number in labels.contours_by_number()
@@ -92,7 +92,7 @@ def _number_at(numbers: dict[tuple[int, int], int | None], s: int, frame: int) -
 
 
 def check_images(labels: PatientLabels, missing: Sequence[Missing]) -> Iterator[Finding]:
-    """Findings for missing images, and for contours without image."""
+    """Findings for missing images, and for contours without image or with more than one."""
     patient = labels.patient_id
     for item in missing:
         if item.what == "image" and item.why is Why.HOLE:
@@ -106,9 +106,20 @@ def check_images(labels: PatientLabels, missing: Sequence[Missing]) -> Iterator[
                 slice_index=item.slice_index,
                 frame=item.frame,
             )
-    there = labels.by_number()
+    there, sharing = labels.by_number(), labels.sharing()
     for contour in labels.contours:
-        if contour.number is not None and contour.number not in there:
+        if contour.number in sharing:
+            images = sharing[contour.number]
+            yield finding(
+                Code.IMAGE_DUPLICATE_NUMBER,
+                f"{contour.path} may belong to any of {len(images)} images of {patient} that have the number "
+                f"{contour.number} ({images[0].path}, {images[1].path}); it is not used.",
+                patient_id=patient,
+                number=contour.number,
+                path=contour.path,
+                images=len(images),
+            )
+        elif contour.number is not None and contour.number not in there:
             yield finding(
                 Code.CONTOUR_WITHOUT_IMAGE,
                 f"{contour.path} belongs to image {contour.number} of {patient}, which is not there or cannot be read.",

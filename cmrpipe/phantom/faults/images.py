@@ -8,7 +8,8 @@ from pydicom.dataset import FileDataset
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
 from cmrpipe.model import ContourKind, Phase
-from cmrpipe.phantom.faults.kit import Fault, Note, Scope, Site, Spot
+from cmrpipe.phantom.dicom_writer import encode, uid
+from cmrpipe.phantom.faults.kit import UNUSABLE, Fault, Note, Scope, Site, Spot
 
 _GONE = frozenset({Code.IMAGE_MISSING})
 _CROP = 8
@@ -89,6 +90,18 @@ def _twin_instance(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(path, f"it was given the SOPInstanceUID of {source}", number)
 
 
+def _twin_number(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    contour, number = site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
+    ds = site.dataset(site.image(spot.patient, number))
+    pixels = np.frombuffer(ds.PixelData, dtype="<i2").reshape(ds.Rows, ds.Columns)
+    ds.PixelData = np.ascontiguousarray(pixels[::-1]).tobytes()
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid(ds.SOPInstanceUID, "twin")
+    del ds.InstanceNumber, ds.ImagePositionPatient, ds.ImageOrientationPatient, ds.SliceLocation, ds.TriggerTime
+    twin = f"{DICOMS}/{spot.patient.patient_id}/{number:05d}.dcm"
+    site.write(twin, encode(ds))
+    return Note(contour, f"another image of its number was put in, {twin}", number)
+
+
 def _twin_pixels(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     path, number = _at(site, spot)
     source = _clean(site, spot)
@@ -138,6 +151,14 @@ def _cropped(site: Site, spot: Spot, _: np.random.Generator) -> Note:
 
 
 FAULTS = (
+    Fault(
+        "image-number-twin",
+        "two images have one number",
+        Code.IMAGE_DUPLICATE_NUMBER,
+        Scope.SLICE,
+        _twin_number,
+        UNUSABLE,
+    ),
     Fault(
         "contoured-image-missing",
         "an image that has contours is gone",

@@ -1,0 +1,41 @@
+"""Which image a contour's number stands for."""
+
+from __future__ import annotations
+
+from cmrpipe.linking import PatientLabels
+from cmrpipe.model import ImageRecord
+
+
+def image(name: str, slice_index: int | None = 0, number: int | None = None, uid: str = "") -> ImageRecord:
+    """A readable image of the series S; without a place in the stack, of another series."""
+    series = "S" if slice_index is not None else "T"
+    stem = int(name.partition(".")[0])
+    path = f"dicoms/P/{name}"
+    return ImageRecord(
+        path, "", 1, "P", stem, number, slice_index, 1, series_uid=series, sop_uid=uid or path, rows=8, columns=8
+    )
+
+
+def labels(*images: ImageRecord) -> PatientLabels:
+    """A patient with these images."""
+    return PatientLabels("P", images, (), ())
+
+
+def test_two_images_of_one_number_stand_for_none() -> None:
+    """Whichever came first would be a guess."""
+    patient = labels(image("048.dcm"), image("48.dcm", 3), image("49.dcm"))
+    assert list(patient.by_number()) == [49]
+    assert [i.path for i in patient.sharing()[48]] == ["dicoms/P/048.dcm", "dicoms/P/48.dcm"]
+
+
+def test_a_copy_of_an_image_takes_nothing_away() -> None:
+    """Two files of one instance, by UID or by series and InstanceNumber: the first by path."""
+    for other in (image("48.dcm", uid="1"), image("48.dcm", number=48)):
+        patient = labels(image("048.dcm", number=48, uid="1"), other)
+        assert (patient.by_number()[48].path, patient.sharing()) == ("dicoms/P/048.dcm", {})
+
+
+def test_the_stack_comes_before_other_series() -> None:
+    """A localizer that has the number, too, does not take the contour."""
+    patient = labels(image("048.dcm", None), image("48.dcm"))
+    assert (patient.by_number()[48].path, patient.sharing()) == ("dicoms/P/48.dcm", {})
