@@ -1,4 +1,4 @@
-"""DICOM files: the header as an `ImageRecord`, the pixels as an array.
+"""DICOM files: the header as an `ImageRecord`; `pixels` has the pixels as an array.
 
 Headers are read with pydicom's element reader rather than into a `Dataset`: only the tags below are converted, which
 makes a header three times cheaper and leaves identifying tags (PatientName, PatientBirthDate, ...) unread.
@@ -7,16 +7,13 @@ makes a header three times cheaper and leaves identifying tags (PatientName, Pat
 from __future__ import annotations
 
 import math
-import warnings
+import re
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
-import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import data_element_generator, read_preamble
 from pydicom.tag import BaseTag, Tag
@@ -27,12 +24,12 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cmrpipe.errors import DicomError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.model import ImageRecord
 
 Raw = Mapping[int, tuple[str | None, bytes]]
 
+_NUMBERED = re.compile(r"(?:IM-\d+-)?(\d+)", re.ASCII | re.IGNORECASE)
 _PIXEL_DATA = 0x7FE00010
 _FLOAT_PIXELS = {0x7FE00008: "Float Pixel Data", 0x7FE00009: "Double Float Pixel Data"}
 _COMPRESSED_PREFIX = "1.2.840.10008.1.2.4"
@@ -80,9 +77,10 @@ _WANTED = frozenset(
 
 
 def file_number(path: str) -> int | None:
-    """The image number in a file name: 7 for `7.dcm`; None when the name is not a number."""
+    """The image number in a file name: 7 for `7.dcm` and for `IM-0003-0007.dcm`; None for other names."""
     stem = path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2]
-    return int(stem) if stem.isascii() and stem.isdigit() else None
+    match = _NUMBERED.fullmatch(stem)
+    return int(match[1]) if match else None
 
 
 def _past_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -234,6 +232,8 @@ def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
         problem = f"a multi-frame object of {frames} frames; one image a file is expected"
     elif samples != 1:
         problem = f"a colour image ({samples} samples a pixel)"
+    elif values["photometric"].startswith("PALETTE"):
+        problem = "a colour image (its pixels are places in a palette)"
     else:
         facts, problem = _pixels(data, offset, values)
         values.update(facts)
@@ -244,54 +244,3 @@ def unreadable_image(path: str, patient_id: str, size: int, why: str) -> ImageRe
     """Describe a file whose bytes cannot be had (see `read_header`), or a whole archive; it has no hash."""
     number = file_number(path) if path.count("/") > 1 else None
     return ImageRecord(path=path, sha256="", bytes=size, patient_id=patient_id, file_number=number, error=why)
-
-
-def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
-    """The image in a DICOM file's bytes.
-
-    Parameters
-    ----------
-    path : what to call the file in an error
-
-    Returns
-    -------
-    (rows, columns), the scanner's integer type; float32 in the rescaled unit where rescale tags are present. Large is
-    bright: values of MONOCHROME1, where small is bright, are mirrored within the range of their stored bits
-
-    Raises
-    ------
-    DicomError : it is not DICOM, or its pixels are truncated
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # UIDs with leading zeros: one warning a file, and nothing follows from it
-            dataset = pydicom.dcmread(BytesIO(data), specific_tags=None)
-            pixels = dataset.pixel_array
-    except (
-        InvalidDicomError,
-        OSError,
-        EOFError,
-        AttributeError,
-        ValueError,
-        LookupError,
-        NotImplementedError,
-        RuntimeError,
-        TypeError,
-    ) as error:
-        cause = f"its pixels cannot be read ({' '.join(str(error).split())})"
-        raise DicomError(path, cause, "Fetch the file anew from its source") from error
-    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
-        pixels = _mirrored(pixels, int(dataset.get("BitsStored") or 0))
-    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
-    if slope is None and intercept is None:
-        return np.asarray(pixels)
-    scaled = pixels.astype(np.float64) * float(1 if slope is None else slope) + float(intercept or 0)
-    return np.asarray(scaled.astype(np.float32))
-
-
-def _mirrored(pixels: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
-    """The same with dark and bright exchanged, in the same type."""
-    if pixels.dtype.kind == "i":
-        return np.asarray(np.bitwise_not(pixels))  # -1 - value: the range is mirrored onto itself
-    top = max((1 << bits) - 1, int(pixels.max(initial=0)))
-    return np.asarray(pixels.dtype.type(top) - pixels)

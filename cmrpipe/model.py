@@ -57,7 +57,7 @@ class ImageRecord:
     sha256 : of the file's bytes, hexadecimal
     patient_id : the folder's name (the tag's value is `header_patient_id`)
     instance_number : InstanceNumber (0020,0013), None when absent
-    file_number : the number in the file name, None when it is not a number; contours are linked by this number
+    file_number : the number in the file name, None when there is none in it; contours are linked by this number
     slice_index : position along the slice normal, from 0; None when it cannot be told
     frame : cardiac frame within the slice by trigger time, from 1; None when it cannot be told
     grid_source : "position" when slice and frame come from geometry and trigger time, "number" when they were derived
@@ -66,7 +66,7 @@ class ImageRecord:
     position_mm : ImagePositionPatient (0020,0032), (x, y, z), patient coordinates (LPS)
     orientation : ImageOrientationPatient (0020,0037), row direction then column direction
     pixel_spacing_mm : PixelSpacing (0028,0030), (between rows, between columns)
-    pixel_min, pixel_max : smallest and largest stored value; None for compressed pixels
+    pixel_min, pixel_max : smallest and largest stored value; None for compressed pixels that nobody decoded
     pixel_crc32 : CRC-32 of the stored pixels: equal for equal images (equal images are compared in full before anything
         is said of them)
     error : why the file could not be read; every header field is then None or empty

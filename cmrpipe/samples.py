@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.dicom import decode_pixels
 from cmrpipe.errors import ArchiveError, DicomError, StaleError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.layouts import read_file
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, ImageRecord, Phase, Sample
 from cmrpipe.phases import assign_phases
+from cmrpipe.pixels import decode_pixels
 
 
 def _only(records: list[ContourRecord], excluded: Container[str]) -> Contour | None:

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
-from cmrpipe.dicom import decode_pixels, file_number, read_header
+from cmrpipe.dicom import file_number, read_header
 from cmrpipe.errors import DicomError
 from cmrpipe.model import ImageRecord
+from cmrpipe.pixels import decode_pixels, with_decoded
 
 
 def first_image(folder: Path) -> Path:
@@ -74,6 +75,38 @@ def test_other_transfer_syntaxes_say_the_same(small_phantom: Path, tmp_path: Pat
     ours, theirs = header(target), header(path)
     for name in ("rows", "columns", "position_mm", "trigger_time_ms", "sop_uid", "pixel_min", "pixel_max", "error"):
         assert getattr(ours, name) == getattr(theirs, name)
+
+
+def test_compressed_pixels_have_the_same_facts(small_phantom: Path, tmp_path: Path) -> None:
+    """Decoded once, so that constant and equal images are seen in them, too."""
+    path = first_image(small_phantom)
+    ds = pydicom.dcmread(path)
+    ds.compress(RLELossless)
+    ds.save_as(tmp_path / path.name)
+    record = header(tmp_path / path.name)
+    assert record.pixel_crc32 is None
+    record, plain = with_decoded(record, (tmp_path / path.name).read_bytes()), header(path)
+    for name in ("error", "pixel_min", "pixel_max", "pixel_crc32"):
+        assert getattr(record, name) == getattr(plain, name)
+    assert with_decoded(plain, b"") is plain
+
+
+def test_compressed_pixels_that_cannot_be_decoded_are_told(small_phantom: Path, tmp_path: Path) -> None:
+    """Not by the first stage that wants them: by the record."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.compress(RLELossless)
+    ds.PixelData = pydicom.encaps.encapsulate([b"no such thing"])
+    ds.save_as(tmp_path / "1.dcm")
+    record = with_decoded(header(tmp_path / "1.dcm"), (tmp_path / "1.dcm").read_bytes())
+    assert "its pixels cannot be read" in record.error
+
+
+def test_palette_colours_are_no_grey_values(small_phantom: Path, tmp_path: Path) -> None:
+    """One sample a pixel, and yet no image of intensities."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.PhotometricInterpretation = "PALETTE COLOR"
+    ds.save_as(tmp_path / "1.dcm")
+    assert "palette" in header(tmp_path / "1.dcm").error
 
 
 @pytest.mark.parametrize(("data", "cause"), [(b"", "empty"), (b"hello, not an image\n" * 20, "not a DICOM file")])
@@ -146,7 +179,18 @@ def test_rescale_tags_are_applied_when_either_is_there(
     np.testing.assert_allclose(pixels, stored * (slope or 1.0) + (intercept or 0.0), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "number"), [("7.dcm", 7), ("0048.dcm", 48), ("a7.dcm", None), ("7", 7), ("x", None)])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("7.dcm", 7),
+        ("0048.dcm", 48),
+        ("a7.dcm", None),
+        ("7", 7),
+        ("x", None),
+        ("IM-0003-0048.dcm", 48),
+        ("IM-3.dcm", None),
+    ],
+)
 def test_number_in_the_file_name(name: str, number: int | None) -> None:
-    """The number is the whole stem or nothing."""
+    """The number is the whole stem, or the last one in names as the contours have them; or there is none."""
     assert file_number(f"dicoms/P/{name}") == number

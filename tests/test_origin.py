@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmrpipe.contours import read_contour
-from cmrpipe.dicom import decode_pixels
 from cmrpipe.model import Points
 from cmrpipe.origin import (
     CONFIDENCE,
@@ -23,6 +22,7 @@ from cmrpipe.origin import (
     peak,
     set_shift,
 )
+from cmrpipe.pixels import decode_pixels
 from cmrpipe.raster import area_coverage
 
 SHAPE = (90, 110)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.clinical import ClinicalValues, clinical_values
-from cmrpipe.dicom import decode_pixels
 from cmrpipe.errors import CmrpipeError, DicomError
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import heart_centre
@@ -18,6 +17,7 @@ from cmrpipe.learn.borders import NOTHING, Drawing
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
+from cmrpipe.pixels import decode_pixels
 from cmrpipe.predict.contouring import Place, Removed, cavity_curve, contour
 from cmrpipe.predict.judge import Judged, Refused, judge
 from cmrpipe.predict.source import PatientFolder

@@ -34,6 +34,7 @@ from cmrpipe.links import read_link_table
 from cmrpipe.logger import Logger
 from cmrpipe.model import ContourRecord, ImageRecord, Link
 from cmrpipe.params import IngestParams
+from cmrpipe.pixels import with_decoded
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.seen import Seen, known_files, remember_files, signature
 from cmrpipe.slices import arrange
@@ -115,7 +116,7 @@ def _image(task: _Task, entry: Entry) -> ImageRecord:
         data = _bytes(task.raw, entry.path)
     except ArchiveError as error:
         return unreadable_image(entry.path, patient_id, entry.bytes, error.cause)
-    return read_header(data, entry.path, patient_id)
+    return with_decoded(read_header(data, entry.path, patient_id), data)
 
 
 def _contour(task: _Task, entry: Entry) -> ContourRecord:

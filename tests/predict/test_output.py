@@ -14,10 +14,10 @@ import pytest
 
 from cmrpipe.archives import pack
 from cmrpipe.contours import read_contour
-from cmrpipe.dicom import decode_pixels
 from cmrpipe.geometry import label_image
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.params import IngestParams, ValidateParams
+from cmrpipe.pixels import decode_pixels
 from cmrpipe.predict.output import Options, replacing, write_patient
 from cmrpipe.predict.patient import Prediction
 from cmrpipe.predict.segmentation import write_segmentation

@@ -1,0 +1,89 @@
+"""The pixels of a DICOM file as an array."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from pydicom.errors import InvalidDicomError
+
+from cmrpipe.errors import DicomError
+from cmrpipe.model import ImageRecord
+
+
+def stored_pixels(data: bytes, path: str | Path) -> tuple[npt.NDArray[Any], pydicom.Dataset]:
+    """The pixels as they are stored, decompressed, and all tags (see `decode_pixels`)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # UIDs with leading zeros: one warning a file, and nothing follows from it
+            dataset = pydicom.dcmread(BytesIO(data), specific_tags=None)
+            return dataset.pixel_array, dataset
+    except (
+        InvalidDicomError,
+        OSError,
+        EOFError,
+        AttributeError,
+        ValueError,
+        LookupError,
+        NotImplementedError,
+        RuntimeError,
+        TypeError,
+    ) as error:
+        cause = f"its pixels cannot be read ({' '.join(str(error).split())})"
+        raise DicomError(path, cause, "Fetch the file anew from its source") from error
+
+
+def with_decoded(record: ImageRecord, data: bytes) -> ImageRecord:
+    """The record with the facts of its pixels where they are compressed; where they cannot be decoded, `error` says so.
+
+    They are decoded for it: what no other stage could read is told here.
+    """
+    if record.error or record.pixel_crc32 is not None:
+        return record
+    try:
+        pixels, _ = stored_pixels(data, record.path)
+    except DicomError as error:
+        return replace(record, error=error.cause)
+    crc32 = zlib.crc32(np.ascontiguousarray(pixels).data)
+    return replace(record, pixel_min=int(pixels.min()), pixel_max=int(pixels.max()), pixel_crc32=crc32)
+
+
+def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
+    """The image in a DICOM file's bytes.
+
+    Parameters
+    ----------
+    path : what to call the file in an error
+
+    Returns
+    -------
+    (rows, columns), the scanner's integer type; float32 in the rescaled unit where rescale tags are present. Large is
+    bright: values of MONOCHROME1, where small is bright, are mirrored within the range of their stored bits
+
+    Raises
+    ------
+    DicomError : it is not DICOM, or its pixels are truncated
+    """
+    pixels, dataset = stored_pixels(data, path)
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+        pixels = _mirrored(pixels, int(dataset.get("BitsStored") or 0))
+    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    if slope is None and intercept is None:
+        return np.asarray(pixels)
+    scaled = pixels.astype(np.float64) * float(1 if slope is None else slope) + float(intercept or 0)
+    return np.asarray(scaled.astype(np.float32))
+
+
+def _mirrored(pixels: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """The same with dark and bright exchanged, in the same type."""
+    if pixels.dtype.kind == "i":
+        return np.asarray(np.bitwise_not(pixels))  # -1 - value: the range is mirrored onto itself
+    top = max((1 << bits) - 1, int(pixels.max(initial=0)))
+    return np.asarray(pixels.dtype.type(top) - pixels)
