@@ -226,7 +226,7 @@ CODES: dict[FindingCode, CodeInfo] = {
         _E, "a contour leaves its image", "a point more than half a pixel outside", "check what image it was drawn on"
     ),
     _C.CONTOUR_SELF_INTERSECTING: CodeInfo(
-        _E, "a contour crosses itself", "edges that cross, or no area", "draw it anew"
+        _E, "a contour crosses itself", "edges that cross, the same points twice, or no area", "draw it anew"
     ),
     _C.CONTOUR_OPEN: CodeInfo(
         _W,

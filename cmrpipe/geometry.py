@@ -91,6 +91,14 @@ def self_intersections(points: Points) -> int:
     return int(((of_i < 0) & (of_j < 0)).sum()) + _crossings_at_vertices(points, i, j)
 
 
+def rounds(points: Points) -> int:
+    """How often an outline runs over the same points: 2 where they were written twice, else 1."""
+    points = points[np.any(points != _following(points), axis=1)]
+    n = len(points)
+    periods = (n // k for k in range(n // 3, 1, -1) if n % k == 0)
+    return next((n // period for period in periods if np.array_equal(points[period:], points[:-period])), 1)
+
+
 def _side(start: Points, end: Points, point: Points) -> Floats:
     """Sign of the side of the directed line start → end on which a point lies; 0 on the line."""
     along, to = end - start, point - start

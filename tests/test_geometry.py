@@ -16,6 +16,7 @@ from cmrpipe.geometry import (
     perimeter,
     polygon_area,
     protrusion,
+    rounds,
     self_intersections,
     signed_area,
     wall_thickness,
@@ -85,6 +86,15 @@ def test_self_intersections(points: Points, crossings: int) -> None:
     assert self_intersections(points) == crossings
     assert self_intersections(points[::-1]) == crossings
     assert self_intersections(np.roll(points, 1, axis=0)) == crossings
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_rounds(times: int) -> None:
+    """An outline whose points were written again, with its end point repeated or not."""
+    ring = np.array([[1.0, 1.0], [6.0, 1.5], [7.0, 6.0], [4.0, 8.0], [1.5, 6.0], [2.0, 3.0]])
+    assert rounds(np.tile(ring, (times, 1))) == times
+    assert rounds(np.tile(np.concatenate([ring, ring[:1]]), (times, 1))) == times
+    assert rounds(np.array([[0.0, 0.0], [5.0, 0.0], [9.0, 0.0], [5.0, 0.0]])) == 1
 
 
 @repeatable

@@ -9,7 +9,7 @@ import numpy as np
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.contours import MIN_POINTS
-from cmrpipe.geometry import polygon_area, protrusion, self_intersections
+from cmrpipe.geometry import polygon_area, protrusion, rounds, self_intersections
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Points, Sample
 from cmrpipe.params import ValidateParams
@@ -82,12 +82,19 @@ def check_shape(
                 beyond_px=round(beyond, 3),
             )
     crossings = self_intersections(points)
-    if crossings or polygon_area(points) == 0:
+    times = rounds(points)
+    if crossings or times > 1 or polygon_area(points) == 0:
+        what = "encloses no area"
+        if times > 1:
+            what = f"runs round {times} times: its points were written more than once"
+        elif crossings:
+            what = f"crosses itself {crossings} times"
         yield finding(
             Code.CONTOUR_SELF_INTERSECTING,
-            f"{record.path} crosses itself {crossings} times." if crossings else f"{record.path} encloses no area.",
+            f"{record.path} {what}.",
             **where,  # type: ignore[arg-type]
             crossings=crossings,
+            rounds=times,
         )
         return  # its ends may lie anywhere
     step, usual, length = _gap(points)

@@ -51,6 +51,10 @@ def _bow_tie(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return _reshape(site, spot, change, "half of its points were put in reverse order")
 
 
+def _twice(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    return _reshape(site, spot, lambda p: np.tile(p, (2, 1)), "its points were written a second time")
+
+
 def _open(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     share = rng.uniform(0.25, 0.40)
     return _reshape(
@@ -170,6 +174,14 @@ FAULTS = (
     ),
     Fault(
         "contour-bow-tie", "a contour crosses itself", Code.CONTOUR_SELF_INTERSECTING, Scope.SLICE, _bow_tie, MISSHAPEN
+    ),
+    Fault(
+        "contour-twice",
+        "a contour file was written twice, the second time onto its end",
+        Code.CONTOUR_SELF_INTERSECTING,
+        Scope.SLICE,
+        _twice,
+        MISSHAPEN,
     ),
     Fault("contour-open", "a contour is not closed", Code.CONTOUR_OPEN, Scope.SLICE, _open, MISSHAPEN),
     Fault(
