@@ -222,6 +222,12 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.CONTOUR_DUPLICATE_NUMBER: CodeInfo(
         _E, "an image has two contours of one kind", "equal number and kind; neither is used", "remove one"
     ),
+    _C.CONTOUR_NOT_MANUAL: CodeInfo(
+        _W,
+        "contours were not drawn by hand, and are used like an expert's",
+        "file names that end with another word than manual; predict and other programs write auto",
+        "take them out, unless somebody has looked at each; then name them -manual.txt",
+    ),
     _C.CONTOUR_OUT_OF_BOUNDS: CodeInfo(
         _E, "a contour leaves its image", "a point more than half a pixel outside", "check what image it was drawn on"
     ),

@@ -12,7 +12,7 @@ from cmrpipe.model import ContourKind, ContourRecord
 
 FOLDERS = {"i-contours": ContourKind.ENDO, "o-contours": ContourKind.EPI}
 _KINDS = {"i": ContourKind.ENDO, "o": ContourKind.EPI}
-_NAME = re.compile(r"IM-\d+-(?P<number>\d+)-(?P<kind>[io])contour-\w+\.txt", re.IGNORECASE)
+_NAME = re.compile(r"IM-\d+-(?P<number>\d+)-(?P<kind>[io])contour-(?P<maker>\w+)\.txt", re.IGNORECASE)
 MIN_POINTS = 3
 
 
@@ -27,6 +27,12 @@ def _name(path: str) -> tuple[int | None, ContourKind | None, str]:
     if expected is not None and expected is not kind:
         return int(match["number"]), None, f"the file name says {kind.value}, its folder {expected.value}"
     return int(match["number"]), kind, ""
+
+
+def is_manual(path: str) -> bool:
+    """Whether a contour's file name says that a person drew it, `-manual.txt`; programs write `-auto.txt`."""
+    match = _NAME.fullmatch(path.rpartition("/")[2])
+    return match is not None and match["maker"].lower() == "manual"
 
 
 def _parse(text: str) -> list[tuple[float, float]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmrpipe.contours import read_contour
+from cmrpipe.contours import is_manual, read_contour
 from cmrpipe.model import ContourKind
 
 PATH = "contourfiles/X-1/i-contours/IM-0001-0048-icontour-manual.txt"
@@ -52,6 +52,14 @@ def test_unclear_name_is_told(name: str) -> None:
     record = read_contour(b"1 2\n3 2\n3 4\n", f"contourfiles/X-1/i-contours/{name}", 1.0)
     assert record.error
     assert record.contour is None
+
+
+@pytest.mark.parametrize(("name", "manual"), [("manual.txt", True), ("MANUAL.TXT", True), ("auto.txt", False)])
+def test_the_name_says_who_drew(name: str, manual: bool) -> None:
+    """A person, or a program; both are read."""
+    path = PATH.replace("manual.txt", name)
+    assert is_manual(path) is manual
+    assert read_contour(b"1 2\n3 2\n3 4\n", path, 1.0).error == ""
 
 
 def test_all_real_contours_are_read(final_data: Path) -> None:

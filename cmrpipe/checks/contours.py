@@ -8,7 +8,7 @@ import numpy as np
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.contours import MIN_POINTS
+from cmrpipe.contours import MIN_POINTS, is_manual
 from cmrpipe.geometry import polygon_area, protrusion, rounds, self_intersections
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Points, Sample
@@ -55,6 +55,21 @@ def check_twice(labels: PatientLabels) -> Iterator[Finding]:
                     path=record.path,
                     other=records[0].path,
                 )
+
+
+def check_makers(labels: PatientLabels) -> Iterator[Finding]:
+    """Contours that by their names no person drew: learnt from, they teach a model what another one did."""
+    others = [record for record in labels.contours if not record.error and not is_manual(record.path)]
+    if others:
+        yield finding(
+            Code.CONTOUR_NOT_MANUAL,
+            f"{labels.patient_id}: {len(others)} of {len(labels.contours)} contours are by their names not drawn by "
+            f"hand (first: {others[0].path}).",
+            patient_id=labels.patient_id,
+            number=others[0].number if len(others) == 1 else None,
+            path=others[0].path if len(others) == 1 else f"contourfiles/{others[0].original_id}",
+            contours=len(others),
+        )
 
 
 def _gap(points: Points) -> tuple[float, float, float]:

@@ -65,6 +65,7 @@ def check_patient(
         *missing.check_phases(labels, samples),
         *contours.check_files(labels.contours, patient),
         *contours.check_twice(labels),
+        *contours.check_makers(labels),
         *shapes,
         *contours.check_pairs(labels, samples, limits),
         *check_walls(samples, epi, patient, limits),

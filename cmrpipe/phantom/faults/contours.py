@@ -87,7 +87,22 @@ def _doubled(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(second, f"a second contour of image {number} was put beside {path}", number)
 
 
+def _automatic(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _any(site, spot, rng)
+    new = path.replace("-manual.txt", "-auto.txt")
+    site.write(new, site.read(path))
+    site.remove(path)
+    return Note(new, f"{path} was given the name of a program's contour", number)
+
+
 FAULTS = (
+    Fault(
+        "contour-auto",
+        "a contour's file name says that a program drew it",
+        Code.CONTOUR_NOT_MANUAL,
+        Scope.SLICE,
+        _automatic,
+    ),
     Fault(
         "endo-missing",
         "an end-systolic contour between drawn neighbours is gone",
