@@ -229,6 +229,9 @@ def test_what_has_no_place_in_the_layout_is_told(clean: tuple[Path, Truth], tmp_
         (base / "set" / path).parent.mkdir(parents=True, exist_ok=True)
         (base / "set" / path).write_bytes(b"x")
     (base / "set" / "dicoms" / "Y.zip").symlink_to("nowhere")
+    for path in ("patients/X/result.json", "summary.csv"):  # what predict writes
+        (base / "set" / path).parent.mkdir(parents=True, exist_ok=True)
+        (base / "set" / path).write_bytes(b"x")
     (base / "set" / "links" / "B.CSV").write_text(f"patient_id,original_id\n{patient.name},Z-1\n")
     check(base / "set", base)
     told = {f.path: f.message for f in found(base) if f.code is Code.FILES_BESIDE}
