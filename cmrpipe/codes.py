@@ -71,6 +71,7 @@ class FindingCode(StrEnum):
     CENTROID_JUMP = "centroid-jump"
     CONTOUR_COPIED = "contour-copied"
     CONTOUR_MISFIT = "contour-misfit"
+    CONTOURS_OTHER_SLICE = "contours-other-slice"
     ORIGIN_DISAGREES = "origin-disagrees"
 
     LABEL_SUSPECT = "label-suspect"

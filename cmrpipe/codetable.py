@@ -283,6 +283,13 @@ CODES: dict[FindingCode, CodeInfo] = {
         "see the cause it names; nothing is applied by itself",
         "validate.fit, validate.fit_patient, validate.fit_suspect",
     ),
+    _C.CONTOURS_OTHER_SLICE: CodeInfo(
+        _W,
+        "a patient's contours fit the next slice's images better than their own",
+        "share of endocardial contours that fit better one slice on, at the same frame, less the share that fit worse",
+        "look whether the contours' numbers are those of the images; another export may count otherwise",
+        "validate.other_slice",
+    ),
     _C.ORIGIN_DISAGREES: CodeInfo(
         _W,
         "contours fit the images best with another origin than declared",

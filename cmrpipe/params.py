@@ -98,6 +98,11 @@ class ValidateParams(Section):
     fit_suspect: float = Field(
         0.8, ge=-1, le=1, description="fit below which a contour with a displaced centre is held against other causes"
     )
+    other_slice: float = Field(
+        0.25,
+        ge=0,
+        description="share of a patient's contours that fit the next slice better, less those that fit it worse",
+    )
     copy_original: float = Field(
         0.25, ge=0, description="misplacement (0 is perfect) up to which one of two equal contours is the original"
     )

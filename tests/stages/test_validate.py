@@ -129,6 +129,23 @@ def test_derived_patients_have_one_misplaced_among_them(shared_data: Path, tmp_p
     }
 
 
+@pytest.mark.parametrize("step", [-20, 20])
+def test_numbers_off_by_a_slice_are_told(real: Path, final_data: Path, tmp_path: Path, step: int) -> None:
+    """Of one real patient, either way; nothing is said of the others."""
+    base = tmp_path / "here"
+    shutil.copytree(real, base)
+    (base / "set").mkdir()
+    (base / "set" / "dicoms").symlink_to(final_data / "dicoms")
+    shutil.copytree(final_data / "contourfiles", base / "set" / "contourfiles")
+    shutil.copy(final_data / "link.csv", base / "set" / "link.csv")
+    for path in sorted((base / "set" / "contourfiles" / "SC-HF-I-2").glob("*/*.txt"), reverse=step > 0):
+        number = path.name.split("-")[2]
+        path.rename(path.with_name(path.name.replace(f"-{number}-", f"-{int(number) + step:04d}-")))
+    check(base / "set", base, workers=2)
+    told = [f for f in found(base) if f.code is Code.CONTOURS_OTHER_SLICE]
+    assert [(f.patient_id, f.evidence["slices"]) for f in told] == [("SCD0000201", -step // 20)]
+
+
 def test_clean_phantom_has_no_warning(clean: tuple[Path, Truth]) -> None:
     """No error, no warning, nothing in quarantine; the infos say what is not drawn by protocol."""
     base, _ = clean

@@ -216,6 +216,7 @@ MISSHAPEN = frozenset(
         FindingCode.ENDO_OUTSIDE_EPI,
         FindingCode.WALL_IMPLAUSIBLE,
         FindingCode.ORIGIN_DISAGREES,
+        FindingCode.CONTOURS_OTHER_SLICE,
         FindingCode.PHASES_UNCLEAR,
     }
 )
