@@ -186,6 +186,9 @@ def _pixels(data: bytes, offset: int, values: Mapping[str, Any]) -> tuple[dict[s
     missing = expected - max(0, len(data) - start)
     if missing > 0:
         return {}, f"truncated: {missing:,} bytes of the pixels are missing"
+    length = int.from_bytes(data[start - 4 : start], order)  # type: ignore[arg-type]
+    if length >= 2 * expected:
+        return {}, f"its pixels are those of {length // expected} images; one image a file is expected"
     order = ">" if syntax == ExplicitVRBigEndian else "<"
     pixels = np.frombuffer(
         data, f"{order}{'i' if values['pixel_representation'] else 'u'}{bits // 8}", expected * 8 // bits, start

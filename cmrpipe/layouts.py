@@ -121,8 +121,22 @@ def list_files(root: Path, folder: str) -> Listing:
     return list_folder(root, folder)
 
 
+def _is_text(name: str) -> bool:
+    """Whether a file's name can be written into a table; those of old systems' code pages cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def list_folder(root: Path, folder: str) -> Listing:
-    """All files below `root/folder`, which is no archive."""
+    """All files below `root/folder`, which is no archive.
+
+    Raises
+    ------
+    LayoutError : a name that could be written nowhere
+    """
     entries: list[Entry] = []
     stray: list[str] = []
     todo = [folder]
@@ -131,6 +145,8 @@ def list_folder(root: Path, folder: str) -> Listing:
         with os.scandir(f"{root}/{parent}") as scan:
             for item in scan:
                 path = f"{parent}/{item.name}"
+                if not _is_text(path):
+                    raise LayoutError(ascii(f"{root}/{path}"), "has a name that is no text (UTF-8)", "Rename it")
                 if item.is_dir():
                     todo.append(path)
                 elif is_stray(item.name) or not item.is_file():  # a pipe, or a link to nowhere

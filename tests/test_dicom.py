@@ -101,6 +101,17 @@ def test_compressed_pixels_that_cannot_be_decoded_are_told(small_phantom: Path, 
     assert "its pixels cannot be read" in record.error
 
 
+@pytest.mark.parametrize("implicit", [False, True])
+def test_more_pixels_than_one_image_has_are_told(small_phantom: Path, tmp_path: Path, implicit: bool) -> None:
+    """Frames that the header does not count."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.PixelData = ds.PixelData * 3
+    if implicit:
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    pydicom.dcmwrite(tmp_path / "1.dcm", ds, implicit_vr=implicit, little_endian=True)
+    assert "pixels are those of 3 images" in header(tmp_path / "1.dcm").error
+
+
 def test_palette_colours_are_no_grey_values(small_phantom: Path, tmp_path: Path) -> None:
     """One sample a pixel, and yet no image of intensities."""
     ds = pydicom.dcmread(first_image(small_phantom))

@@ -172,9 +172,9 @@ def look_at(root: Path, folders: list[str], settle_s: float) -> tuple[tuple[Offe
     now = time.time()
     for folder in folders:
         try:
-            token, newest = newest_change(root, folder)
             if not list_files(root, folder).entries:
                 raise SourceError(root / folder, "holds no file", "Fill it, or remove it from the source")
+            token, newest = newest_change(root, folder)
         except (CmrpipeError, OSError) as error:
             bad[folder] = str(error)
         else:

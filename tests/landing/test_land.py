@@ -89,6 +89,15 @@ def test_exchanged_names_land(real: Path, tmp_path: Path) -> None:
     assert hashes(target / "dicoms") == hashes(real / "dicoms")
 
 
+def test_a_name_that_is_no_text_stops_its_patient_only(real: Path, tmp_path: Path) -> None:
+    """It is told with its folder; all others land."""
+    folder = sorted((real / "dicoms").iterdir())[0]
+    (folder / "7.dcm").rename(folder / os.fsdecode(b"K\xf6rper.dcm"))
+    landed = land(real, tmp_path / "data" / "raw", listen=silent)
+    assert len(landed.new) == 5
+    assert "no text" in landed.failed[f"dicoms/{folder.name}"]
+
+
 def test_patient_gone_from_the_source_stays_and_is_told(real: Path, tmp_path: Path) -> None:
     """Nothing is removed because a source no longer has it."""
     target = tmp_path / "data" / "raw"

@@ -141,6 +141,14 @@ def test_empty_folder_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "catalog").exists()
 
 
+def test_a_name_that_is_no_text_is_refused_by_name(raw: Path, tmp_path: Path) -> None:
+    """As an old system's code page leaves it; no table could hold it."""
+    folder = sorted((raw / "dicoms").iterdir())[0]
+    (folder / "7.dcm").rename(folder / os.fsdecode(b"K\xf6rper.dcm"))
+    with pytest.raises(LayoutError, match=r"K\\udcf6rper.dcm.*Rename"):
+        run(raw, tmp_path)
+
+
 def test_gone_patient_is_reported(raw: Path, tmp_path: Path) -> None:
     """A patient folder that is no longer there leaves the catalog, counted as gone."""
     import shutil
