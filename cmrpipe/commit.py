@@ -7,19 +7,23 @@ gone is removed, and the root takes its place. A commit that was killed is rolle
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cmrpipe.errors import InputError, ManifestError
 from cmrpipe.files import canonical_json, sha256_bytes, sync_folder, write_bytes
 from cmrpipe.manifest import (
     MANIFEST,
+    SHARDS,
     active_commit,
     commit_file,
     pending,
     read_manifest,
+    read_root,
     root_bytes,
     root_sha256,
     sealed,
@@ -28,6 +32,52 @@ from cmrpipe.manifest import (
     shard_of,
     waiting_files,
 )
+
+_MEND = (
+    "Name a new or empty folder with --out, or move that one away; "
+    "a manifest that was lost comes back by `cmrpipe rebuild`"
+)
+
+
+def check_ours(folder: Path, stage: str, beside: Sequence[str] = ()) -> None:
+    """Refuse a folder that the stage did not fill: a commit removes every file that the manifest does not list.
+
+    A damaged manifest, or one of an earlier layout, is no reason to refuse; it is made again.
+
+    Raises
+    ------
+    InputError : the folder is another stage's output, or holds files that no stage wrote
+    NewerError : a newer cmrpipe filled it
+    """
+    try:
+        root = read_root(folder)
+    except ManifestError:
+        root = {}
+    filled_by = root.get("stage", stage)
+    if filled_by != stage:
+        raise InputError(folder, f"is the output of `cmrpipe {filled_by}`", "Name another folder with --out")
+    if not root and not _has_pieces(folder) and not _is_earlier(folder):
+        stranger = next((name for name in _files(folder) if name not in beside), None)
+        if stranger is not None:
+            raise InputError(folder, f"holds files that `cmrpipe {stage}` did not write ({stranger})", _MEND)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for base, _, names in os.walk(folder):
+        yield from (Path(base, name).relative_to(folder).as_posix() for name in sorted(names))
+
+
+def _has_pieces(folder: Path) -> bool:
+    return any((folder / SHARDS).glob("[0-9a-f][0-9a-f].json"))
+
+
+def _is_earlier(folder: Path) -> bool:
+    """Whether there is a manifest in another layout than today's."""
+    try:
+        root = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(root, dict) and "stage" in root
 
 
 def commit(folder: Path, head: Mapping[str, Any], entries: Mapping[str, Any], beside: Sequence[str]) -> None:

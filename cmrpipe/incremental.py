@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from cmrpipe.commit import commit, roll_forward
+from cmrpipe.commit import check_ours, commit, roll_forward
 from cmrpipe.executors import Workers, pool
 from cmrpipe.files import canonical_json, disk_trouble, remove_leftovers, sha256_bytes, sha256_file, write_json
 from cmrpipe.locking import alone
@@ -140,6 +140,7 @@ def refresh(
     Raises
     ------
     BusyError : another run works on the folder and does not end
+    InputError : the folder holds what the stage did not write, and what would be removed
     DiskError : the disk is full or closed; the folder is as it was
     whatever `work` raises; the folder is as it was, and units finished until then wait for the next run
     """
@@ -159,6 +160,7 @@ def _refresh(
     last: Last[Inputs] | None,
 ) -> Refresh:
     folder.mkdir(parents=True, exist_ok=True)
+    check_ours(folder, stage, beside)
     roll_forward(folder, beside)
     remove_leftovers(pending(folder))
     remove_leftovers(folder)

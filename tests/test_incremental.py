@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cmrpipe import seenfiles
-from cmrpipe.errors import ManifestError
+from cmrpipe.errors import InputError, ManifestError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.incremental import Refresh, Unit, Written, refresh
 from cmrpipe.manifest import (
@@ -256,6 +256,44 @@ def test_damaged_manifest_costs_a_new_start_only(tmp_path: Path) -> None:
     run(tmp_path, ["a:1"])
     (tmp_path / "manifest.json").write_text("{")
     assert run(tmp_path, ["a:1"]).done == ("a",)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "sub/page.html", "manifest.json", ".git/HEAD"])
+def test_what_no_stage_wrote_is_never_removed(tmp_path: Path, name: str) -> None:
+    """A folder with files of somebody's own is refused, and stays as it is, also with a manifest.json of its own."""
+    folder = tmp_path / "home"
+    for stranger in (name, "photo.jpg"):
+        (folder / stranger).parent.mkdir(parents=True, exist_ok=True)
+        (folder / stranger).write_text('{"name": "a web page"}')
+    before = snapshot(folder)
+    with pytest.raises(InputError, match=r"home: holds files that `cmrpipe test` did not write .* with --out"):
+        run(folder, ["a:1"])
+    assert snapshot(folder) == before
+
+
+def test_another_stage_s_output_is_refused(tmp_path: Path) -> None:
+    """A folder that one stage filled is not emptied by another."""
+    run(tmp_path / "out", ["a:1"])
+    before = snapshot(tmp_path / "out")
+    with pytest.raises(InputError, match="is the output of `cmrpipe test`"):
+        refresh("other", tmp_path / "out", [Unit("b", "b", "b:1")], write_text_unit, listen=silent)
+    assert snapshot(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "manifest", "all of an earlier layout"])
+def test_our_own_folder_with_a_part_of_its_manifest_lost_is_filled_again(tmp_path: Path, lost: str) -> None:
+    """What is left of a manifest says whose folder it is."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1"])
+    whole = snapshot(folder)
+    if lost == "manifest.json":
+        (folder / lost).unlink()
+    else:
+        shutil.rmtree(folder / "manifest")
+    if lost.endswith("layout"):
+        (folder / "manifest.json").write_text(json.dumps({"schema": 1, "stage": "test", "units": {}}))
+    assert run(folder, ["a:1"]).done == ("a",)
+    assert snapshot(folder) == whole
 
 
 def test_progress_counts_what_is_done(tmp_path: Path) -> None:

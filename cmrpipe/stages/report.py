@@ -28,6 +28,8 @@ from cmrpipe.store import open_store
 log = Logger(__name__)
 
 _CAVITY = "dice_cavity"
+PATIENTS = "patients"
+"""Folder of the patients' pages; what else lies beside the report is not the report's to remove."""
 
 
 def _caption(scores: ImageScores) -> str:
@@ -44,8 +46,8 @@ def _write(path: Path, text: str) -> None:
 
 def _patient_pages(facts: Facts, places: Artefacts, listen: Listener) -> dict[str, str]:
     """Write the patients' pages; returns their names relative to the report's folder by id."""
-    pages = {patient.patient_id: f"patients/{patient.patient_id}.html" for patient in facts.patients}
-    album = Album(places.overlays, places.report / "patients")
+    pages = {patient.patient_id: f"{PATIENTS}/{patient.patient_id}.html" for patient in facts.patients}
+    album = Album(places.overlays, places.report / PATIENTS)
     for done, patient in enumerate(facts.patients, 1):
         text = patient_page(facts, patient, album, f"../{PAGE}")
         _write(places.report / pages[patient.patient_id], text)
@@ -112,7 +114,7 @@ def report(
     comparisons = _comparisons(facts, places, params.comparisons, pages)
     _write(out / PAGE, run_page(facts, short, Album(overlays, out), comparisons, pages, params))
     written = {out / PAGE, *(out / page for page in pages.values())}
-    for path in sorted(out.rglob("*.html")):
+    for path in sorted((out / PATIENTS).glob("*.html")):
         if path not in written:
             path.unlink()
     listen(Progress("report", PAGE, len(written), len(written)))

@@ -13,6 +13,7 @@ import structlog
 
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.manifest import MANIFEST
 from cmrpipe.progress import Listener, Progress
 from flows.child import start, stop
 from flows.dvc import LOGS, child_environment
@@ -44,7 +45,8 @@ def recomputed(
 ) -> Iterator[dict[str, Path]]:
     """Run `cmrpipe <stage>` on a copy of its output that lacks what is bad; it makes that again and keeps the rest.
 
-    The copy stands beside the output, so that paths inside pages stay the same.
+    The copy stands beside the output, so that paths inside pages stay the same. Where nothing is whole of a manifest,
+    the stage could not tell that the other files are its own, and makes all of them again.
 
     Parameters
     ----------
@@ -65,11 +67,12 @@ def recomputed(
     try:
         for scratch in folders.values():
             clear_scratch(scratch)
-        for path in good:
-            for name, scratch in folders.items():
+        for name, scratch in folders.items():
+            known = any(path.startswith(f"{name}/{MANIFEST.removesuffix('.json')}") for path in good)
+            for path in good:
                 if path == name:
                     _link(root / path, scratch)
-                elif path.startswith(f"{name}/"):
+                elif known and path.startswith(f"{name}/"):
                     _link(root / path, scratch / path.removeprefix(f"{name}/"))
         _run(root, stage, folders, state, listen)
         made: dict[str, Path] = {}

@@ -142,6 +142,15 @@ def test_rebuild_says_which_way_a_patient_came_back(
     assert "up to date" in space.call("dvc", "status")
 
 
+def test_a_manifest_lost_everywhere_is_made_again(space: Space) -> None:
+    """With neither root nor pieces of a manifest left, in no copy, the stage makes all of its output again."""
+    before, folder = files(space), space.root / "data/store"
+    for path in (folder / "manifest.json", *sorted((folder / "manifest").iterdir())):
+        from_nowhere(space, path)
+    space.call("cmrpipe", "rebuild", "--remote")
+    assert files(space) == before
+
+
 def test_a_deleted_quarantine_comes_back_from_git(space: Space) -> None:
     """What git keeps, and DVC only records, is brought back from git; an edited one is left to its editor."""
     path = space.root / "quarantine.csv"

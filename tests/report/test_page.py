@@ -118,6 +118,17 @@ def test_same_artefacts_same_bytes(places: Artefacts, tmp_path: Path) -> None:
     assert (tmp_path / "one" / "report.html").read_bytes() == (tmp_path / "two" / "report.html").read_bytes()
 
 
+def test_pages_of_others_beside_the_report_stay(clean_run: Artefacts, tmp_path: Path) -> None:
+    """Pages of patients who are gone are removed, and nobody else's."""
+    for name in ("index.html", "sub/page.html", "patients/gone.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a page")
+    make(clean_run, tmp_path)
+    there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
+    assert {"index.html", "sub/page.html", "report.html"} <= there
+    assert "patients/gone.html" not in there
+
+
 @pytest.mark.parametrize("absent", ["findings", "quarantine", "overlays", "store", "model", "evaluation"])
 def test_whatever_is_absent_the_page_stands(clean_run: Artefacts, absent: str, tmp_path: Path) -> None:
     """Any stage may not have run; the page is written and says so, never fails."""
