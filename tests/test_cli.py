@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from cmrpipe.cli.console import guarded
 
 NAME, BIRTH_DATE = "Secret^Person", "19610412"
 
@@ -116,6 +119,34 @@ def test_a_stage_without_its_input_says_what_to_run(bench: Path) -> None:
     done = cmrpipe(bench, "validate")
     assert done.returncode == 2
     assert "cmrpipe ingest" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ingest", "--out", "file"),
+        ("ingest", "--state", "file"),
+        ("validate", "data/raw", "--out", "file"),
+        ("land", "data/raw", "--raw", "file"),
+        ("phantom", "file/phantom"),
+    ],
+)
+def test_a_file_where_a_folder_belongs_is_named(bench: Path, arguments: tuple[str, ...]) -> None:
+    """What the system refuses leaves with 2 and a message that names the file, not with a traceback and 1."""
+    (bench / "file").write_text("mine")
+    done = cmrpipe(bench, *arguments)
+    assert done.returncode == 2, done.stderr
+    assert "file" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert (bench / "file").read_text() == "mine"
+
+
+def test_a_bug_shows_its_traceback_and_leaves_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1 means findings: a job that is gated by it must not take a defect for them."""
+    with pytest.raises(typer.Exit) as ended, guarded("ingest"):
+        raise ZeroDivisionError("a defect")
+    assert ended.value.exit_code == 2
+    assert "ZeroDivisionError: a defect" in capsys.readouterr().err
 
 
 def test_validate_works_on_a_folder_by_itself(small_phantom: Path, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,6 +21,7 @@ from cmrpipe import events
 from cmrpipe.codes import Severity
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.findings import FINDINGS_CSV, read_findings
+from cmrpipe.logger import Logger
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.stages.summary import Summary
 
@@ -28,6 +31,7 @@ WHOLE_STAGES = ("train", "evaluate", "report")
 _FEW = 50
 """Up to this many units, each gets a line where there is no terminal; beyond, one a second."""
 
+log = Logger(__name__)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -156,12 +160,35 @@ def tell_errors(findings: Path, tables: Path, most: int = 20) -> None:
 
 @contextmanager
 def guarded(stage: str) -> Iterator[None]:
-    """Turn our errors into a message and exit code 2; a bug keeps its traceback."""
+    """Turn our errors, and the system's about a file, into a message; a bug keeps its traceback. All leave with 2."""
     try:
         yield
     except CmrpipeError as error:
-        if events.wanted():
-            events.emit("error", {"stage": stage, "message": str(error)})
-        else:
-            err.print(f"error: {stage}: {error}", markup=False, emoji=False)
+        _refuse(stage, str(error))
         raise typer.Exit(EXIT_FAILED) from error
+    except BrokenPipeError:  # whoever read our output has enough
+        raise
+    except OSError as error:
+        if error.filename is None:
+            _give_up()
+        log.debug("refused by the system", traceback=traceback.format_exc())
+        where, cause = os.fsdecode(error.filename), error.strerror
+        _refuse(stage, f"{where}: cannot be used ({cause}). Check the path, its permissions and the disk")
+        raise typer.Exit(EXIT_FAILED) from error
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception:
+        _give_up()
+
+
+def _refuse(stage: str, message: str) -> None:
+    if events.wanted():
+        events.emit("error", {"stage": stage, "message": message})
+    else:
+        err.print(f"error: {stage}: {message}", markup=False, emoji=False)
+
+
+def _give_up() -> NoReturn:
+    """Show a bug's traceback and leave: the interpreter's own exit code for that is 1, which means findings here."""
+    traceback.print_exc()
+    raise typer.Exit(EXIT_FAILED)
