@@ -77,7 +77,10 @@ CODES: dict[FindingCode, CodeInfo] = {
         _E, "a contour folder is linked to no patient", "no row resolves to it", "add the row, or remove the folder"
     ),
     _C.IMAGE_UNREADABLE: CodeInfo(
-        _E, "a file below dicoms/ is no usable image", "not DICOM, or no single grey image in it", "fetch it anew"
+        _E,
+        "a file below dicoms/ is no usable image",
+        "not DICOM, no single grey image in it, or compressed pixels that cannot be decoded",
+        "fetch it anew",
     ),
     _C.IMAGE_TRUNCATED: CodeInfo(
         _E, "an image ends before its last pixel", "pixel bytes against rows, columns and bits", "fetch it anew"

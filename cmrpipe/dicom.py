@@ -60,6 +60,9 @@ _NUMBER = {
 _VECTOR = {"position_mm": (0x00200032, 3), "orientation": (0x00200037, 6), "pixel_spacing_mm": (0x00280030, 2)}
 _STUDY_UID = 0x0020000D
 _SAMPLES_PER_PIXEL = 0x00280002
+_LARGEST = 2**31 - 1
+_LONGEST = 64
+"""Digits of a file name beyond which it is not looked at: Python refuses to read numbers of thousands of them."""
 _NUMBER_OF_FRAMES = 0x00280008
 _UNREADABLE = (InvalidDicomError, EOFError, OSError, ValueError, NotImplementedError, KeyError)
 _WANTED = frozenset(
@@ -77,10 +80,15 @@ _WANTED = frozenset(
 
 
 def file_number(path: str) -> int | None:
-    """The image number in a file name: 7 for `7.dcm` and for `IM-0003-0007.dcm`; None for other names."""
+    """The image number in a file name: 7 for `7.dcm` and `IM-0003-0007.dcm`; None for other names and huge numbers."""
     stem = path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2]
     match = _NUMBERED.fullmatch(stem)
-    return int(match[1]) if match else None
+    return _whole(int(match[1])) if match and len(match[1]) <= _LONGEST else None
+
+
+def _whole(value: float) -> int | None:
+    """A whole number as DICOM (VR IS) and the store can hold it, else None."""
+    return int(value) if abs(value) <= _LARGEST else None
 
 
 def _past_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -148,7 +156,7 @@ def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
     values["transfer_syntax_uid"] = syntax
     for name, tag in _WHOLE.items():
         numbers = _numbers(raw, tag)
-        values[name] = int(numbers[0]) if numbers else None
+        values[name] = _whole(numbers[0]) if numbers else None
     order = "big" if syntax == ExplicitVRBigEndian else "little"
     for name, tag in _SHORT.items():
         entry = raw.get(tag)
@@ -229,8 +237,8 @@ def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
     except _UNREADABLE as error:
         return ImageRecord(**base, error=f"the header cannot be read: {str(error) or type(error).__name__}")
     problem = ""
-    if values["rows"] is None or values["columns"] is None:
-        problem = "no image in it (Rows and Columns are absent)"
+    if not values["rows"] or not values["columns"]:
+        problem = "no image in it (Rows and Columns are absent or 0)"
     elif frames > 1:
         problem = f"a multi-frame object of {frames} frames; one image a file is expected"
     elif samples != 1:

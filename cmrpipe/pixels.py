@@ -41,16 +41,19 @@ def stored_pixels(data: bytes, path: str | Path) -> tuple[npt.NDArray[Any], pydi
 
 
 def with_decoded(record: ImageRecord, data: bytes) -> ImageRecord:
-    """The record with the facts of its pixels where they are compressed; where they cannot be decoded, `error` says so.
+    """The record with the facts of its pixels where they are compressed; where they cannot be had, `error` says so.
 
     They are decoded for it: what no other stage could read is told here.
     """
-    if record.error or record.pixel_crc32 is not None:
+    if record.error or (record.pixel_crc32 is not None and record.photometric):
         return record
     try:
-        pixels, _ = stored_pixels(data, record.path)
+        pixels, dataset = stored_pixels(data, record.path)
+        _meant(pixels, dataset, record.path)
     except DicomError as error:
         return replace(record, error=error.cause)
+    if record.pixel_crc32 is not None:
+        return record
     crc32 = zlib.crc32(np.ascontiguousarray(pixels).data)
     return replace(record, pixel_min=int(pixels.min()), pixel_max=int(pixels.max()), pixel_crc32=crc32)
 
@@ -69,16 +72,35 @@ def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
 
     Raises
     ------
-    DicomError : it is not DICOM, or its pixels are truncated
+    DicomError : it is not DICOM, or its pixels are truncated, or a rescale tag is no single number
     """
-    pixels, dataset = stored_pixels(data, path)
+    return _meant(*stored_pixels(data, path), path)
+
+
+def _meant(pixels: npt.NDArray[Any], dataset: pydicom.Dataset, path: str | Path) -> npt.NDArray[np.generic]:
+    """What stored pixels stand for (see `decode_pixels`)."""
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         pixels = _mirrored(pixels, int(dataset.get("BitsStored") or 0))
-    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    slope, intercept = (_single(dataset, name, path) for name in ("RescaleSlope", "RescaleIntercept"))
     if slope is None and intercept is None:
         return np.asarray(pixels)
-    scaled = pixels.astype(np.float64) * float(1 if slope is None else slope) + float(intercept or 0)
+    scaled = pixels.astype(np.float64) * (1.0 if slope is None else slope) + (intercept or 0.0)
     return np.asarray(scaled.astype(np.float32))
+
+
+def _single(dataset: pydicom.Dataset, name: str, path: str | Path) -> float | None:
+    """The one number of an element, None where it is absent or empty.
+
+    Raises
+    ------
+    DicomError : it is no single number
+    """
+    value = dataset.get(name)
+    try:
+        return None if value is None or value == "" else float(value)
+    except (TypeError, ValueError) as error:
+        cause = f"its pixels cannot be read ({name} is {value!r}, no single number)"
+        raise DicomError(path, cause, "Fetch the file anew from its source") from error
 
 
 def _mirrored(pixels: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.errors import ArchiveError, DicomError, StaleError
+from cmrpipe.errors import ArchiveError, StaleError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.layouts import read_file
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, ImageRecord, Phase, Sample
 from cmrpipe.phases import assign_phases
 from cmrpipe.pixels import decode_pixels
+
+_LOST = "Check --raw; `cmrpipe ingest` when you removed it, `cmrpipe rebuild` when you did not"
 
 
 def _only(records: list[ContourRecord], excluded: Container[str]) -> Contour | None:
@@ -68,15 +70,15 @@ def read_image(record: ImageRecord, raw: Path) -> npt.NDArray[np.generic]:
 
     Raises
     ------
-    DicomError : the file is gone or cannot be read
-    StaleError : it is another file than the one that was catalogued
+    DicomError : the file is the one that was catalogued, and its pixels cannot be decoded
+    StaleError : it is gone, cannot be read, or is another file than the one that was catalogued
     """
     try:
         data = read_file(raw, record.path)
-    except (OSError, ArchiveError) as error:
-        raise DicomError(
-            raw / record.path, f"its pixels cannot be read ({error})", "Fetch it anew, or `cmrpipe rebuild`"
-        ) from error
+    except ArchiveError as error:
+        raise StaleError(raw / record.path, f"lies in an archive that {error.cause}", _LOST) from error
+    except OSError as error:
+        raise StaleError(raw / record.path, f"cannot be read any more ({error.strerror or error})", _LOST) from error
     if sha256_bytes(data) != record.sha256:
         raise StaleError(
             raw / record.path,

@@ -45,7 +45,13 @@ def test_bad_files_say_line_and_cause(data: bytes, cause: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["contour48.txt", "IM-0001-0048-xcontour-manual.txt", "IM-0001-0048-ocontour-manual.txt"]
+    "name",
+    [
+        "contour48.txt",
+        "IM-0001-0048-xcontour-manual.txt",
+        "IM-0001-0048-ocontour-manual.txt",
+        "IM-0001-99999999999999999999-icontour-manual.txt",
+    ],
 )
 def test_unclear_name_is_told(name: str) -> None:
     """A name that does not say image and kind, or contradicts its folder, gives no contour."""

@@ -163,6 +163,37 @@ def test_floating_point_pixels_are_not_called_truncated(small_phantom: Path, tmp
     assert header(tmp_path / "1.dcm").error == "pixels that are no integers (Float Pixel Data) are not supported"
 
 
+@pytest.mark.parametrize("name", ["Rows", "Columns"])
+def test_an_image_without_extent_is_told(small_phantom: Path, tmp_path: Path, name: str) -> None:
+    """No row or no column: a record with an error, not an exception."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    setattr(ds, name, 0)
+    ds.save_as(tmp_path / "1.dcm")
+    assert "absent or 0" in header(tmp_path / "1.dcm").error
+
+
+def test_a_number_that_no_image_has_is_none(small_phantom: Path, tmp_path: Path) -> None:
+    """An InstanceNumber beyond what DICOM allows is as good as none."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds["InstanceNumber"]._value = "99999999999999999999"
+    ds.save_as(tmp_path / "1.dcm")
+    record = header(tmp_path / "1.dcm")
+    assert (record.instance_number, record.error) == (None, "")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_rescale_tags_that_are_no_number_are_told(small_phantom: Path, tmp_path: Path) -> None:
+    """Empty ones are absent; two values are an error that names the file."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.add_new("RescaleSlope", "DS", "")
+    ds.save_as(tmp_path / "1.dcm")
+    np.testing.assert_array_equal(decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm"), ds.pixel_array)
+    ds.add_new("RescaleSlope", "DS", ["1", "2"])
+    ds.save_as(tmp_path / "1.dcm")
+    with pytest.raises(DicomError, match=r"1\.dcm"):
+        decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
+
+
 @pytest.mark.parametrize("keep", [0.995, 0.5, 0.05])
 def test_truncation_is_told(small_phantom: Path, tmp_path: Path, keep: float) -> None:
     """Wherever a file is cut, its record has an error, and its pixels are refused."""
@@ -200,6 +231,8 @@ def test_rescale_tags_are_applied_when_either_is_there(
         ("x", None),
         ("IM-0003-0048.dcm", 48),
         ("IM-3.dcm", None),
+        ("20231231123456789.dcm", None),
+        (f"{'9' * 200}.dcm", None),
     ],
 )
 def test_number_in_the_file_name(name: str, number: int | None) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pydicom
 import pytest
+from pydicom.uid import RLELossless
 
 from cmrpipe import dicom
 from cmrpipe.catalog import Catalog
@@ -131,6 +133,23 @@ def test_bad_files_are_rows_and_the_rest_goes_on(raw: Path, tmp_path: Path) -> N
     assert "not a DICOM file" in errors["7.dcm"]
     assert "truncated" in errors["8.dcm"]
     assert len(errors) == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compressed_pixels_that_cannot_be_decoded_are_told_at_once(raw: Path, tmp_path: Path) -> None:
+    """Nothing but decoding shows the damage; the store would stop at it. A whole compressed image has no error."""
+    victim, whole = sorted(raw.glob("dicoms/*/*.dcm"))[:2]
+    for path in (victim, whole):
+        image = pydicom.dcmread(path)
+        image.compress(RLELossless)
+        image.save_as(path)
+    data = victim.read_bytes()
+    victim.write_bytes(data[: len(data) * 2 // 3])
+    summary = run(raw, tmp_path)
+    rows = {row.path: row for row in Catalog(tmp_path / "catalog").images(victim.parent.name)}
+    assert summary.counts["unreadable"] == 1
+    assert rows[victim.relative_to(raw).as_posix()].error.startswith("its pixels cannot be read (")
+    assert rows[whole.relative_to(raw).as_posix()].error == ""
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
+from cmrpipe.errors import StaleError
 from cmrpipe.findings import Report, write_pieces
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import ImageRecord, Quarantine
@@ -100,6 +104,18 @@ def test_findings_about_an_image_change_its_picture_only(raw: Path, tmp_path: Pa
     after = pictures(tmp_path)
     own = {name(record.patient_id, record.file_number or 0) for name in (picture_file, strip_file)}
     assert {name for name in before if before[name] != after[name]} == own
+
+
+def test_an_image_that_is_gone_stops_the_stage(raw: Path, tmp_path: Path) -> None:
+    """A raw folder that is not the catalogued one gives no pictures, rather than a record of having drawn none."""
+    ingest(raw, tmp_path / "catalog", tmp_path / "state", IngestParams(), listen=silent)
+    record = contoured(tmp_path)[0]
+    (raw / record.path).rename(tmp_path / "elsewhere")
+    draw = partial(overlay, raw, *(tmp_path / name for name in ("catalog", "findings", "quarantine.csv", "overlays")))
+    with pytest.raises(StaleError, match=r"\d\.dcm: cannot be read any more"):
+        draw(PARAMS, listen=silent)
+    (tmp_path / "elsewhere").rename(raw / record.path)
+    assert draw(PARAMS, listen=silent).counts["pictures"] == len(contoured(tmp_path))
 
 
 def test_an_image_that_cannot_be_read_is_left_out(

@@ -15,7 +15,7 @@ from faulty import check, found, plant_in_copy
 from cmrpipe.clinical import CLINICAL_COLUMNS
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
-from cmrpipe.errors import InputError
+from cmrpipe.errors import InputError, StaleError
 from cmrpipe.findings import (
     CLINICAL_CSV,
     FINDINGS_CSV,
@@ -33,7 +33,9 @@ from cmrpipe.phantom import FAULTS, Truth, write_phantom
 from cmrpipe.phantom.faults import ALL, needed
 from cmrpipe.phantom.judge import judge
 from cmrpipe.phantom.scene import Grid
+from cmrpipe.progress import silent
 from cmrpipe.quarantine import left_out, read_quarantine, write_quarantine
+from cmrpipe.stages.validate import validate
 
 SEED = 21
 SIZE = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
@@ -258,6 +260,21 @@ def test_what_has_no_place_in_the_layout_is_told(clean: tuple[Path, Truth], tmp_
     assert "(A.txt)" in told["links"]
     assert [f.path for f in found(base) if f.code is Code.STRAY_FILES] == ["dicoms"]
     assert [f.path for f in found(base) if f.code is Code.LINK_WITHOUT_CONTOURS] == ["links/B.CSV"]
+
+
+def test_an_image_that_is_gone_since_ingest_stops_the_stage(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Checks that could not look at an image are not taken for done."""
+    base = tmp_path / "base"
+    shutil.copytree(clean[0], base)
+    shutil.rmtree(base / "findings")
+    drawn = clean[1].patients[0].contours[0]
+    image = base / "set" / "dicoms" / clean[1].patients[0].patient_id / f"{drawn.number}.dcm"
+    image.rename(tmp_path / "elsewhere")
+    places = base / "set", base / "catalog", base / "findings", base / "quarantine.csv"
+    with pytest.raises(StaleError, match=f"{image.name}: cannot be read any more"):
+        validate(*places, ValidateParams(), listen=silent)
+    (tmp_path / "elsewhere").rename(image)
+    assert validate(*places, ValidateParams(), listen=silent).findings["error"] == 0
 
 
 def test_without_link_table_all_is_told(clean: tuple[Path, Truth], tmp_path: Path) -> None:
