@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -39,6 +40,15 @@ class SourceParams(Section):
     timeout_s: float = Field(60.0, gt=0, description="PACS: seconds to wait for an answer")
     plain_http: bool = Field(False, description="PACS: send credentials unencrypted to other machines")
     block: str = Field("cmrpipe-pacs", description="PACS: Prefect secret block with user and password, or token")
+
+    @field_validator("series")
+    @classmethod
+    def _is_a_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"no regular expression ({error})") from error
+        return value
 
 
 class IngestParams(Section):
@@ -274,7 +284,7 @@ def load_params(path: Path | None) -> Params:
 
 
 def _problem(loc: tuple[int | str, ...], kind: str, message: str, value: object) -> str:
-    key = ".".join(str(part) for part in loc)
+    key = ".".join(str(part) for part in loc) or "the whole file"
     if kind == "extra_forbidden":
         return f"unknown key {key}"
     return f"{key} is {value!r}: {message.lower()}"

@@ -24,6 +24,8 @@ def write(tmp_path: Path, text: str) -> Path:
         ("ingset:\n  contour_origin: 1.0\n", "unknown key ingset"),
         ("ingest:\n  frames_per_slice: 0\n", "ingest.frames_per_slice is 0"),
         ("validate:\n  quarantine: [no-such-code]\n", "validate.quarantine.0 is 'no-such-code'"),
+        ("source:\n  series: '['\n", "source.series is '['"),
+        ("- ingest\n", "the whole file is ['ingest']"),
         ("ingest: [\n", "is not YAML"),
     ],
 )

@@ -8,11 +8,15 @@ from pathlib import Path
 from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.credentials import Credentials, credentials_from_environment
 from cmrpipe.connect.folder import FolderSource
+from cmrpipe.connect.images import ImageFolder
 from cmrpipe.connect.source import Source
 from cmrpipe.connect.unsorted import UnsortedFolder, holds_dicom
 from cmrpipe.errors import SourceError
 from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.logger import Logger
 from cmrpipe.params import SourceParams
+
+log = Logger(__name__)
 
 _URL = re.compile(r"(dicomweb\+)?(https?://)", re.IGNORECASE)
 
@@ -58,6 +62,12 @@ def open_source(
         own = root if (root / CONTOURS).is_dir() else None
         beside = Beside(contours or own, params.settle_s)
         return UnsortedFolder(root, beside, name=name, settle_s=params.settle_s, pattern=params.series)
+    if contours is not None and arranged and not (root / CONTOURS).is_dir():
+        return ImageFolder(root, Beside(contours, params.settle_s), name=name, settle_s=params.settle_s)
+    if contours is not None and arranged:
+        log.warning(
+            "the source has contours of its own; others are not looked at", source=str(root), others=str(contours)
+        )
     return FolderSource(root, name, params.settle_s)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pydicom
 import pytest
+import structlog
 
+from cmrpipe import logs
 from cmrpipe.asides import read_asides
 from cmrpipe.checks.asides import check_asides
 from cmrpipe.codes import FindingCode
@@ -117,3 +119,34 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         land_unsorted(tmp_path / "empty", tmp_path / "raw")
     with pytest.raises(LayoutError, match="no DICOM image"):
         land_unsorted(tmp_path / "empty", tmp_path / "raw", sort="always")
+
+
+@pytest.mark.parametrize("table", ["contours", "images"])
+def test_images_in_the_layout_get_contours_from_another_folder(small_phantom: Path, tmp_path: Path, table: str) -> None:
+    """A folder with dicoms/ alone lands with the contours and the link table that are named beside it."""
+    for name, folder in (("images", "dicoms"), ("contours", "contourfiles")):
+        shutil.copytree(small_phantom / folder, tmp_path / name / folder)
+    shutil.copy2(small_phantom / "link.csv", tmp_path / table / "link.csv")
+    raw = tmp_path / "data" / "raw"
+    landed = land_unsorted(tmp_path / "images", raw, contours=str(tmp_path / "contours"))
+    assert len(landed.new) == 6
+    for name in ("dicoms", "contourfiles"):
+        assert hash_tree(raw / name) == hash_tree(small_phantom / name)
+    (links,) = (raw / "links").iterdir()
+    assert links.read_bytes() == (small_phantom / "link.csv").read_bytes()
+    again = land_unsorted(tmp_path / "images", raw, contours=str(tmp_path / "contours"))
+    assert (again.new, again.changed, len(again.unchanged)) == ((), (), 6)
+    with pytest.raises(LayoutError, match="nowhere: is not a folder"):
+        land_unsorted(tmp_path / "images", raw, contours=str(tmp_path / "nowhere"))
+
+
+def test_contours_that_are_not_looked_at_are_told(
+    small_phantom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A source with contours of its own keeps to these, and says so."""
+    logs.configure(json_lines=False)
+    try:
+        land_unsorted(small_phantom, tmp_path / "data" / "raw", contours=str(tmp_path))
+    finally:
+        structlog.reset_defaults()
+    assert "the source has contours of its own" in capsys.readouterr().err
