@@ -114,9 +114,10 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
     findings = tuple(_finding(suspect, path) for suspect, path in zip(chosen, paths, strict=False))
     write_findings(out, findings)
     kept = {_picture(suspect) for suspect in chosen}
-    for path in (out / PICTURES).glob("*.png"):
-        if f"{PICTURES}/{path.name}" not in kept:
-            path.unlink()
+    for kind in ContourKind:
+        for path in (out / PICTURES).glob(f"*_{kind.value}.png"):  # as `_picture` names them; others are not ours
+            if f"{PICTURES}/{path.name}" not in kept:
+                path.unlink()
     rows = (
         [
             rank,

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from cmrpipe.contours import FOLDERS
+from cmrpipe.errors import InputError
 from cmrpipe.files import sync_folder, write_json
 from cmrpipe.geometry import polygon_area
 from cmrpipe.layouts import CONTOURS
@@ -30,6 +31,7 @@ from cmrpipe.predict.pictures import overview, pictures
 from cmrpipe.predict.places import PATIENTS, RESULT
 
 IMAGES, REFUSED, LABELS = "images.csv", "refused.csv", "labels.npy"
+_SUFFIX = "contour-auto.txt"
 _LETTER = {ContourKind.ENDO: "i", ContourKind.EPI: "o"}
 _COLUMNS = ("number", "path", "slice_index", "frame", "phase", "cavity_px2", "cavity_mm2", "agreement", "unsure")
 
@@ -47,6 +49,21 @@ class Options:
     contour_origin: float
     overlays: bool = True
     segmentation: bool = True
+
+
+def check_replaceable(out: Path, patient_id: str) -> None:
+    """Refuse to put a patient in the place of what predict did not write: the expert's contours of a data set, say.
+
+    Raises
+    ------
+    InputError : something else is there
+    """
+    place = out / PATIENTS / patient_id
+    others = [] if (place / RESULT).is_file() or not place.exists() else [place]
+    drawn = (path for path in (out / CONTOURS / patient_id).rglob("*") if path.is_file())
+    others += [path for path in drawn if not path.name.endswith(_SUFFIX)]
+    if others:
+        raise InputError(min(others), "would be replaced, and predict did not write it", "Give another --output")
 
 
 @contextmanager
@@ -80,7 +97,7 @@ def write_contours(folder: Path, found: Prediction, origin: float) -> None:
             for item in found.seen:
                 points = item.drawing.endo if kind is ContourKind.ENDO else item.drawing.epi
                 if points is not None and item.drawing.endo is not None:
-                    file = new / name / f"IM-0001-{item.number:04d}-{_LETTER[kind]}contour-auto.txt"
+                    file = new / name / f"IM-0001-{item.number:04d}-{_LETTER[kind]}{_SUFFIX}"
                     file.write_text(contour_text(points, origin), encoding="ascii")
 
 

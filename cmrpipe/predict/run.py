@@ -13,7 +13,7 @@ from cmrpipe.learn.quiet import reproducible
 from cmrpipe.learn.saved import WEIGHTS, read_model
 from cmrpipe.logger import Logger
 from cmrpipe.params import Params
-from cmrpipe.predict.output import Options, write_patient
+from cmrpipe.predict.output import Options, check_replaceable, write_patient
 from cmrpipe.predict.patient import not_judged, predict_patient
 from cmrpipe.predict.source import PatientFolder, find_patients
 from cmrpipe.predict.tables import Row, Tables, row_of
@@ -72,13 +72,16 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
 
     Raises
     ------
-    InputError : the folder holds nothing, the model is missing or altered, or the output cannot be written
+    InputError : the folder holds nothing, the model is missing or altered, or the output cannot be written, or holds
+        what predict did not write
     """
     patients = find_patients(folder, out)
     saved = read_model(model)
     digest = sha256_file(model / WEIGHTS)
     _writable(out)
     tables = Tables(out)
+    for patient in patients:
+        check_replaceable(out, patient.patient_id)
     judge = params.evaluate
     rows: list[Row] = []
     with reproducible(0, judge.threads), disk_trouble(out):

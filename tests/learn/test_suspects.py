@@ -57,7 +57,10 @@ def test_agreement_is_no_suspicion() -> None:
 
 
 def test_findings_have_pictures_and_the_table_has_all(store_of: StoreOf, tmp_path: Path) -> None:
-    """The first three are findings; every contour is in the table; pictures of an earlier run go."""
+    """The first three are findings; every contour is in the table; pictures of an earlier run go, others' stay."""
+    photo = tmp_path / "out" / "pictures" / "photo.png"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"mine")
     patients, said, wrong = planted()
     store = store_of(patients)
     for fold, (name, labels) in enumerate(said.items()):  # half as crossvalidate has them, half as evaluate has
@@ -71,7 +74,8 @@ def test_findings_have_pictures_and_the_table_has_all(store_of: StoreOf, tmp_pat
     assert len(table) == found.contours
     assert {(f["patient_id"], f["instance_number"]) for f in findings} <= wrong
     assert {f["code"] for f in findings} == {"label-suspect"}
-    pictures = {path.name for path in (tmp_path / "out" / "pictures").iterdir()}
+    pictures = {path.name for path in photo.parent.iterdir()} - {photo.name}
+    assert photo.exists()
     assert pictures == {name.split("/")[1] for name in table.picture.dropna()}
     assert len(pictures) == 3
 

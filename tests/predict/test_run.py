@@ -160,6 +160,23 @@ def test_one_image_that_cannot_be_decoded_costs_that_image(source: Path, model: 
     assert refused["reason"].startswith("its pixels cannot be read")
 
 
+@pytest.mark.parametrize("place", ["contourfiles/{}/i-contours/IM-0001-0001-icontour-manual.txt", "patients/{}/x.txt"])
+def test_what_predict_did_not_write_is_never_replaced(source: Path, model: Path, tmp_path: Path, place: str) -> None:
+    """A data set whose contours are called as its patients, given as the output: nothing in it is touched."""
+    mine = tmp_path / "out" / place.format(PHANTOMS[1])
+    mine.parent.mkdir(parents=True)
+    mine.write_text("1 1\n2 1\n2 2\n")
+    (tmp_path / "out" / "link.csv").write_text(f"patient_id,original_id\n{PHANTOMS[1]},{PHANTOMS[1]}\n")
+    done = CliRunner().invoke(
+        app, ["predict", str(source), "-o", str(tmp_path / "out"), "--model", str(model), "--no-segmentation"]
+    )
+    assert done.exit_code == 2
+    assert "would be replaced, and predict did not write it" in done.output
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file()) == sorted(
+        [mine.name, "link.csv"]
+    )
+
+
 def test_an_output_that_cannot_be_written_is_told_before_the_work(source: Path, model: Path, tmp_path: Path) -> None:
     """A file in its place, or below a file: exit code 2."""
     (tmp_path / "file").write_text("mine")
