@@ -154,6 +154,25 @@ def test_validate_works_on_a_folder_by_itself(small_phantom: Path, tmp_path: Pat
     done = cmrpipe(tmp_path, "validate", str(small_phantom))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "validation/tables/findings.csv").is_file()
+    assert "validation/tables" in done.stdout
+
+
+def test_faults_are_listed_without_a_folder(tmp_path: Path) -> None:
+    """`cmrpipe phantom --list-faults` asks for nothing else, and writes nothing."""
+    done = cmrpipe(tmp_path, "phantom", "--list-faults")
+    assert done.returncode == 0, done.stderr
+    assert "contour-of-other-patient" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", [("--store", "there"), ("--store=there",)])
+def test_verify_takes_a_store_by_itself_in_a_workspace_too(tmp_path: Path, option: tuple[str, ...]) -> None:
+    """However the option is written, the store's own manifest is what counts, not DVC's records."""
+    for name in (".dvc", "flows"):
+        (tmp_path / name).mkdir()
+    done = cmrpipe(tmp_path, "verify", *option)
+    assert done.returncode == 2
+    assert "there: holds no store" in done.stderr
 
 
 def test_logs_are_json_lines_on_request_and_name_nobody(bench: Path) -> None:

@@ -49,6 +49,15 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+def _faults(value: bool) -> None:
+    from cmrpipe.phantom import FAULTS
+
+    if value:
+        for name, fault in FAULTS.items():
+            typer.echo(f"{name:32} {fault.code.value:28} {fault.about}")
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
@@ -80,7 +89,8 @@ def ingest(
 @app.command()
 def validate(
     folder: Annotated[
-        Path | None, typer.Argument(help="Check this folder by itself: it is ingested and checked below --out.")
+        Path | None,
+        typer.Argument(help="Check this folder by itself: it is ingested and checked below --out, or ./validation."),
     ] = None,
     raw: Raw = HERE.raw,
     catalog: Catalog = HERE.catalog,
@@ -112,6 +122,8 @@ def validate(
         tables.write_whole(out, whole)
     if not exit_zero or folder is not None:
         console.tell_errors(out, whole)
+    if folder is not None:
+        typer.echo(f"validate: all that was found is in {whole}")
     console.finish(summary, exit_zero=exit_zero)
 
 
@@ -225,15 +237,13 @@ def phantom(
     patients: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 1,
     faults: Annotated[str, typer.Option(help="Faults to plant, separated by commas, or all; see --list-faults.")] = "",
-    list_faults: Annotated[bool, typer.Option("--list-faults", help="Explain every fault and leave.")] = False,
+    list_faults: Annotated[  # noqa: ARG001 the callback acts
+        bool, typer.Option("--list-faults", callback=_faults, is_eager=True, help="Explain every fault and leave.")
+    ] = False,
 ) -> None:
     """Write a synthetic short-axis cine set whose areas, volumes and ejection fractions are known exactly."""
-    from cmrpipe.phantom import FAULTS, write_phantom
+    from cmrpipe.phantom import write_phantom
 
-    if list_faults:
-        for name, fault in FAULTS.items():
-            typer.echo(f"{name:32} {fault.code.value:28} {fault.about}")
-        raise typer.Exit
     names = tuple(name.strip() for name in faults.split(",") if name.strip())
     with console.guarded("phantom"), console.progress() as listen:
         truth = write_phantom(folder, patients, seed, faults=names, listen=listen)

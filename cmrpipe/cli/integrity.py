@@ -58,7 +58,7 @@ def add(app: typer.Typer) -> None:
     @app.command("verify", context_settings=_PASSED_ON, add_help_option=False)
     def verify_command(context: typer.Context) -> None:
         """Hash what is really there: raw data, store, outputs, DVC's cache, a remote (`cmrpipe verify --help`)."""
-        if _in_workspace() and "--store" not in context.args:
+        if _in_workspace() and not any(argument.partition("=")[0] == "--store" for argument in context.args):
             _pass_on("verify", context.args)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         alone.command()(verify_store_command)
