@@ -58,7 +58,10 @@ def read_asides(raw: Path) -> list[Aside]:
     """
     found: list[Aside] = []
     for path in sorted((raw / ASIDE).glob("*.csv")):
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+        try:
+            rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+        except (UnicodeDecodeError, csv.Error):
+            rows = []
         if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
             raise InputError(path, "is no list of images put aside", "Remove it and land again")
         found += [Aside(*row) for row in rows[1:]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cmrpipe.errors import LinkError
@@ -73,6 +74,16 @@ def _decode(data: bytes, path: str) -> tuple[str, list[str]]:
     return text, oddities
 
 
+def _rows(text: str, separator: str, path: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the number, from 1, of the line that each ends in."""
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise LinkError(path, f"is no table ({error})", "Look for a quotation mark that is not closed") from error
+
+
 def read_link_table(data: bytes, path: str) -> LinkTable:
     """Read a link table: header `patient_id,original_id`, then a pair a line; further columns are passed over.
 
@@ -102,15 +113,16 @@ def read_link_table(data: bytes, path: str) -> LinkTable:
         ) from None
     links: list[Link] = []
     bad: list[BadRow] = []
-    reader = csv.reader(io.StringIO("\n".join(lines[first + 1 :])), delimiter=separator)
-    for row in reader:
-        line = first + 1 + reader.line_num
+    for number, row in _rows("\n".join(lines[first + 1 :]), separator, path):
+        line = first + 1 + number
         if not any(cell.strip() for cell in row):
             continue
         cells = [row[i].strip() if i < len(row) else "" for i in columns]
         if not all(cells):
             missing = " and ".join(name for name, cell in zip(HEADER, cells, strict=True) if not cell)
             bad.append(BadRow(line, separator.join(row)[:80], f"no {missing}"))
+        elif any("\n" in cell for cell in cells):
+            bad.append(BadRow(line, separator.join(row)[:80], "a quotation mark is not closed"))
         elif any(character in cell for cell in cells for character in "/\\\0"):
             bad.append(BadRow(line, separator.join(row)[:80], "an id holds a path separator", tuple(cells)))
         else:

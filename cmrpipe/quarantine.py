@@ -37,11 +37,15 @@ def read_quarantine(path: Path) -> list[Quarantine]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, f"cannot be read ({error})", "Save it as UTF-8 comma-separated text") from error
     reader = csv.DictReader(io.StringIO(text))
-    if reader.fieldnames is None or tuple(reader.fieldnames) != COLUMNS:
-        raise InputError(path, "does not have the expected columns", f"Its first line must be {','.join(COLUMNS)}")
+    try:
+        if reader.fieldnames is None or tuple(reader.fieldnames) != COLUMNS:
+            raise InputError(path, "does not have the expected columns", f"Its first line must be {','.join(COLUMNS)}")
+        table = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise InputError(path, f"is no table ({error})", "Look for a quotation mark that is not closed") from error
     rows = []
-    for row in reader:
-        where = f"{path} line {reader.line_num}"
+    for line, row in table:
+        where = f"{path} line {line}"
         if row["what"] not in KINDS:
             raise InputError(where, f"what is {row['what']!r}", f"Use one of {', '.join(KINDS)}")
         if row["decision"] not in (KEEP, LEAVE_OUT):

@@ -42,6 +42,16 @@ def test_bad_rows_are_kept_apart_with_their_line() -> None:
     assert [(link.patient_id, link.line) for link in table.links] == [("P2", 3)]
 
 
+def test_a_quotation_mark_that_is_not_closed_is_told() -> None:
+    """The rows that it takes for one cell are no id, however many they are."""
+    start = b'patient_id,original_id\nP1,SC-1\nP2,"SC-2\n'
+    table = read_link_table(start + b"P3,SC-3\n", "link.csv")
+    assert [(row.line, row.cause) for row in table.bad] == [(4, "a quotation mark is not closed")]
+    assert [link.patient_id for link in table.links] == ["P1"]
+    with pytest.raises(LinkError, match=r"link\.csv: is no table .* quotation mark"):
+        read_link_table(start + b"P3,SC-3\n" * 20_000, "link.csv")
+
+
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"a,b\nP1,SC-1\n"])
 def test_table_without_header_is_refused(data: bytes) -> None:
     """The message names the file and says what the first line must be."""

@@ -103,7 +103,7 @@ class _Patient:
         sample = self.samples.get(image.path)
         number = image_number(image)
         notes = [f"image in quarantine: {why}"] if (why := self.task.quarantined.get(image.path)) else []
-        notes += [f"finding: {code}" for code in self.task.noted.get(number or -1, ())]
+        notes += [f"finding: {code}" for code in (() if number is None else self.task.noted.get(number, ()))]
         phase = sample.phase if sample else None
         window = robust_window(pixels, self.task.params.window_percentiles)
         return View(image, pixels, window, self.outlines.get(image.path, ()), number, phase, tuple(notes))

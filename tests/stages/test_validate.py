@@ -354,6 +354,16 @@ def _checked(base: Path) -> Path:
     return base / "quarantine.csv"
 
 
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_a_quarantine_that_is_no_table_is_refused(tmp_path: Path, rows: int) -> None:
+    """A quotation mark that is not closed leaves out nothing in silence."""
+    path = tmp_path / "quarantine.csv"
+    text = 'what,name,why,by,when,decision\nimage,dicoms/A/1.dcm,"blurred,ann,,leave-out\n'
+    path.write_text(text + "image,dicoms/A/2.dcm,dark,ann,,leave-out\n" * rows)
+    with pytest.raises(InputError, match=r"quarantine\.csv"):
+        read_quarantine(path)
+
+
 def test_only_changed_patients_are_checked_again(clean: tuple[Path, Truth], tmp_path: Path) -> None:
     """A second run does nothing; after a change in one patient the outputs are those of a fresh run."""
     base = tmp_path / "base"
