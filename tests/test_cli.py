@@ -157,6 +157,15 @@ def test_validate_works_on_a_folder_by_itself(small_phantom: Path, tmp_path: Pat
     assert "validation/tables" in done.stdout
 
 
+def test_land_in_a_workspace_takes_no_other_parameters(tmp_path: Path) -> None:
+    """It is the workspace's params.yaml that counts there: another one is refused, not passed over."""
+    for name in (".dvc", "flows"):
+        (tmp_path / name).mkdir()
+    done = cmrpipe(tmp_path, "land", "somewhere", "--params", "other.yaml")
+    assert done.returncode == 2
+    assert "other.yaml: does not count in a workspace" in done.stderr
+
+
 def test_faults_are_listed_without_a_folder(tmp_path: Path) -> None:
     """`cmrpipe phantom --list-faults` asks for nothing else, and writes nothing."""
     done = cmrpipe(tmp_path, "phantom", "--list-faults")

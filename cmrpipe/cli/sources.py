@@ -13,7 +13,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
-from cmrpipe.errors import CmrpipeError
+from cmrpipe.errors import CmrpipeError, ParamsError
 from cmrpipe.landing import Forgotten, Ledger, land
 from cmrpipe.landing.plan import make_plan
 from cmrpipe.layouts import standing
@@ -64,6 +64,9 @@ def land_command(
     from cmrpipe.connect.opening import full_address, open_source
 
     if raw == HERE.raw and in_workspace():
+        with console.guarded("land"):
+            if params.resolve() != HERE.params.resolve():
+                raise ParamsError(params, "does not count in a workspace", "Edit its params.yaml, which DVC records")
         options = [*(["--name", name] if name else []), *(["--contours", contours] if contours else [])]
         command = [sys.executable, "-m", "flows.land", full_address(source), *options]
         raise typer.Exit(subprocess.run(command, check=False, env=os.environ).returncode)
