@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from cmrpipe.errors import ParamsError
 from cmrpipe.learn.looks import LOOKS, PLAIN, Look, agreement, shown
 from cmrpipe.learn.network import build
 from cmrpipe.learn.preprocess import Window
@@ -31,10 +32,16 @@ class Predictor:
     model : as it was read
     batch_size : images at a time
     accelerator : "auto" takes a GPU when there is one
+
+    Raises
+    ------
+    ParamsError : a GPU is asked for, and there is none
     """
 
     def __init__(self, model: Model, batch_size: int, accelerator: Literal["auto", "cpu", "gpu"]) -> None:
-        gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
+        if accelerator == "gpu" and not torch.cuda.is_available():
+            raise ParamsError("evaluate.accelerator gpu", "there is no GPU here that torch can use", "Set it to auto")
+        gpu = accelerator != "cpu" and torch.cuda.is_available()
         self.device = torch.device("cuda" if gpu else "cpu")
         with torch.random.fork_rng():  # first weights are drawn, then replaced
             self.network = build(model.architecture)

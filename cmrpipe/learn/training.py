@@ -15,10 +15,12 @@ from typing import Any, Literal, TypeAlias
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from cmrpipe.errors import ParamsError
 from cmrpipe.learn.augment import Augment, Strength
 from cmrpipe.learn.checkpoints import Checkpoints, last_checkpoint
 from cmrpipe.learn.datasets import PlainSet, Shuffled, TrainingSet, stacked
@@ -171,6 +173,10 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
     work : folder of this training alone: checkpoints, the batch log (see `cmrpipe.learn.journal`) and DVCLive's
         files. A training that was killed goes on from its last checkpoint there, to the same bits
     listen : told once an epoch
+
+    Raises
+    ------
+    ParamsError : devices or strategy cannot be had on this machine
     """
     work.mkdir(parents=True, exist_ok=True)
     epochs = epochs_of(params, len(train))
@@ -181,7 +187,17 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
         # In this order: a checkpoint keeps what the callbacks before it have noted.
         batches, live = BatchLog(work), LiveFigures(work, recorder)
         callbacks = [recorder, *stop, batches, live, Checkpoints(work, epochs)]
-        trainer = pl.Trainer(
+        trainer = _trainer(params, epochs, callbacks)
+        module = Segmentation(network, params.learning_rate, params.weight_decay, compiled=params.compile)
+        learning, judging = _loaders(train, val, params)
+        with closing(batches), closing(live):
+            trainer.fit(module, learning, judging, ckpt_path=last_checkpoint(work), weights_only=True)
+    return recorder.trained()
+
+
+def _trainer(params: TrainParams, epochs: int, callbacks: list[Callback]) -> pl.Trainer:
+    try:
+        return pl.Trainer(
             accelerator=params.accelerator,
             devices=params.devices,
             num_nodes=params.nodes,
@@ -198,11 +214,10 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        module = Segmentation(network, params.learning_rate, params.weight_decay, compiled=params.compile)
-        learning, judging = _loaders(train, val, params)
-        with closing(batches), closing(live):
-            trainer.fit(module, learning, judging, ckpt_path=last_checkpoint(work), weights_only=True)
-    return recorder.trained()
+    except (MisconfigurationException, ValueError) as error:
+        asked = f"accelerator {params.accelerator}, strategy {params.strategy}, {params.devices} devices"
+        cause = f"cannot be had here ({' '.join(str(error).split())})"
+        raise ParamsError(f"train: {asked}", cause, "Mend these keys in params.yaml") from error
 
 
 Loader: TypeAlias = DataLoader[Any]

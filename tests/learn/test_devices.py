@@ -11,8 +11,10 @@ import pytest
 import torch
 import yaml
 
+from cmrpipe.errors import ParamsError
 from cmrpipe.learn.journal import read_batches
 from cmrpipe.learn.network import VANILLA, Architecture, build
+from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model
 from cmrpipe.learn.training import epochs_of, precision
 from cmrpipe.params import TrainParams
@@ -51,6 +53,24 @@ def test_half_precision_trains_to_nearly_the_same(store: Path, plain: Path, tmp_
     assert (ours - weights(plain)).abs().max() < 0.05
     assert {value.dtype for value in read_model(tmp_path / "model").weights.values()} == {torch.float32}
     assert read_model(tmp_path / "model").origin["precision"] == "bf16-mixed"
+
+
+@pytest.mark.parametrize("asked", [{"accelerator": "gpu"}, {"strategy": "no-such"}])
+def test_devices_that_are_not_there_are_told(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str]
+) -> None:
+    """The message names the parameters; nothing is left behind that would pass for a model."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ParamsError, match=f"{next(iter(asked.values()))}.*cannot be had here.*params.yaml"):
+        train(store, tmp_path / "model", PARAMS.model_copy(update=asked), listen=silent)
+    assert not list((tmp_path / "model").glob("*"))
+
+
+def test_prediction_without_its_gpu_is_told(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`evaluate.accelerator: gpu` on a machine that has none."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ParamsError, match="no GPU here"):
+        Predictor(read_model(plain), 1, "gpu")
 
 
 def test_workers_change_nothing(store: Path, plain: Path, tmp_path: Path) -> None:
