@@ -21,9 +21,8 @@ _LOST = "Check --raw; `cmrpipe ingest` when you removed it, `cmrpipe rebuild` wh
 
 
 def _only(records: list[ContourRecord], excluded: Container[str]) -> Contour | None:
-    """The one usable contour of a kind; none when there are two, since nobody can tell which is right."""
-    usable = [record for record in records if record.path not in excluded]
-    return usable[0].contour if len(usable) == 1 else None
+    """The one contour of a kind, unless it is left out; none of two, since nobody can tell which is right."""
+    return records[0].contour if len(records) == 1 and records[0].path not in excluded else None
 
 
 def patient_samples(labels: PatientLabels, excluded: Container[str] = frozenset()) -> list[Sample]:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,6 +94,21 @@ def test_store_holds_the_images_and_labels_of_the_samples(raw: Path, tmp_path: P
             assert set(data.phase) == {Phase.ED, Phase.ES}
             assert data.pixel_spacing_mm == samples[0].record.pixel_spacing_mm
     assert summary.counts["samples"] == total > 0
+
+
+def test_of_two_contours_of_one_number_neither_is_used(raw: Path, tmp_path: Path) -> None:
+    """Also where one of them is in quarantine: nobody has said that the other is right."""
+    copy = tmp_path / "raw"
+    shutil.copytree(raw, copy)
+    contour = sorted(copy.glob("contourfiles/*/i-contours/*.txt"))[0]
+    twin = contour.with_name(contour.name.replace("IM-0001", "IM-0002"))
+    shutil.copy(contour, twin)
+    row = Quarantine("contour", twin.relative_to(copy).as_posix(), "contour-open", "rule")
+    counts = [
+        build(root, tmp_path / name, rows).counts["endo"]
+        for name, root, rows in (("whole", raw, ()), ("both", copy, ()), ("one", copy, (row,)))
+    ]
+    assert counts == [counts[0], counts[0] - 1, counts[0] - 1]
 
 
 @in_each_format
