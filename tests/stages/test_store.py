@@ -98,7 +98,7 @@ def test_store_holds_the_images_and_labels_of_the_samples(raw: Path, tmp_path: P
 
 def test_of_two_contours_of_one_number_neither_is_used(raw: Path, tmp_path: Path) -> None:
     """Also where one of them is in quarantine: nobody has said that the other is right."""
-    copy = tmp_path / "raw"
+    copy = tmp_path / "copy"
     shutil.copytree(raw, copy)
     contour = sorted(copy.glob("contourfiles/*/i-contours/*.txt"))[0]
     twin = contour.with_name(contour.name.replace("IM-0001", "IM-0002"))
