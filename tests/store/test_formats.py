@@ -89,6 +89,24 @@ def test_big_endian_and_transposed_arrays_give_the_same_bytes(backend: Backend) 
     assert backend.encode(turned, data.attributes()) == plain
 
 
+@pytest.mark.parametrize("kept", [(), ("frame",), ("image", "position_mm"), ("all",)])
+def test_who_holds_a_dataset_longer_changes_no_byte(kept: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profiler or a debugger keeps what a thread works on alive: chunks must not wait for its end to get their place."""
+    data = patient()
+    undisturbed = HDF5.encode(data.arrays(), data.attributes())
+    create, held = h5py.Group.create_dataset, []
+
+    def holding(group: h5py.Group, name: str, **options: object) -> h5py.Dataset:
+        dataset = create(group, name, **options)
+        if name in kept or "all" in kept:
+            held.append(dataset)
+        return dataset
+
+    monkeypatch.setattr(h5py.Group, "create_dataset", holding)
+    assert HDF5.encode(data.arrays(), data.attributes()) == undisturbed
+    assert bool(held) == bool(kept)
+
+
 @each_format
 def test_slices_that_are_handed_out_can_be_changed(backend: Backend) -> None:
     """A slice is a copy: whoever changes it changes neither the file nor the next reader's slice."""
