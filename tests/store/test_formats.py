@@ -91,7 +91,7 @@ def test_big_endian_and_transposed_arrays_give_the_same_bytes(backend: Backend) 
 
 @pytest.mark.parametrize("kept", [(), ("frame",), ("image", "position_mm"), ("all",)])
 def test_who_holds_a_dataset_longer_changes_no_byte(kept: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profiler or a debugger keeps what a thread works on alive: chunks must not wait for its end to get their place."""
+    """A profiler or a debugger keeps what a thread works on alive; chunks must not wait for that to get their place."""
     data = patient()
     undisturbed = HDF5.encode(data.arrays(), data.attributes())
     create, held = h5py.Group.create_dataset, []
