@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cmrpipe.findings import read_findings
+from cmrpipe.clinical import CLINICAL_COLUMNS
+from cmrpipe.findings import read_findings, read_report, write_tables
 from cmrpipe.model import Finding
 from cmrpipe.params import IngestParams, ValidateParams
 from cmrpipe.phantom import Truth
@@ -18,6 +20,9 @@ from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.summary import Summary
 from cmrpipe.stages.validate import validate
+
+SEED = 21
+SIZE = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
 
 
 def check(source: Path, base: Path, workers: int = 1, params: ValidateParams | None = None) -> Summary:
@@ -47,3 +52,15 @@ def plant_in_copy(clean: Path, truth: Truth, base: Path, names: Sequence[str], s
     places = allot(names, len(truth.patients), grid, stream(seed, 0, PLANTING))
     planted = plant(base / "set", truth, grid, places, lambda key: stream(seed, 0, PLANTING, key))
     return replace(truth, faults=planted)
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def tables(base: Path) -> Path:
+    """The whole tables, made from the pieces."""
+    write_tables(base / "tables", read_report(base / "findings"), CLINICAL_COLUMNS)
+    return base / "tables"

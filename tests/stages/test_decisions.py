@@ -1,0 +1,81 @@
+"""quarantine.csv: what rules and people leave out, and who has the last word."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from faulty import SEED, check, found, plant_in_copy, table, tables
+
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.errors import InputError
+from cmrpipe.findings import CLINICAL_CSV
+from cmrpipe.model import Quarantine
+from cmrpipe.phantom import Truth
+from cmrpipe.quarantine import left_out, read_quarantine, write_quarantine
+
+
+def test_people_overrule_rules(real: Path, final_data: Path, tmp_path: Path) -> None:
+    """A person's rows survive a new validation; a person's `keep` beats the rule, and the values follow."""
+    base = tmp_path / "base"
+    shutil.copytree(real, base)
+    path = base / "quarantine.csv"
+    rows = read_quarantine(path)
+    endo = "contourfiles/SC-HF-I-2/i-contours/IM-0001-0060-icontour-manual.txt"
+    people = [
+        *(replace(row, why="looks right", by="ann", when="2026-01-31", keep=True) for row in rows),
+        Quarantine("contour", endo, "base leaves the plane", "ben", "2026-02-01"),
+        Quarantine("patient", "SCD0000401", "consent withdrawn", "ben", "2026-02-01"),
+    ]
+    write_quarantine(path, [*rows, *people])
+    check(final_data, base)
+    kept = read_quarantine(path)
+    assert set(people) <= set(kept)
+    assert set(rows) <= set(kept)
+    assert set(left_out(kept).rows) == {endo, "SCD0000401"}
+    values = {row["patient_id"]: row for row in table(tables(base) / CLINICAL_CSV)}
+    assert values["SCD0000501"]["mass_g"] != ""
+    assert "quarantine" in values["SCD0000201"]["reason"]
+    assert values["SCD0000401"]["edv_ml"] == ""
+    assert "quarantine" in values["SCD0000401"]["reason"]
+
+
+def test_rows_of_people_that_do_nothing_are_told(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Names with a typo or of another root, and what two people disagree about; rows that hold are not."""
+    base = tmp_path / "here"
+    shutil.copytree(clean[0], base)
+    contour = sorted((base / "set").glob("contourfiles/*/*/*.txt"))[0].relative_to(base / "set").as_posix()
+    patient = clean[1].patients[0].patient_id
+    names = [contour, f"data/raw/{contour}", contour.removesuffix(".txt"), patient, f"dicoms/{patient}", f"{patient} "]
+    rows = [Quarantine("contour", name, "wrong", "ann", "") for name in names]
+    write_quarantine(base / "quarantine.csv", [*rows, replace(rows[3], by="ben", keep=True)])
+    check(base / "set", base)
+    told = [f.evidence["name"] for f in found(base) if f.code is Code.QUARANTINE_WITHOUT_EFFECT]
+    assert sorted(map(str, told)) == sorted(names[1:])
+
+
+def test_a_contours_name_in_capitals_costs_no_more_than_the_contour(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """What a rule leaves out is the file that the finding is about, whatever the case of its name."""
+    base = tmp_path / "here"
+    plant_in_copy(*clean, base, ["contour-moved"], SEED)
+    (path,) = left_out(read_quarantine(_checked(base))).rows
+    upper = f"{path.rpartition('/')[0]}/{path.rpartition('/')[2].upper()}"
+    (base / "set" / path).rename(base / "set" / upper)
+    assert set(left_out(read_quarantine(_checked(base))).rows) == {upper}
+
+
+def _checked(base: Path) -> Path:
+    check(base / "set", base)
+    return base / "quarantine.csv"
+
+
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_a_quarantine_that_is_no_table_is_refused(tmp_path: Path, rows: int) -> None:
+    """A quotation mark that is not closed leaves out nothing in silence."""
+    path = tmp_path / "quarantine.csv"
+    text = 'what,name,why,by,when,decision\nimage,dicoms/A/1.dcm,"blurred,ann,,leave-out\n'
+    path.write_text(text + "image,dicoms/A/2.dcm,dark,ann,,leave-out\n" * rows)
+    with pytest.raises(InputError, match=r"quarantine\.csv"):
+        read_quarantine(path)
