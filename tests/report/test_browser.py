@@ -160,7 +160,8 @@ def test_a_picture_opens_large_and_leads_to_the_next(front: webdriver.Chrome) ->
     assert image.get_attribute("src") != before
     front.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert not dialog.is_displayed()
-    assert front.switch_to.active_element == second
+    # the browser first gives the focus back to what opened the dialog, and tells of its closing a moment later
+    WebDriverWait(front, 5).until(lambda _: front.switch_to.active_element == second)
 
 
 def test_dark_and_print_have_their_own_colours(front: webdriver.Chrome) -> None:
