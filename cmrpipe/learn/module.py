@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cmrpipe.learn.datasets import Batch, Drawn
 from cmrpipe.learn.loss import masked_loss
 from cmrpipe.learn.metrics import dice, mean
+from cmrpipe.learn.network import memory_format
 from cmrpipe.model import Label
 
 WARM_UP = 0.1
@@ -41,9 +42,13 @@ class Segmentation(pl.LightningModule):
         self._cavity: list[float | None] = []
         self._myocardium: list[float | None] = []
 
+    def setup(self, stage: str) -> None:  # noqa: ARG002
+        """Lay the weights out as the device wants them, before optimiser and strategy take hold of them."""
+        self.network.to(memory_format=memory_format(self.trainer.strategy.root_device))  # type: ignore[call-overload]
+
     def forward(self, image: Tensor) -> Tensor:
         """Logits (n, 3, size, size) of images (n, 1, size, size)."""
-        logits: Tensor = self._run(image.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = self._run(image)
         return logits
 
     def training_step(self, batch: Drawn, _: int) -> Tensor:

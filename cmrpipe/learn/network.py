@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from monai.networks.nets import BasicUNet, UNet
 from monai.networks.nets.basic_unet import UpCat
 from torch import nn
@@ -30,6 +31,15 @@ class Architecture:
 
     channels: Sequence[int]
     kind: Kind = "residual"
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """How weights and features lie in memory where a network runs.
+
+    Channels-last on a GPU, whose bfloat16 convolutions want it. Channel by channel on a CPU, whose instance norm copies
+    channels-last features there and back: that took a fifth of a training step.
+    """
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 def build(architecture: Architecture) -> nn.Module:

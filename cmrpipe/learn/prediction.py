@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cmrpipe.errors import ParamsError
 from cmrpipe.learn.looks import LOOKS, PLAIN, Look, agreement, shown
-from cmrpipe.learn.network import build
+from cmrpipe.learn.network import build, memory_format
 from cmrpipe.learn.preprocess import Window
 from cmrpipe.learn.saved import Model
 from cmrpipe.model import Label
@@ -46,7 +46,7 @@ class Predictor:
         with torch.random.fork_rng():  # first weights are drawn, then replaced
             self.network = build(model.architecture)
         self.network.load_state_dict(dict(model.weights))
-        self.network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.eval().to(self.device, memory_format=memory_format(self.device))  # type: ignore[call-overload]
         self.preprocess = model.preprocess
         self.batch_size = batch_size
 

@@ -181,7 +181,7 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
     work.mkdir(parents=True, exist_ok=True)
     epochs = epochs_of(params, len(train))
     with quiet(), interruptible(), reproducible(params.seed, params.threads):
-        network = build(architecture(params)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = build(architecture(params))
         recorder = Recorder(network, listen)
         stop = [EarlyStopping("val_dice", mode="max", patience=params.patience)] if val is not None else []
         # In this order: a checkpoint keeps what the callbacks before it have noted.

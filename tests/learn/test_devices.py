@@ -13,7 +13,8 @@ import yaml
 
 from cmrpipe.errors import ParamsError
 from cmrpipe.learn.journal import read_batches
-from cmrpipe.learn.network import VANILLA, Architecture, build
+from cmrpipe.learn.module import Segmentation
+from cmrpipe.learn.network import VANILLA, Architecture, build, memory_format
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model
 from cmrpipe.learn.training import epochs_of, precision
@@ -78,6 +79,27 @@ def test_workers_change_nothing(store: Path, plain: Path, tmp_path: Path) -> Non
     train(store, tmp_path / "model", PARAMS.model_copy(update={"workers": 2}), listen=silent)
     for name in ("model.pt", "batches.jsonl", "history.csv"):
         assert (tmp_path / "model" / name).read_bytes() == (plain / name).read_bytes()
+
+
+def test_the_memory_layout_of_a_gpu_learns_the_same(
+    store: Path, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channels-last from the first step on: the same course up to rounding."""
+    assert memory_format(torch.device("cuda")) is torch.channels_last
+    assert memory_format(torch.device("cpu")) is torch.contiguous_format
+    monkeypatch.setattr("cmrpipe.learn.module.memory_format", lambda _: torch.channels_last)
+    forward, laid_out = Segmentation.forward, []
+
+    def noted(self: Segmentation, image: torch.Tensor) -> torch.Tensor:
+        kernels = [weight for weight in self.parameters() if weight.ndim == 4]
+        laid_out.append(all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels))
+        return forward(self, image)
+
+    monkeypatch.setattr(Segmentation, "forward", noted)
+    train(store, tmp_path / "model", PARAMS, listen=silent)
+    assert laid_out
+    assert all(laid_out)
+    assert (weights(tmp_path / "model") - weights(plain)).abs().max() < 0.01
 
 
 @pytest.mark.slow
