@@ -31,6 +31,7 @@ class FindingCode(StrEnum):
 
     IMAGE_UNREADABLE = "image-unreadable"
     IMAGE_TRUNCATED = "image-truncated"
+    IMAGE_UNDECODABLE = "image-undecodable"
     IMAGE_NOT_MR = "image-not-mr"
     IMAGE_NUMBER_MISMATCH = "image-number-mismatch"
     IMAGE_DUPLICATE_INSTANCE = "image-duplicate-instance"

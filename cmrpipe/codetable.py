@@ -85,6 +85,12 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_TRUNCATED: CodeInfo(
         _E, "an image ends before its last pixel", "pixel bytes against rows, columns and bits", "fetch it anew"
     ),
+    _C.IMAGE_UNDECODABLE: CodeInfo(
+        _E,
+        "the pixels of an image cannot be had though its header seemed in order",
+        "decoding (bits stored, rescale tags); images that are drawn in, or looked at beside these",
+        "fetch it anew",
+    ),
     _C.IMAGE_NOT_MR: CodeInfo(_E, "an image is not MR", "Modality (0008,0060)", "remove it from the folder"),
     _C.IMAGE_NUMBER_MISMATCH: CodeInfo(
         _E,

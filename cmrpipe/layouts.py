@@ -10,6 +10,7 @@ names, here and in all that is made from them, that they would have in the folde
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,8 +131,36 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link to itself is none."""
+    try:
+        return item.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
+
+
+def _is_file(item: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a link to one; a pipe, a link to nowhere or to itself is none."""
+    try:
+        return item.is_file()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
+
+
+def _leads_back(item: os.DirEntry[str]) -> bool:
+    """Whether it is a link to one of the folders that it lies in: going there would never end."""
+    if not item.is_symlink():
+        return False
+    place = Path(item.path)
+    return place.resolve() in {parent.resolve() for parent in place.parents}
+
+
 def list_folder(root: Path, folder: str) -> Listing:
-    """All files below `root/folder`, which is no archive.
+    """All files below `root/folder`, which is no archive; what is no file, and a link that leads back, counts as stray.
 
     Raises
     ------
@@ -147,9 +176,9 @@ def list_folder(root: Path, folder: str) -> Listing:
                 path = f"{parent}/{item.name}"
                 if not _is_text(path):
                     raise LayoutError(ascii(f"{root}/{path}"), "has a name that is no text (UTF-8)", "Rename it")
-                if item.is_dir():
+                if _is_folder(item) and not _leads_back(item):
                     todo.append(path)
-                elif is_stray(item.name) or not item.is_file():  # a pipe, or a link to nowhere
+                elif is_stray(item.name) or not _is_file(item):
                     stray.append(path)
                 else:
                     stat = item.stat()
@@ -173,8 +202,8 @@ def _folders(root: Path, parent: str) -> list[str]:
             items = [item for item in scan if not is_stray(item.name)]
     except FileNotFoundError:
         return []
-    archives = {item.name.removesuffix(SUFFIX) for item in items if item.name.endswith(SUFFIX) and item.is_file()}
-    return sorted(archives | {item.name for item in items if item.is_dir()})
+    archives = {item.name.removesuffix(SUFFIX) for item in items if item.name.endswith(SUFFIX) and _is_file(item)}
+    return sorted(archives | {item.name for item in items if _is_folder(item)})
 
 
 def patient_folders(root: Path) -> list[str]:
@@ -192,9 +221,9 @@ def _is_part(root: Path, parent: str, item: os.DirEntry[str]) -> bool:
     if parent == LINK_FOLDER:
         return _is_table(item.name)
     if parent:
-        return item.is_dir() or (item.name.endswith(SUFFIX) and item.is_file())
+        return _is_folder(item) or (item.name.endswith(SUFFIX) and _is_file(item))
     predicted = item.name in _PREDICTED and any((root / "patients").glob("*/result.json"))
-    return item.name in _OWN or predicted or (item.name.lower().endswith(_DOCUMENTS) and not item.is_dir())
+    return item.name in _OWN or predicted or (item.name.lower().endswith(_DOCUMENTS) and not _is_folder(item))
 
 
 def strangers(root: Path) -> dict[str, list[str]]:

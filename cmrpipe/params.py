@@ -66,6 +66,7 @@ class ValidateParams(Section):
     quarantine: tuple[FindingCode, ...] = Field(
         (
             FindingCode.LINK_AMBIGUOUS,
+            FindingCode.IMAGE_UNDECODABLE,
             FindingCode.IMAGE_NOT_MR,
             FindingCode.IMAGE_NUMBER_MISMATCH,
             FindingCode.IMAGE_DUPLICATE_INSTANCE,

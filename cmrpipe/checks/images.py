@@ -63,6 +63,17 @@ def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
             )
 
 
+def undecodable(image: ImageRecord, cause: str) -> Finding:
+    """The finding for an image that the catalog took for usable, and whose pixels cannot be had."""
+    return finding(
+        Code.IMAGE_UNDECODABLE,
+        f"{image.path} cannot be used: {cause}. Fetch it anew from its source.",
+        patient_id=image.patient_id,
+        number=image_number(image),
+        path=image.path,
+    )
+
+
 def check_duplicates(images: Sequence[ImageRecord]) -> Iterator[Finding]:
     """One instance in two files."""
     by_uid: dict[str, list[ImageRecord]] = defaultdict(list)

@@ -19,7 +19,7 @@ from cmrpipe.checks.asides import check_asides
 from cmrpipe.checks.decisions import check_decisions
 from cmrpipe.checks.finding import count_by_severity, finding
 from cmrpipe.checks.fit import Image, Pixels
-from cmrpipe.checks.images import duplicate_pixels, pixel_twins
+from cmrpipe.checks.images import duplicate_pixels, pixel_twins, undecodable
 from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
 from cmrpipe.checks.strangers import check_strangers
@@ -61,17 +61,28 @@ def patient_report(patient_id: str) -> str:
     return f"patients/{patient_id}.json"
 
 
-def _reader(raw: Path) -> Pixels:
-    """Reads each image once; None for those that cannot be read, which have their own finding."""
+class _Reader:
+    """Reads each image once; None for those whose pixels cannot be had.
 
-    @cache
-    def read(record: ImageRecord) -> Image | None:
-        try:
-            return read_image(record, raw)
-        except DicomError:
-            return None
+    Attributes
+    ----------
+    undecodable : of those of them that ingest, which looks at headers, took for usable
+    """
 
-    return read
+    def __init__(self, raw: Path) -> None:
+        self._raw = raw
+        self._read: dict[str, Image | None] = {}
+        self.undecodable: list[Finding] = []
+
+    def __call__(self, record: ImageRecord) -> Image | None:
+        if record.path not in self._read:
+            try:
+                self._read[record.path] = read_image(record, self._raw)
+            except DicomError as error:
+                self._read[record.path] = None
+                if not record.error:
+                    self.undecodable.append(undecodable(record, error.cause))
+        return self._read[record.path]
 
 
 def _equal_pixels(pixels: Pixels, first: ImageRecord, later: ImageRecord) -> bool:
@@ -81,20 +92,21 @@ def _equal_pixels(pixels: Pixels, first: ImageRecord, later: ImageRecord) -> boo
 
 def _validate(task: _Task, out: Path) -> Written:
     labels = link_patient(Catalog(task.catalog), task.patient_id, task.originals)
-    pixels = _reader(task.raw)
+    pixels = _Reader(task.raw)
     samples = [replace(sample, image=pixels(sample.record)) for sample in patient_samples(labels)]
     report = check_patient(labels, samples, pixels, task.params)
     twins = [duplicate_pixels(a, b) for a, b in pixel_twins(labels.images) if _equal_pixels(pixels, a, b)]
+    findings = (*report.findings, *twins, *pixels.undecodable)
     name = patient_report(task.patient_id)
     value = {
-        "findings": [to_dict(found) for found in (*report.findings, *twins)],
+        "findings": [to_dict(found) for found in findings],
         "missing": [asdict(item) for item in report.missing],
         "contents": [asdict(row) for row in report.contents],
         "origin": None if report.origin is None else _origin_to_json(report.origin),
         "clinical": _clinical(labels, frozenset()),
     }
     write_json(out / name, value)
-    return Written([name], {"findings": len(report.findings) + len(twins), "missing": len(report.missing)})
+    return Written([name], {"findings": len(findings), "missing": len(report.missing)})
 
 
 def _origin_to_json(origin: PatientOrigin) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydicom.uid import RLELossless
 from cmrpipe import dicom
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import LayoutError
+from cmrpipe.layouts import strangers
 from cmrpipe.params import IngestParams
 from cmrpipe.progress import silent
 from cmrpipe.stages import ingest as stage
@@ -150,6 +151,30 @@ def test_compressed_pixels_that_cannot_be_decoded_are_told_at_once(raw: Path, tm
     assert summary.counts["unreadable"] == 1
     assert rows[victim.relative_to(raw).as_posix()].error.startswith("its pixels cannot be read (")
     assert rows[whole.relative_to(raw).as_posix()].error == ""
+
+
+def test_links_that_lead_nowhere_or_back_are_strays(raw: Path, tmp_path: Path) -> None:
+    """A link to itself, to where it lies, and round two folders; a link to a folder elsewhere is followed."""
+    folder = sorted((raw / "dicoms").iterdir())[0]
+    count = len(list(folder.glob("*.dcm")))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "1.dcm").rename(elsewhere / "1.dcm")
+    (folder / "itself.dcm").symlink_to("itself.dcm")
+    (folder / "one").symlink_to("two")
+    (folder / "two").symlink_to("one")
+    (folder / "here").symlink_to(".")
+    (folder / "nowhere.dcm").symlink_to("gone.dcm")
+    (folder / "more").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    (raw / "dicoms" / "circle").symlink_to("circle")
+    summary = run(raw, tmp_path)
+    rows = Catalog(tmp_path / "catalog").images(folder.name)
+    assert len(rows) == count
+    assert not any(row.error for row in rows)
+    assert f"dicoms/{folder.name}/more/1.dcm" in {row.path for row in rows}
+    assert summary.counts["stray"] == 6
+    assert strangers(raw) == {"dicoms": ["circle"]}
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -57,6 +57,17 @@ def _truncated(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(path, f"cut to {keep} of {len(data)} bytes", number)
 
 
+def _bits(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    _contour, number = site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
+    path = site.image(spot.patient, number)
+
+    def change(ds: FileDataset) -> None:
+        ds.BitsStored = ds.BitsAllocated + 16
+
+    site.change_image(path, change)
+    return Note(path, "more bits were stored than allocated, by its header", number)
+
+
 def _other_modality(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     path, number = _at(site, spot)
 
@@ -169,6 +180,13 @@ FAULTS = (
     ),
     Fault("image-missing", "an image without contours is gone", Code.IMAGE_MISSING, Scope.IMAGE, _missing),
     Fault("image-text", "a text file named .dcm", Code.IMAGE_UNREADABLE, Scope.IMAGE, _text, _GONE),
+    Fault(
+        "image-bits",
+        "a contoured image's header has BitsStored above BitsAllocated",
+        Code.IMAGE_UNDECODABLE,
+        Scope.SLICE,
+        _bits,
+    ),
     Fault("image-truncated", "an image cut off in its pixels", Code.IMAGE_TRUNCATED, Scope.IMAGE, _truncated, _GONE),
     Fault("image-not-mr", "an image of another modality", Code.IMAGE_NOT_MR, Scope.IMAGE, _other_modality, _GONE),
     Fault(
