@@ -72,6 +72,7 @@ class FindingCode(StrEnum):
     CENTROID_JUMP = "centroid-jump"
     CONTOUR_COPIED = "contour-copied"
     CONTOUR_MISFIT = "contour-misfit"
+    CONTOUR_OTHER_FRAME = "contour-other-frame"
     CONTOURS_OTHER_SLICE = "contours-other-slice"
     ORIGIN_DISAGREES = "origin-disagrees"
 

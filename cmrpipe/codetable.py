@@ -292,6 +292,13 @@ CODES: dict[FindingCode, CodeInfo] = {
         "see the cause it names; nothing is applied by itself",
         "validate.fit, validate.fit_patient, validate.fit_suspect",
     ),
+    _C.CONTOUR_OTHER_FRAME: CodeInfo(
+        _W,
+        "a contour lies at another frame than its phase's contours in the other slices",
+        "the frame that most of the phase's slices are drawn at, three at least, where that image is there",
+        "look whether its number is right, or the expert chose another frame here",
+        "validate.one_frame",
+    ),
     _C.CONTOURS_OTHER_SLICE: CodeInfo(
         _W,
         "a patient's contours fit the next slice's images better than their own",

@@ -114,6 +114,9 @@ class ValidateParams(Section):
         ge=0,
         description="share of a patient's contours that fit the next slice better, less those that fit it worse",
     )
+    one_frame: float = Field(
+        0.75, gt=0.5, le=1, description="share of a phase's slices drawn at one frame, from which others are told"
+    )
     copy_original: float = Field(
         0.25, ge=0, description="misplacement (0 is perfect) up to which one of two equal contours is the original"
     )

@@ -12,6 +12,7 @@ from cmrpipe.checks.misfit import check_fits, measure_fits, whole_patient
 from cmrpipe.checks.missing import Missing
 from cmrpipe.checks.neighbours import check_jumps, jumps
 from cmrpipe.checks.origins import PatientOrigin, measure_origin
+from cmrpipe.checks.otherframe import check_other_frame
 from cmrpipe.checks.otherslice import check_other_slice
 from cmrpipe.checks.walls import check_walls
 from cmrpipe.linking import PatientLabels
@@ -72,6 +73,7 @@ def check_patient(
         *check_walls(samples, epi, patient, limits),
         *check_jumps(samples, apart, endo, patient, limits),
         *check_fits(labels, samples, fits, apart, endo, pixels, limits),
+        *check_other_frame(labels, samples, limits),
         *check_other_slice(labels, samples, fits, pixels, limits),
     ]
     origin = None if whole_patient(fits, limits) else measure_origin(samples, fits)

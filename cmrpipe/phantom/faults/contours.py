@@ -95,6 +95,15 @@ def _automatic(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(new, f"{path} was given the name of a program's contour", number)
 
 
+def _other_frame(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
+    wrong = number + int(rng.choice((-1, 1)))
+    new = path.replace(f"-{number:04d}-", f"-{wrong:04d}-")
+    site.write(new, site.read(path))
+    site.remove(path)
+    return Note(new, f"{path} was given the number of the next frame's image", wrong)
+
+
 FAULTS = (
     Fault(
         "contour-auto",
@@ -102,6 +111,13 @@ FAULTS = (
         Code.CONTOUR_NOT_MANUAL,
         Scope.SLICE,
         _automatic,
+    ),
+    Fault(
+        "contour-of-other-frame",
+        "a contour has the number of the image a frame beside its own",
+        Code.CONTOUR_OTHER_FRAME,
+        Scope.SLICE,
+        _other_frame,
     ),
     Fault(
         "endo-missing",
