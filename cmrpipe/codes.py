@@ -39,6 +39,7 @@ class FindingCode(StrEnum):
     IMAGE_DUPLICATE_PIXELS = "image-duplicate-pixels"
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     IMAGE_CONSTANT = "image-constant"
+    IMAGE_BLANK_END = "image-blank-end"
     IMAGE_PUT_ASIDE = "image-put-aside"
     SERIES_MIXED = "series-mixed"
     SPACING_MISSING = "spacing-missing"

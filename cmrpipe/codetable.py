@@ -120,6 +120,13 @@ CODES: dict[FindingCode, CodeInfo] = {
         "move it to its patient, or correct the header at the source",
     ),
     _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
+    _C.IMAGE_BLANK_END: CodeInfo(
+        _E,
+        "the last rows of an image are blank, those of its slice's other frames are not",
+        "rows of zeros at the end against the slice's other frames (median); interrupted copies leave such files",
+        "fetch it anew",
+        "validate.blank_end",
+    ),
     _C.IMAGE_PUT_ASIDE: CodeInfo(
         _W,
         "a source has images, or other things, that did not land",

@@ -26,6 +26,7 @@ from pydicom.uid import (
 
 from cmrpipe.files import sha256_bytes
 from cmrpipe.model import ImageRecord
+from cmrpipe.pixels import blank_rows
 
 Raw = Mapping[int, tuple[str | None, bytes]]
 
@@ -201,10 +202,12 @@ def _pixels(data: bytes, offset: int, values: Mapping[str, Any]) -> tuple[dict[s
     pixels = np.frombuffer(
         data, f"{order}{'i' if values['pixel_representation'] else 'u'}{bits // 8}", expected * 8 // bits, start
     )
+    stored = data[start : start + expected]
     return {
         "pixel_min": int(pixels.min()),
         "pixel_max": int(pixels.max()),
-        "pixel_crc32": zlib.crc32(memoryview(data)[start : start + expected]),
+        "pixel_crc32": zlib.crc32(stored),
+        "blank_rows": blank_rows(stored, values["rows"]),
     }, ""
 
 

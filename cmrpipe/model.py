@@ -69,6 +69,7 @@ class ImageRecord:
     pixel_min, pixel_max : smallest and largest stored value; None for compressed pixels that nobody decoded
     pixel_crc32 : CRC-32 of the stored pixels: equal for equal images (equal images are compared in full before anything
         is said of them)
+    blank_rows : rows of zeros at the end of the stored pixels; None for compressed ones that nobody decoded
     error : why the file could not be read; every header field is then None or empty
     """
 
@@ -110,6 +111,7 @@ class ImageRecord:
     pixel_min: int | None = None
     pixel_max: int | None = None
     pixel_crc32: int | None = None
+    blank_rows: int | None = None
     error: str = ""
 
 

@@ -73,6 +73,7 @@ class ValidateParams(Section):
             FindingCode.IMAGE_DUPLICATE_PIXELS,
             FindingCode.IMAGE_PATIENT_MISMATCH,
             FindingCode.IMAGE_CONSTANT,
+            FindingCode.IMAGE_BLANK_END,
             FindingCode.SIZE_CHANGES,
             FindingCode.ORIENTATION_CHANGES,
             FindingCode.EPI_WITHOUT_ENDO,
@@ -88,6 +89,9 @@ class ValidateParams(Section):
     severity: dict[FindingCode, Severity] = Field({}, description="severities other than the table's own")
     square: float = Field(0.01, ge=0, description="relative difference of row and column spacing that is not square")
     angle_deg: float = Field(1.0, ge=0, description="angle between images of one series that is not parallel")
+    blank_end: float = Field(
+        0.06, gt=0, le=1, description="share of an image's rows that are blank at its end beyond those of its slice"
+    )
     gap: float = Field(0.10, ge=0, description="relative deviation of a slice gap from the median that is irregular")
     gap_header: float = Field(0.05, ge=0, description="relative difference of header's and measured slice gap")
     outside_px: float = Field(1.0, ge=0, description="how far the endocardium may leave the epicardium, pixels")

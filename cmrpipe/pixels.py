@@ -54,8 +54,19 @@ def with_decoded(record: ImageRecord, data: bytes) -> ImageRecord:
         return replace(record, error=error.cause)
     if record.pixel_crc32 is not None:
         return record
-    crc32 = zlib.crc32(np.ascontiguousarray(pixels).data)
-    return replace(record, pixel_min=int(pixels.min()), pixel_max=int(pixels.max()), pixel_crc32=crc32)
+    stored = pixels.tobytes()
+    return replace(
+        record,
+        pixel_min=int(pixels.min()),
+        pixel_max=int(pixels.max()),
+        pixel_crc32=zlib.crc32(stored),
+        blank_rows=blank_rows(stored, len(pixels)),
+    )
+
+
+def blank_rows(stored: bytes, rows: int) -> int:
+    """Whole rows of zeros at the end of an image's stored pixels."""
+    return (len(stored) - len(stored.rstrip(b"\0"))) * rows // len(stored)
 
 
 def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 import numpy as np
 
@@ -145,6 +146,7 @@ def check_series(patient_id: str, images: Sequence[ImageRecord], limits: Validat
     yield from _check_square(patient_id, series, limits.square)
     yield from _check_constancy(series, limits)
     yield from _check_gap(patient_id, series, limits)
+    yield from _check_ends(series, limits.blank_end)
     if any(image.grid_source == "number" for image in series):
         frames = next((i.frames_per_slice for i in series if i.frames_per_slice), None)
         yield finding(
@@ -168,6 +170,28 @@ def _check_spacing(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[F
             path=missing[0].path if len(missing) == 1 else f"dicoms/{patient_id}",
             images=len(missing),
         )
+
+
+def _check_ends(series: Sequence[ImageRecord], share: float) -> Iterator[Finding]:
+    """Images whose end is blank where the other frames of their slice are not; a slice of one frame tells nothing."""
+    slices: dict[tuple[int, int], list[tuple[int, ImageRecord]]] = defaultdict(list)
+    for image in series:
+        if image.slice_index is not None and image.blank_rows is not None and image.rows:
+            slices[image.slice_index, image.rows].append((image.blank_rows, image))
+    for (_, rows), group in slices.items():
+        for at, (blank, image) in enumerate(group):
+            others = [count for count, _ in group[:at] + group[at + 1 :]]
+            if not others or image.pixel_min == image.pixel_max or blank - median(others) <= share * rows:
+                continue
+            yield finding(
+                Code.IMAGE_BLANK_END,
+                f"{image.path}: the last {blank} of {rows} rows are blank, {median(others):g} in the slice's others.",
+                patient_id=image.patient_id,
+                number=image_number(image),
+                path=image.path,
+                blank_rows=blank,
+                usual=median(others),
+            )
 
 
 def _oblong(image: ImageRecord, tolerance: float) -> bool:

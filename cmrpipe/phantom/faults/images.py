@@ -57,6 +57,18 @@ def _truncated(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(path, f"cut to {keep} of {len(data)} bytes", number)
 
 
+def _blank_end(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    path, number = _at(site, spot)
+    rows, columns = site.grid.rows, site.grid.columns
+    last = int(rows * rng.uniform(0.2, 0.7))
+
+    def change(ds: FileDataset) -> None:
+        ds.PixelData = ds.PixelData[: 2 * (rows - last) * columns] + bytes(2 * last * columns)
+
+    site.change_image(path, change)
+    return Note(path, f"its last {last} rows were made blank", number)
+
+
 def _bits(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     _contour, number = site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
     path = site.image(spot.patient, number)
@@ -208,5 +220,6 @@ FAULTS = (
         _other_patient,
     ),
     Fault("image-constant", "all pixels are equal", Code.IMAGE_CONSTANT, Scope.IMAGE, _constant),
+    Fault("image-blank-end", "the last rows are zeros", Code.IMAGE_BLANK_END, Scope.IMAGE, _blank_end),
     Fault("image-cropped", "one image is smaller", Code.SIZE_CHANGES, Scope.IMAGE, _cropped),
 )
