@@ -196,8 +196,14 @@ class TrainParams(Section):
         max_length=6,
         description="feature channels of the UNet, finest level first; vanilla has its own",
     )
+    complete: bool = Field(
+        True,
+        description="train twice where only some images have an epicardium: at last with those that the first sees",
+    )
     batch_size: int = Field(8, ge=1, description="images a step")
-    steps: int = Field(4000, ge=1, description="planned, in whole epochs; the learning rate's schedule spans them")
+    steps: int = Field(
+        4000, ge=1, description="of a training, in whole epochs; the learning rate's schedule spans them"
+    )
     epochs: int = Field(250, ge=1, description="at most: with few samples, more than that is learning them by heart")
     patience: int = Field(20, ge=1, description="epochs without a better validation Dice after which training stops")
     learning_rate: float = Field(2e-3, gt=0, description="highest rate; it rises to this and falls to almost 0")

@@ -58,6 +58,9 @@ def replay_command(
     step: Annotated[int, typer.Argument(min=0, help="Step of the training, from 0.")],
     model: Annotated[Path, typer.Option("--model", help="Output of train.")] = _HERE.model,
     rank: Annotated[int, typer.Option(min=0, help="Which of several processes that trained together.")] = 0,
+    first: Annotated[
+        bool, typer.Option("--first", help="Of two trainings (train.complete), a step of the first.")
+    ] = False,
     store: StoreFolder = _HERE.store,
     direct: Annotated[
         bool, typer.Option("--direct", help="Straight from DICOM and contour files, not from the store.")
@@ -86,7 +89,7 @@ def replay_command(
         from cmrpipe.store import open_store
 
         source = DirectSource(raw, catalog, quarantine) if direct else open_store(store)
-        line, batch = replay(source, model, step, rank)
+        line, batch = replay(source, model, step, rank, first=first)
         if out is not None:
             arrays = {name: getattr(batch, name).numpy() for name in ("image", "label", "known")}
             with atomic(out) as temporary, temporary.open("wb") as file:

@@ -112,6 +112,17 @@ def _clinical(metrics: Mapping[str, Any]) -> list[str]:
     return [*(_table(head, rows) if rows else ["No volume can be had of any judged patient.", ""]), *_spaced(notes)]
 
 
+def _completed(origin: Mapping[str, Any]) -> list[str]:
+    count = origin.get("completed")
+    if not count:
+        return []
+    return [
+        f"It was trained twice: the second time {_count(count, 'training image')} without an epicardial contour had "
+        "the epicardium that the first network saw (`train.complete`). Nothing is judged by these.",
+        "",
+    ]
+
+
 def _spaced(paragraphs: Iterable[str]) -> list[str]:
     return [line for paragraph in paragraphs for line in (paragraph, "")]
 
@@ -175,6 +186,7 @@ def model_card(
         "## Patients",
         "",
         *_table(["part", "patients", "ids"], [[n, str(len(ids)), ", ".join(ids)] for n, ids in parts.items()]),
+        *_completed(origin),
         "## How good it is",
         "",
         f"On {_count(metrics['patients'], 'patient')} ({_count(metrics['images'], 'image')}) that it has "

@@ -37,19 +37,22 @@ def last_checkpoint(work: Path) -> Path | None:
 
 
 class Checkpoints(Callback):
-    """Writes a checkpoint after every `epochs / MOST` epochs: the old one, or the new one, is there at any moment.
+    """Writes a checkpoint after every `epochs / MOST` epochs, and after the last.
 
-    It holds weights, optimiser, schedule and what the callbacks before this one have noted. Nothing else decides a
-    training: order and augmentation follow from seed and epoch (see `cmrpipe.learn.datasets`).
+    The old one, or the new one, is there at any moment. It holds weights, optimiser, schedule and what the callbacks
+    before this one have noted. Nothing else decides a training: order and augmentation follow from seed and epoch (see
+    `cmrpipe.learn.datasets`).
     """
 
     def __init__(self, work: Path, epochs: int) -> None:
         self.path = work / LAST
+        self.epochs = epochs
         self.every = max(1, epochs // MOST)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Lightning calls this after each epoch's validation."""
-        if (trainer.current_epoch + 1) % self.every == 0:
+        done = trainer.current_epoch + 1
+        if done % self.every == 0 or done == self.epochs:
             # Of several processes that train together, all must call this, and the first one writes.
             with atomic(self.path) if trainer.is_global_zero else nullcontext(self.path) as place:
                 trainer.save_checkpoint(place)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from cmrpipe.errors import InputError, StoreError
+from cmrpipe.learn.completion import COMPLETED, Completed
 from cmrpipe.learn.datasets import Drawn, TrainingSet, stacked
 from cmrpipe.learn.journal import Line, batches_file, read_batches
 from cmrpipe.learn.quiet import reproducible
 from cmrpipe.learn.saved import read_model
+from cmrpipe.learn.selftraining import FIRST
 from cmrpipe.learn.source import Source
 from cmrpipe.learn.training import augmentation
 from cmrpipe.params import TrainParams
 
 
-def replay(source: Source, model: Path, step: int, rank: int = 0) -> tuple[Line, Drawn]:
+def replay(source: Source, model: Path, step: int, rank: int = 0, *, first: bool = False) -> tuple[Line, Drawn]:
     """Make a batch again.
 
     Parameters
@@ -23,6 +25,7 @@ def replay(source: Source, model: Path, step: int, rank: int = 0) -> tuple[Line,
     model : the train stage's output; what it says of parameters counts, not today's params.yaml
     step : of the training, from 0
     rank : which of several processes that trained together
+    first : of two trainings, the first (see `cmrpipe.learn.selftraining`)
 
     Returns
     -------
@@ -33,7 +36,7 @@ def replay(source: Source, model: Path, step: int, rank: int = 0) -> tuple[Line,
     InputError : the log or the model cannot be read, or the training had no such step
     StoreError : the source no longer gives the batch's bytes, or a sample of it is gone
     """
-    path = model / batches_file(rank)
+    path = (model / FIRST if first else model) / batches_file(rank)
     lines = read_batches(path)
     line = next((line for line in lines if line.step == step), None)
     if line is None:
@@ -41,7 +44,8 @@ def replay(source: Source, model: Path, step: int, rank: int = 0) -> tuple[Line,
     saved = read_model(model)
     params = TrainParams.model_validate(saved.origin["params"])
     patients = [patient for patient in source.patients if patient in set(saved.trained_on)]
-    samples = TrainingSet(source, patients, saved.preprocess, augmentation(params), params.seed, params.whole)
+    drawn_from = Completed(source, model / COMPLETED) if saved.origin.get("completed") and not first else source
+    samples = TrainingSet(drawn_from, patients, saved.preprocess, augmentation(params), params.seed, params.whole)
     with reproducible(params.seed, params.threads):
         try:
             drawn = [

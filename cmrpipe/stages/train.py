@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MODEL = "model"
 SPLITS, HISTORY, METRICS = "splits.json", "history.csv", "metrics.json"
-COUNTS = ("images_train", "images_val", "epochs")
+COUNTS = ("images_train", "images_val", "images_completed", "epochs")
 FIGURES = ("val_dice_cavity", "val_dice_myocardium")
 
 
@@ -48,9 +48,10 @@ def train_split(
     # Imported here: they take ten seconds, which a run with nothing to train must not cost.
     import torch  # noqa: PLC0415
 
-    from cmrpipe.learn.datasets import PlainSet, TrainingSet  # noqa: PLC0415
+    from cmrpipe.learn.datasets import PlainSet, addresses  # noqa: PLC0415
     from cmrpipe.learn.saved import Model, write_model  # noqa: PLC0415
-    from cmrpipe.learn.training import Epoch, architecture, augmentation, fit, precision, preprocessing  # noqa: PLC0415
+    from cmrpipe.learn.selftraining import FIRST, learn  # noqa: PLC0415
+    from cmrpipe.learn.training import Epoch, architecture, precision, preprocessing  # noqa: PLC0415
 
     shown = split.train + split.val
     if split.val:
@@ -58,9 +59,9 @@ def train_split(
     seen = digests(store, shown)
     refuse_seen(store, split.test, shown, seen)
     preprocess = preprocessing(params)
-    train = TrainingSet(store, split.train, preprocess, augmentation(params), params.seed, params.whole)
     val = PlainSet(store, split.val, preprocess) if split.val else None
-    trained = fit(train, val, params, work, listen=listen)
+    outcome = learn(store, split.train, val, params, work, helper=helps_to_train(), listen=listen)
+    trained = outcome.trained
 
     metrics = _metrics(trained)
     origin = {
@@ -70,25 +71,33 @@ def train_split(
         "torch": torch.__version__,
         "precision": precision(params),
         "metrics": metrics,
+        "completed": outcome.completed,
     }
     model = Model(architecture(params), trained.weights, preprocess, split.train, split.val, seen, origin)
     write_split(out / SPLITS, split)
     write_table(out / HISTORY, Epoch, trained.history)
     write_json(out / METRICS, metrics)
-    files = [*write_model(out, model), *_journal(work, out), SPLITS, HISTORY, METRICS]
+    if outcome.first:
+        write_table(out / FIRST / HISTORY, Epoch, outcome.first)
+    firsts = [f"{FIRST}/{HISTORY}"] if outcome.first else []
+    files = [*write_model(out, model), *_journal(work, out), SPLITS, HISTORY, METRICS, *firsts]
     counts = {
-        "images_train": len(train),
+        "images_train": len(addresses(store, split.train)),
         "images_val": len(val) if val is not None else 0,
+        "images_completed": outcome.completed,
         "epochs": len(trained.history),
     }
     return Written(files, {"counts": counts, "metrics": metrics})
 
 
 def _journal(work: Path, out: Path) -> list[str]:
-    """Copy batch log and DVCLive's files from where the training kept them; returns their names."""
+    """Copy batch logs, DVCLive's files and completed walls from where the training kept them; returns their names."""
+    from cmrpipe.learn.completion import COMPLETED  # noqa: PLC0415
     from cmrpipe.learn.journal import LIVE  # noqa: PLC0415
+    from cmrpipe.learn.selftraining import FIRST  # noqa: PLC0415
 
-    kept = [*sorted(work.glob("batches*.jsonl")), *sorted(p for p in (work / LIVE).rglob("*") if p.is_file())]
+    logs = [*work.glob("batches*.jsonl"), *(work / FIRST).glob("batches*.jsonl")]
+    kept = sorted([*logs, *(p for p in (work / LIVE).rglob("*") if p.is_file()), *(work / COMPLETED).glob("*.npz")])
     names = [path.relative_to(work).as_posix() for path in kept]
     for path, name in zip(kept, names, strict=True):
         write_bytes(out / name, path.read_bytes())
@@ -122,7 +131,8 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, path
     ----------
     store : the store stage's output
     out : model.pt, model.json, seen.npy, splits.json, history.csv, metrics.json, batches.jsonl and dvclive/ (see
-        `cmrpipe.learn.journal`); whole or as it was. A training that was killed goes on where it was
+        `cmrpipe.learn.journal`); of two trainings first/ with the first one's logs, and completed/ (see
+        `cmrpipe.learn.completion`). Whole or as it was. A training that was killed goes on where it was
     params : the train section
     listen : told once an epoch
     pathology : table of the patients' pathology, which the split is stratified by; it need not be there

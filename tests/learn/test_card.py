@@ -22,7 +22,9 @@ def card(wrong: bool = False, spaced: int = 2, missing: int = 0) -> str:
     metrics = rounded({**headlines(scores), **told, "baselines": dict.fromkeys(BASELINES, told)})
     dvc = DvcRecord("570e.dir", "4a3.dir")
     parts = {"train": ("C", "D"), "val": ("E",), "test": ("A", "B")}
-    return model_card(metrics, {"store": "5ad"}, parts, {"code": "c0de", "params": {"seed": 3}}, spaced, dvc)
+    return model_card(
+        metrics, {"store": "5ad"}, parts, {"code": "c0de", "completed": 7, "params": {"seed": 3}}, spaced, dvc
+    )
 
 
 def test_it_names_data_patients_code_params_and_figures_with_intervals() -> None:
@@ -39,6 +41,7 @@ def test_it_names_data_patients_code_params_and_figures_with_intervals() -> None
         "| epicardium | 4 of 4 | 1.000 | 0.00 | given |",
         "| EF, percentage points | 2 of 2 | 0.0 | 0.0 to 0.0 | 0.0 | 0.0 | 0.0 |",
         ' "seed": 3',
+        "the second time 7 training images without an epicardial contour had the epicardium that",
     ):
         assert line in text
 

@@ -48,19 +48,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[
 
 
 def test_every_batch_can_be_made_again(trained: tuple[Path, Path, list[Drawn]]) -> None:
-    """Bit for bit what the network saw, partial batches and both epochs included."""
+    """Bit for bit what the networks of both trainings saw, partial batches and both epochs included."""
     store, model, seen = trained
+    rounds = {True: seen[:6], False: seen[6:]}
+    assert len(seen) == 12
+    assert any(batch.known[:, 1].sum() < len(batch.known) for batch in rounds[True])
+    assert all(batch.known.all() for batch in rounds[False])
     lines = read_batches(model / batches_file())
     assert [(line.epoch, line.step) for line in lines] == [(0, 0), (0, 1), (0, 2), (1, 3), (1, 4), (1, 5)]
     assert [len(line.samples) for line in lines] == [5, 5, 2] * 2
     with open_store(store) as source:
-        for step, batch in enumerate(seen):
-            line, again = replay(source, model, step)
-            assert line == lines[step]
-            assert torch.equal(again.image, batch.image)
-            assert torch.equal(again.label, batch.label)
-            assert torch.equal(again.known, batch.known)
-            assert (again.samples, again.seeds) == (batch.samples, batch.seeds)
+        for first, batches in rounds.items():
+            for step, batch in enumerate(batches):
+                line, again = replay(source, model, step, first=first)
+                assert first or line == lines[step]
+                assert torch.equal(again.image, batch.image)
+                assert torch.equal(again.label, batch.label)
+                assert torch.equal(again.known, batch.known)
+                assert (again.samples, again.seeds) == (batch.samples, batch.seeds)
 
 
 def test_a_step_that_never_was_is_refused(trained: tuple[Path, Path, list[Drawn]]) -> None:

@@ -1,0 +1,98 @@
+"""Training once, or, where the epicardium is drawn in some images only, twice (see `completion`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import distributed
+
+from cmrpipe.learn.completion import COMPLETED, Completed, complete, half_drawn
+from cmrpipe.learn.datasets import PlainSet, TrainingSet
+from cmrpipe.learn.prediction import Predictor
+from cmrpipe.learn.quiet import reproducible
+from cmrpipe.learn.saved import Model
+from cmrpipe.learn.source import Source
+from cmrpipe.learn.training import Epoch, Trained, architecture, augmentation, epochs_of, fit, preprocessing
+from cmrpipe.params import TrainParams
+from cmrpipe.progress import Listener, Progress
+
+FIRST = "first"
+"""Name of the folder of the first of two trainings: its batch log and its figures."""
+_BATCH = 16
+"""Images at a time that the first network looks at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came out.
+
+    Attributes
+    ----------
+    trained : the network that is kept
+    completed : images that it saw with an epicardium that no expert drew
+    first : epochs of the first training; none where there was but one
+    """
+
+    trained: Trained
+    completed: int = 0
+    first: Sequence[Epoch] = ()
+
+
+def learn(
+    source: Source,
+    patients: Sequence[str],
+    val: PlainSet | None,
+    params: TrainParams,
+    work: Path,
+    *,
+    helper: bool,
+    listen: Listener,
+) -> Outcome:
+    """Train on these patients (see `cmrpipe.learn.training.fit`); validation sees images as they were drawn.
+
+    Parameters
+    ----------
+    work : folder of this training alone; what was done before it was killed is not done again
+    helper : whether this process only helps another to train, which then completes the images
+
+    Raises
+    ------
+    ParamsError : devices or strategy cannot be had on this machine
+    """
+
+    def samples(of: Source) -> TrainingSet:
+        return TrainingSet(of, patients, preprocessing(params), augmentation(params), params.seed, params.whole)
+
+    if not params.complete or not half_drawn(source, patients):
+        return Outcome(fit(samples(source), val, params, work, listen=listen))
+    drawn = samples(source)
+    epochs = epochs_of(params, len(drawn))
+
+    def completing(event: Progress) -> None:
+        listen(Progress("train", "epicardia", epochs, 2 * epochs, f"of {event.done} of {event.total} patients"))
+
+    first = fit(drawn, val, params, work / FIRST, listen=_part(listen, 0, "first of two"))
+    if not helper:
+        none = np.zeros((0, 16), np.uint8)
+        model = Model(architecture(params), first.weights, preprocessing(params), tuple(patients), (), none, {})
+        with reproducible(params.seed, params.threads):
+            predictor = Predictor(model, _BATCH, params.accelerator)
+            complete(source, patients, predictor, work / COMPLETED, listen=completing)
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()
+    whole = Completed(source, work / COMPLETED)
+    trained = fit(samples(whole), val, params, work, listen=_part(listen, 1, "second of two"))
+    return Outcome(trained, whole.completed(patients), first.history)
+
+
+def _part(listen: Listener, before: int, which: str) -> Listener:
+    """Tell the epochs of one of two trainings as a part of both."""
+
+    def told(event: Progress) -> None:
+        done = event.done + before * event.total
+        listen(Progress(event.stage, event.unit, done, 2 * event.total, f"{which}, {event.note}"))
+
+    return told
