@@ -141,7 +141,7 @@ class Completed:
         if held is None:
             path = self._folder / f"{patient_id}.npz"
             try:
-                with np.load(path, allow_pickle=False) as file:
+                with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                     held = file["wall"], tuple(int(n) for n in file["shape"])
             except (OSError, EOFError, LookupError, ValueError, BadZipFile) as error:
                 raise InputError(path, f"cannot be read ({error})", "Run `cmrpipe train` again") from error
