@@ -26,8 +26,6 @@ from cmrpipe.progress import Listener, Progress
 from cmrpipe.store import PatientData
 from cmrpipe.store.schema import StoredSample
 
-COMPLETED = "completed"
-"""Name of the folder: `<patient_id>.npz` with `wall` and `shape` (see `complete`)."""
 THINNEST = 0.3
 """Wall over cavity, in area, below which an image is left as it was drawn."""
 MOST_HELD = 64
@@ -54,7 +52,7 @@ def complete(source: Source, patients: Sequence[str], predictor: Predictor, fold
     Parameters
     ----------
     source : whose samples the predictor's network was trained on
-    folder : gets a file a patient: `wall`, (n, rows, cols / 8) uint8, bits along the columns, and `shape`, of the bits
+    folder : gets `<patient_id>.npz`: `wall`, (n, rows, cols / 8) uint8, bits along columns, and `shape`, that of the bits
     """
     folder.mkdir(parents=True, exist_ok=True)
     for done, patient in enumerate(patients, start=1):

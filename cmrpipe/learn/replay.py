@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cmrpipe.errors import InputError, StoreError
-from cmrpipe.learn.completion import COMPLETED, Completed
 from cmrpipe.learn.datasets import Drawn, TrainingSet, stacked
 from cmrpipe.learn.journal import Line, batches_file, read_batches
 from cmrpipe.learn.quiet import reproducible
 from cmrpipe.learn.saved import read_model
-from cmrpipe.learn.selftraining import FIRST
+from cmrpipe.learn.selftraining import FIRST, completed
 from cmrpipe.learn.source import Source
 from cmrpipe.learn.training import augmentation
 from cmrpipe.params import TrainParams
+from cmrpipe.progress import silent
 
 
 def replay(source: Source, model: Path, step: int, rank: int = 0, *, first: bool = False) -> tuple[Line, Drawn]:
@@ -43,17 +44,21 @@ def replay(source: Source, model: Path, step: int, rank: int = 0, *, first: bool
         raise InputError(path, f"has no step {step}", f"It has steps 0 to {len(lines) - 1}")
     saved = read_model(model)
     params = TrainParams.model_validate(saved.origin["params"])
-    patients = [patient for patient in source.patients if patient in set(saved.trained_on)]
-    drawn_from = Completed(source, model / COMPLETED) if saved.origin.get("completed") and not first else source
-    samples = TrainingSet(drawn_from, patients, saved.preprocess, augmentation(params), params.seed, params.whole)
-    with reproducible(params.seed, params.threads):
-        try:
-            drawn = [
-                samples.changed(samples.index_of(name), seed)
-                for name, seed in zip(line.samples, line.seeds, strict=True)
-            ]
-        except KeyError as error:
-            raise StoreError("store", f"no longer has sample {error}", "Check out the data of that training") from error
+    with TemporaryDirectory() as walls:
+        if saved.origin.get("completed") and not first:
+            needed = sorted({name.rpartition("/")[0] for name in line.samples} & set(source.patients))
+            source = completed(read_model(model / FIRST), source, needed, params, Path(walls), listen=silent)
+        patients = [patient for patient in source.patients if patient in set(saved.trained_on)]
+        samples = TrainingSet(source, patients, saved.preprocess, augmentation(params), params.seed, params.whole)
+        with reproducible(params.seed, params.threads):
+            try:
+                drawn = [
+                    samples.changed(samples.index_of(name), seed)
+                    for name, seed in zip(line.samples, line.seeds, strict=True)
+                ]
+            except KeyError as error:
+                mend = "Check out the data of that training"
+                raise StoreError("store", f"no longer has sample {error}", mend) from error
     batch = stacked(drawn)
     if batch.crc32 != line.crc32:
         raise StoreError(

@@ -9,20 +9,23 @@ from pathlib import Path
 import numpy as np
 from torch import distributed
 
-from cmrpipe.learn.completion import COMPLETED, Completed, complete, half_drawn
+from cmrpipe.learn.completion import Completed, complete, half_drawn
 from cmrpipe.learn.datasets import PlainSet, TrainingSet
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.quiet import reproducible
 from cmrpipe.learn.saved import Model
 from cmrpipe.learn.source import Source
-from cmrpipe.learn.training import Epoch, Trained, architecture, augmentation, epochs_of, fit, preprocessing
+from cmrpipe.learn.training import Trained, architecture, augmentation, epochs_of, fit, preprocessing
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import Listener, Progress
 
 FIRST = "first"
-"""Name of the folder of the first of two trainings: its batch log and its figures."""
+"""Name of the folder of the first of two trainings: its model, its batch log and its figures."""
+COMPLETED = "completed"
+"""Name of the folder with the walls that it has found, while the second one runs."""
 _BATCH = 16
 """Images at a time that the first network looks at."""
+_NONE_SEEN = np.zeros((0, 16), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,13 +35,13 @@ class Outcome:
     Attributes
     ----------
     trained : the network that is kept
-    completed : images that it saw with an epicardium that no expert drew
-    first : epochs of the first training; none where there was but one
+    first : of two trainings, the first
+    completed : images that the second one saw with an epicardium that no expert drew
     """
 
     trained: Trained
+    first: Trained | None = None
     completed: int = 0
-    first: Sequence[Epoch] = ()
 
 
 def learn(
@@ -68,7 +71,7 @@ def learn(
 
     if not params.complete or not half_drawn(source, patients):
         return Outcome(fit(samples(source), val, params, work, listen=listen))
-    drawn = samples(source)
+    drawn, walls = samples(source), work / COMPLETED
     epochs = epochs_of(params, len(drawn))
 
     def completing(event: Progress) -> None:
@@ -76,16 +79,29 @@ def learn(
 
     first = fit(drawn, val, params, work / FIRST, listen=_part(listen, 0, "first of two"))
     if not helper:
-        none = np.zeros((0, 16), np.uint8)
-        model = Model(architecture(params), first.weights, preprocessing(params), tuple(patients), (), none, {})
-        with reproducible(params.seed, params.threads):
-            predictor = Predictor(model, _BATCH, params.accelerator)
-            complete(source, patients, predictor, work / COMPLETED, listen=completing)
+        model = Model(architecture(params), first.weights, preprocessing(params), tuple(patients), (), _NONE_SEEN, {})
+        completed(model, source, patients, params, walls, listen=completing)
     if distributed.is_available() and distributed.is_initialized():
         distributed.barrier()
-    whole = Completed(source, work / COMPLETED)
+    whole = Completed(source, walls)
     trained = fit(samples(whole), val, params, work, listen=_part(listen, 1, "second of two"))
-    return Outcome(trained, whole.completed(patients), first.history)
+    return Outcome(trained, first, whole.completed(patients))
+
+
+def completed(
+    first: Model, source: Source, patients: Sequence[str], params: TrainParams, walls: Path, *, listen: Listener
+) -> Completed:
+    """The source with the epicardia that the first of two networks sees; the same ones on one kind of machine.
+
+    Parameters
+    ----------
+    first : that network
+    patients : of whom samples will be asked for
+    walls : folder for what it sees
+    """
+    with reproducible(params.seed, params.threads):
+        complete(source, patients, Predictor(first, _BATCH, params.accelerator), walls, listen=listen)
+    return Completed(source, walls)
 
 
 def _part(listen: Listener, before: int, which: str) -> Listener:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,10 +77,12 @@ def train_split(
     write_split(out / SPLITS, split)
     write_table(out / HISTORY, Epoch, trained.history)
     write_json(out / METRICS, metrics)
-    if outcome.first:
-        write_table(out / FIRST / HISTORY, Epoch, outcome.first)
-    firsts = [f"{FIRST}/{HISTORY}"] if outcome.first else []
-    files = [*write_model(out, model), *_journal(work, out), SPLITS, HISTORY, METRICS, *firsts]
+    files = [*write_model(out, model), *_journal(work, out), SPLITS, HISTORY, METRICS]
+    if outcome.first is not None:
+        its_own = {**origin, "metrics": _metrics(outcome.first), "completed": 0}
+        names = write_model(out / FIRST, replace(model, weights=outcome.first.weights, origin=its_own))
+        write_table(out / FIRST / HISTORY, Epoch, outcome.first.history)
+        files += [f"{FIRST}/{name}" for name in (*names, HISTORY)]
     counts = {
         "images_train": len(addresses(store, split.train)),
         "images_val": len(val) if val is not None else 0,
@@ -91,13 +93,12 @@ def train_split(
 
 
 def _journal(work: Path, out: Path) -> list[str]:
-    """Copy batch logs, DVCLive's files and completed walls from where the training kept them; returns their names."""
-    from cmrpipe.learn.completion import COMPLETED  # noqa: PLC0415
+    """Copy batch logs and DVCLive's files from where the training kept them; returns their names."""
     from cmrpipe.learn.journal import LIVE  # noqa: PLC0415
     from cmrpipe.learn.selftraining import FIRST  # noqa: PLC0415
 
     logs = [*work.glob("batches*.jsonl"), *(work / FIRST).glob("batches*.jsonl")]
-    kept = sorted([*logs, *(p for p in (work / LIVE).rglob("*") if p.is_file()), *(work / COMPLETED).glob("*.npz")])
+    kept = sorted([*logs, *(p for p in (work / LIVE).rglob("*") if p.is_file())])
     names = [path.relative_to(work).as_posix() for path in kept]
     for path, name in zip(kept, names, strict=True):
         write_bytes(out / name, path.read_bytes())
@@ -131,8 +132,8 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, path
     ----------
     store : the store stage's output
     out : model.pt, model.json, seen.npy, splits.json, history.csv, metrics.json, batches.jsonl and dvclive/ (see
-        `cmrpipe.learn.journal`); of two trainings first/ with the first one's logs, and completed/ (see
-        `cmrpipe.learn.completion`). Whole or as it was. A training that was killed goes on where it was
+        `cmrpipe.learn.journal`); of two trainings first/ with the first one's model and logs. Whole or as it was. A
+        training that was killed goes on where it was
     params : the train section
     listen : told once an epoch
     pathology : table of the patients' pathology, which the split is stratified by; it need not be there

@@ -17,6 +17,7 @@ from cmrpipe.learn.network import Architecture, build
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.learn.saved import Model, read_model
+from cmrpipe.learn.selftraining import completed
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import silent
 from cmrpipe.stages.train import train
@@ -97,21 +98,22 @@ def test_only_half_drawn_sets_are_completed(store: Store, tmp_path: Path) -> Non
 
 
 def test_training_learns_from_completed_images_and_keeps_them(store: Store, tmp_path: Path) -> None:
-    """Walls, both batch logs and both histories lie beside the model, which says how many; without, there are none."""
+    """The first model with its log and figures lies beside the second, which says how many images; no patient does."""
     params = TrainParams(image_size=32, pixel_mm=1.5, channels=(4, 8), batch_size=4, epochs=60, precision="32-true")
     summary = train(store.folder, tmp_path / "model", params, listen=silent)
-    trained_on = read_model(tmp_path / "model").trained_on
-    walls = Completed(store, tmp_path / "model" / "completed")
-    assert summary.counts["images_completed"] == walls.completed(trained_on) > 0
-    assert {path.stem for path in (tmp_path / "model" / "completed").iterdir()} == set(trained_on)
-    assert read_model(tmp_path / "model").origin["completed"] == walls.completed(trained_on)
+    first, second = read_model(tmp_path / "model" / "first"), read_model(tmp_path / "model")
+    walls = completed(first, store, second.trained_on, params, tmp_path / "walls", listen=silent)
+    assert summary.counts["images_completed"] == walls.completed(second.trained_on) > 0
+    assert second.origin["completed"] == walls.completed(second.trained_on)
+    assert first.trained_on == second.trained_on
+    assert not any(torch.equal(first.weights[name], second.weights[name]) for name in list(first.weights)[:2])
+    assert not list((tmp_path / "model").rglob("*.npz"))
     for folder in (tmp_path / "model", tmp_path / "model" / "first"):
         assert len(read_batches(folder / "batches.jsonl")) == 60 * 3
         assert (folder / "history.csv").is_file()
     once = params.model_copy(update={"complete": False, "epochs": 1})
     assert train(store.folder, tmp_path / "once", once, listen=silent).counts["images_completed"] == 0
     assert not (tmp_path / "once" / "first").exists()
-    assert not (tmp_path / "once" / "completed").exists()
 
 
 @pytest.mark.parametrize("harm", ["missing", "damaged", "of another patient"])
