@@ -52,7 +52,7 @@ def complete(source: Source, patients: Sequence[str], predictor: Predictor, fold
     Parameters
     ----------
     source : whose samples the predictor's network was trained on
-    folder : gets `<patient_id>.npz`: `wall`, (n, rows, cols / 8) uint8, bits along columns, and `shape`, that of the bits
+    folder : gets `<patient_id>.npz`: `wall`, (n, rows, cols / 8) uint8, a bit a pixel, and `shape`, in pixels
     """
     folder.mkdir(parents=True, exist_ok=True)
     for done, patient in enumerate(patients, start=1):
