@@ -123,7 +123,7 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_BLANK_END: CodeInfo(
         _E,
         "the last rows of an image are blank, those of its slice's other frames are not",
-        "rows of zeros at the end against the slice's other frames (median); interrupted copies leave such files",
+        "rows of zeros at the end against the slice's other frames, where these agree; interrupted copies leave such",
         "fetch it anew",
         "validate.blank_end",
     ),

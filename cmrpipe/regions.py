@@ -36,6 +36,21 @@ def count_regions(mask: Mask) -> int:
     return sum(parent[run] == run for run in range(len(rows)))
 
 
+def joined(mask: Mask, seed: Mask) -> Mask:
+    """The set pixels of `mask` that are connected (4-neighbourhood, within `mask`) with its set pixels in `seed`."""
+    found = mask & seed
+    while True:
+        grown = found.copy()
+        grown[1:] |= found[:-1]
+        grown[:-1] |= found[1:]
+        grown[:, 1:] |= found[:, :-1]
+        grown[:, :-1] |= found[:, 1:]
+        grown &= mask
+        if np.array_equal(grown, found):
+            return found
+        found = grown
+
+
 def is_solid(mask: Mask) -> bool:
     """Whether a mask is one connected region without holes; an empty one is not."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

@@ -9,7 +9,7 @@ import pytest
 
 from cmrpipe.contours import read_contour
 from cmrpipe.raster import area_mask
-from cmrpipe.regions import count_regions, is_solid
+from cmrpipe.regions import count_regions, is_solid, joined
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,17 @@ def test_real_masks_are_solid(shared_data: Path) -> None:
         points = read_contour(path.read_bytes(), path.name, 1.0).points
         assert points is not None
         assert is_solid(area_mask(points, (256, 256))), path.name
+
+
+def test_what_is_joined_with_a_seed() -> None:
+    """Whole regions that the seed touches, by edges alone; others not, and nothing outside of the mask."""
+    mask = np.array([[1, 1, 0, 0, 1], [0, 1, 0, 1, 0], [0, 0, 0, 1, 1]], bool)
+    seed = np.zeros_like(mask)
+    seed[0, 0] = seed[0, 2] = True
+    assert joined(mask, seed).tolist() == [
+        [True, True, False, False, False],
+        [False, True, False, False, False],
+        [False] * 5,
+    ]
+    assert not joined(mask, ~mask).any()
+    assert np.array_equal(joined(mask, mask), mask)

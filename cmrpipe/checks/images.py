@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from statistics import median
 
 import numpy as np
 
@@ -19,6 +18,12 @@ from cmrpipe.slices import main_series, measure_gap
 
 SAME_SPACING = 0.01
 """Relative difference up to which two pixel spacings are equal."""
+_FEWEST_OTHERS = 4
+"""Other frames of a slice below which nothing is said of blank ends."""
+_MOSTLY = 0.8
+"""Share of the other frames that have to agree on theirs."""
+_ALIKE = 0.02
+"""Share of the rows by which they may differ all the same."""
 
 
 def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
@@ -173,24 +178,31 @@ def _check_spacing(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[F
 
 
 def _check_ends(series: Sequence[ImageRecord], share: float) -> Iterator[Finding]:
-    """Images whose end is blank where the other frames of their slice are not; a slice of one frame tells nothing."""
+    """Images whose end is blank where the other frames of their slice are not.
+
+    Nothing is said where there are too few others, or where these differ among themselves: black air there ends blank
+    by chance. A fifth of them may be damaged, too.
+    """
     slices: dict[tuple[int, int], list[tuple[int, ImageRecord]]] = defaultdict(list)
     for image in series:
         if image.slice_index is not None and image.blank_rows is not None and image.rows:
             slices[image.slice_index, image.rows].append((image.blank_rows, image))
     for (_, rows), group in slices.items():
         for at, (blank, image) in enumerate(group):
-            others = [count for count, _ in group[:at] + group[at + 1 :]]
-            if not others or image.pixel_min == image.pixel_max or blank - median(others) <= share * rows:
+            others = sorted(count for count, _ in group[:at] + group[at + 1 :])
+            if len(others) < _FEWEST_OTHERS or image.pixel_min == image.pixel_max:
+                continue
+            least, most = others[0], others[int(_MOSTLY * (len(others) - 1))]
+            if most - least > _ALIKE * rows or blank - most <= share * rows:
                 continue
             yield finding(
                 Code.IMAGE_BLANK_END,
-                f"{image.path}: the last {blank} of {rows} rows are blank, {median(others):g} in the slice's others.",
+                f"{image.path}: the last {blank} of {rows} rows are blank, {most} in the slice's others.",
                 patient_id=image.patient_id,
                 number=image_number(image),
                 path=image.path,
                 blank_rows=blank,
-                usual=median(others),
+                usual=most,
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from contextlib import nullcontext
 from pathlib import Path
@@ -47,7 +48,7 @@ class Checkpoints(Callback):
     def __init__(self, work: Path, epochs: int) -> None:
         self.path = work / LAST
         self.epochs = epochs
-        self.every = max(1, epochs // MOST)
+        self.every = math.ceil(epochs / MOST)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Lightning calls this after each epoch's validation."""

@@ -8,6 +8,7 @@ border, and a patient that a model is judged on has no part in it.
 
 from __future__ import annotations
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.source import Source
 from cmrpipe.model import Label
 from cmrpipe.progress import Listener, Progress
+from cmrpipe.regions import joined
 from cmrpipe.store import PatientData
 from cmrpipe.store.schema import StoredSample
 
@@ -72,7 +74,8 @@ def _walls(data: PatientData, predictor: Predictor) -> Walls:
         if epi or not endo:
             continue
         cavity = data.label[i] == Label.CAVITY
-        wall = (probability[Label.BACKGROUND] < 0.5).numpy() & ~cavity
+        heart = (probability[Label.BACKGROUND] < 0.5).numpy() | cavity
+        wall = joined(heart, cavity) & ~cavity
         if wall.sum() >= THINNEST * cavity.sum():
             walls[i] = wall
     return walls
@@ -119,7 +122,7 @@ class Completed:
         found = self._source.sample(patient_id, i)
         bits, shape = self._read(patient_id)
         if shape != (self.count(patient_id), *found.label.shape):
-            raise InputError(self._folder / f"{patient_id}.npz", "is another store's", "Run `cmrpipe train` again")
+            raise InputError(self._folder / f"{patient_id}.npz", "is another store's", f"Remove {self._folder}")
         wall = np.unpackbits(bits[i], axis=-1, count=shape[2]).astype(np.bool_)
         label, contours = _with_wall(found.label, found.contours, wall)
         return replace(found, label=label, contours=contours)
@@ -141,8 +144,8 @@ class Completed:
             try:
                 with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                     held = file["wall"], tuple(int(n) for n in file["shape"])
-            except (OSError, EOFError, LookupError, ValueError, BadZipFile) as error:
-                raise InputError(path, f"cannot be read ({error})", "Run `cmrpipe train` again") from error
+            except (OSError, EOFError, LookupError, ValueError, BadZipFile, zlib.error) as error:
+                raise InputError(path, f"cannot be read ({error})", "Remove it; it is made again") from error
             while len(self._held) >= MOST_HELD:
                 self._held.popitem(last=False)
             self._held[patient_id] = held

@@ -64,6 +64,7 @@ def replay(source: Source, model: Path, step: int, rank: int = 0, *, first: bool
         raise StoreError(
             f"step {step}",
             f"is another batch than the network saw (CRC-32 {batch.crc32:08x}, logged {line.crc32:08x})",
-            "The store, or the code that prepares samples, has changed: check out those of that training",
+            "The store or the code that prepares samples has changed: check out those of that training. "
+            "Of two trainings the second can be replayed on its own kind of CPU only",
         )
     return line, batch

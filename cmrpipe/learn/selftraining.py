@@ -36,7 +36,7 @@ class Outcome:
     ----------
     trained : the network that is kept
     first : of two trainings, the first
-    completed : images that the second one saw with an epicardium that no expert drew
+    completed : images that the second one saw with an epicardium that no expert drew; 0 where this process helped
     """
 
     trained: Trained
@@ -78,6 +78,7 @@ def learn(
         listen(Progress("train", "epicardia", epochs, 2 * epochs, f"of {event.done} of {event.total} patients"))
 
     first = fit(drawn, val, params, work / FIRST, listen=_part(listen, 0, "first of two"))
+    del drawn  # it holds samples
     if not helper:
         model = Model(architecture(params), first.weights, preprocessing(params), tuple(patients), (), _NONE_SEEN, {})
         completed(model, source, patients, params, walls, listen=completing)
@@ -85,13 +86,16 @@ def learn(
         distributed.barrier()
     whole = Completed(source, walls)
     trained = fit(samples(whole), val, params, work, listen=_part(listen, 1, "second of two"))
-    return Outcome(trained, first, whole.completed(patients))
+    return Outcome(trained, first, 0 if helper else whole.completed(patients))
 
 
 def completed(
     first: Model, source: Source, patients: Sequence[str], params: TrainParams, walls: Path, *, listen: Listener
 ) -> Completed:
-    """The source with the epicardia that the first of two networks sees; the same ones on one kind of machine.
+    """The source with the epicardia that the first of two networks sees.
+
+    It looks on the CPU, whatever it was trained on, so that `replay` sees the same on another machine. There may be
+    other last bits on another kind of CPU, and a pixel of a wall with them.
 
     Parameters
     ----------
@@ -100,7 +104,7 @@ def completed(
     walls : folder for what it sees
     """
     with reproducible(params.seed, params.threads):
-        complete(source, patients, Predictor(first, _BATCH, params.accelerator), walls, listen=listen)
+        complete(source, patients, Predictor(first, _BATCH, "cpu"), walls, listen=listen)
     return Completed(source, walls)
 
 

@@ -69,6 +69,21 @@ class Trained:
     history: Sequence[Epoch]
 
 
+class Patience(EarlyStopping):
+    """Stops when validation gets no better; a training that goes on from where it stopped stops there again.
+
+    It looks when validation ends: what is said at the end of an epoch would come after the checkpoint is written.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__("val_dice", mode="max", patience=epochs, check_on_train_epoch_end=False)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Lightning calls this once, after a checkpoint was loaded."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
 class Recorder(Callback):
     """Notes every epoch's figures, keeps the best weights in memory and tells the listener.
 
@@ -183,7 +198,7 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
     with quiet(), interruptible(), reproducible(params.seed, params.threads):
         network = build(architecture(params))
         recorder = Recorder(network, listen)
-        stop = [EarlyStopping("val_dice", mode="max", patience=params.patience)] if val is not None else []
+        stop = [Patience(params.patience)] if val is not None else []
         # In this order: a checkpoint keeps what the callbacks before it have noted.
         batches, live = BatchLog(work), LiveFigures(work, recorder)
         callbacks = [recorder, *stop, batches, live, Checkpoints(work, epochs)]

@@ -62,6 +62,8 @@ def train_split(
     val = PlainSet(store, split.val, preprocess) if split.val else None
     outcome = learn(store, split.train, val, params, work, helper=helps_to_train(), listen=listen)
     trained = outcome.trained
+    if helps_to_train():  # the process of rank 0 writes, and may be gone
+        return Written([], {})
 
     metrics = _metrics(trained)
     origin = {

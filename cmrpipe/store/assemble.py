@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.errors import StoreError
+from cmrpipe.errors import DicomError, StoreError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import FEWEST_FRAMES, heart_centre
@@ -60,7 +61,7 @@ def spacing_of(samples: Sequence[Sample]) -> Spacing | None:
 
 
 def _cine(selection: Selection, raw: Path) -> Iterator[npt.NDArray[np.generic]]:
-    """The frames of each slice, (frames, rows, cols); one slice is in memory at a time."""
+    """The frames of each slice that can be decoded, (frames, rows, cols); one slice is in memory at a time."""
     sizes = {(sample.record.rows, sample.record.columns) for sample in selection.samples}
     by_slice: dict[int, list[ImageRecord]] = defaultdict(list)
     for record in selection.labels.images:
@@ -68,8 +69,12 @@ def _cine(selection: Selection, raw: Path) -> Iterator[npt.NDArray[np.generic]]:
         if usable and record.slice_index is not None:
             by_slice[record.slice_index].append(record)
     for _, records in sorted(by_slice.items()):
-        if len(records) >= FEWEST_FRAMES:
-            yield np.stack([read_image(record, raw) for record in sorted(records, key=lambda r: r.path)])
+        frames = []
+        for record in sorted(records, key=lambda r: r.path) if len(records) >= FEWEST_FRAMES else ():
+            with suppress(DicomError):  # nothing is drawn in it: one that is drawn in would be in quarantine
+                frames.append(read_image(record, raw))
+        if len(frames) >= FEWEST_FRAMES:
+            yield np.stack(frames)
 
 
 def find_heart(selection: Selection, raw: Path) -> tuple[float, float] | None:

@@ -60,6 +60,12 @@ def traces(root: Path, person: Person) -> Iterator[str]:
         own = sum(person.named_in(path.relative_to(output).as_posix()) for path in files)
         if own:
             yield f"data/{name}: {own} files of their own, and what the shared ones say"
+    for training in sorted((root / "data").glob(".*-training")):
+        walls, logs = training.rglob("*.npz"), training.rglob("*.jsonl")
+        if any(person.named_in(path.name) for path in walls) or any(
+            person.named_in(path.read_bytes()) for path in logs
+        ):
+            yield f"data/{training.name}: what a killed training would go on from"
     yield from _listed(home, person)
     for folder in person.folders:
         for kept in sorted((replaced(home.raw) / folder).glob("*")):
@@ -108,6 +114,8 @@ def erase(root: Path, person: Person) -> Counter[str]:
     shutil.rmtree(home.tables, ignore_errors=True)  # written anew with the next findings
     for memory in (root / "data").glob(".*-seen.sqlite"):
         memory.unlink()
+    for training in (root / "data").glob(".*-training"):  # what a killed one would have gone on from
+        shutil.rmtree(training, ignore_errors=True)
     return done
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,12 @@ def predictor() -> Predictor:
     return made
 
 
-def test_what_was_drawn_stays_and_what_was_not_is_added(store: Store, predictor: Predictor, tmp_path: Path) -> None:
-    """Images with both borders as they were; the others get a wall like their heart's, about the expert's cavity."""
+def test_what_was_drawn_stays_and_what_was_not_is_added(predictor: Predictor, tmp_path: Path) -> None:
+    """Images with both borders as they were; the others get a wall like their heart's, and nothing that lies apart."""
+    data = [replace(TRUE[p], image=TRUE[p].image.copy()) for p in ("A", "B")]
+    for patient in data:
+        patient.image[:, :4, :9] = 150
+    store = open_store(write_store(tmp_path / "more", data))
     complete(store, ("A", "B"), predictor, tmp_path / "walls", listen=silent)
     whole = Completed(store, tmp_path / "walls")
     assert whole.completed(("A", "B")) == 4
@@ -68,6 +73,7 @@ def test_what_was_drawn_stays_and_what_was_not_is_added(store: Store, predictor:
             else:
                 assert not (drawn.label == 2).any()
                 wall = (TRUE[patient].image[i] > 100) & (drawn.label != 1)  # muscle is 150, the rest 50, noise 10
+                assert not found.label[:4, :9].any()
                 assert 2 * (wall & (found.label == 2)).sum() / (wall.sum() + (found.label == 2).sum()) > 0.9
     again = pickle.loads(pickle.dumps(whole))  # noqa: S301
     assert np.array_equal(again.sample("A", 1).label, whole.sample("A", 1).label)
@@ -118,7 +124,7 @@ def test_training_learns_from_completed_images_and_keeps_them(store: Store, tmp_
 
 @pytest.mark.parametrize("harm", ["missing", "damaged", "of another patient"])
 def test_walls_that_do_not_fit_are_told(store: Store, predictor: Predictor, tmp_path: Path, harm: str) -> None:
-    """The file and what to do."""
+    """The file, and that it can go."""
     path = tmp_path / "walls" / "A.npz"
     complete(store, ("A",), predictor, path.parent, listen=silent)
     if harm == "missing":
@@ -127,5 +133,5 @@ def test_walls_that_do_not_fit_are_told(store: Store, predictor: Predictor, tmp_
         path.write_bytes(path.read_bytes()[:100])
     else:
         np.savez(path, wall=np.zeros((3, 40, 7), np.uint8), shape=np.array([3, 40, 52]))
-    with pytest.raises(InputError, match=r"A\.npz.*cmrpipe train"):
+    with pytest.raises(InputError, match=r"A\.npz.*Remove"):
         Completed(store, path.parent).sample("A", 0)

@@ -16,7 +16,7 @@ from cmrpipe.errors import InputError
 from cmrpipe.learn.checkpoints import last_checkpoint
 from cmrpipe.learn.journal import batches_file, read_batches
 from cmrpipe.params import TrainParams
-from cmrpipe.progress import silent
+from cmrpipe.progress import Progress, silent
 from cmrpipe.stages.train import train, training_folder
 from tests.learn.hearts import PATIENTS, make_patient, write_store
 
@@ -91,6 +91,31 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert files(out) == files(undisturbed)
     assert len(read_batches(out / batches_file())) == 9 * (2 if fraction else 3)
     assert not training_folder(out).exists()
+
+
+class StopError(Exception):
+    """Ends a training in the middle."""
+
+
+@pytest.mark.parametrize("at", [4, 8, 10, 12, 18, -1])
+def test_early_stopping_is_the_same_after_a_stop(store: Path, tmp_path: Path, at: int) -> None:
+    """Of both trainings: what validation had said so far, and that it was enough, is not forgotten."""
+    params = PARAMS.model_copy(update={"epochs": 40, "patience": 2, "seed": 3, "learning_rate": 0.03})
+    heard: list[Progress] = []
+    train(store, tmp_path / "whole", params, listen=heard.append)
+    for folder in (tmp_path / "whole", tmp_path / "whole" / "first"):
+        assert 3 < len((folder / "history.csv").read_text().splitlines()) < 40
+    left = [at if at > 0 else len(heard)]
+
+    def stopping(_: Progress) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(store, tmp_path / "model", params, listen=stopping)
+    train(store, tmp_path / "model", params, listen=silent)
+    assert files(tmp_path / "model") == files(tmp_path / "whole")
 
 
 def test_other_params_begin_anew(store: Path, tmp_path: Path) -> None:
