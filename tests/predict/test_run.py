@@ -30,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows next to nothing; read only."""
     folder = tmp_path_factory.mktemp("brief")
     store = write_store(folder / "store", [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)])
-    train(store, folder / "model", BRIEF, listen=silent)
+    train(store, folder / "model", BRIEF.model_copy(update={"complete": False}), listen=silent)
     return folder / "model"
 
 
