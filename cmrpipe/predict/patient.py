@@ -23,7 +23,7 @@ from cmrpipe.predict.judge import Judged, Refused, judge
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.slices import slice_gap_mm
 
-SURE_FROM = 0.91
+SURE_FROM = 0.94
 """Agreement of the looks (see `cmrpipe.learn.voting`) below which an image is unsure."""
 
 Images = npt.NDArray[np.generic]
