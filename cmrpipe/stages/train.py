@@ -60,11 +60,12 @@ def train_split(
     refuse_seen(store, split.test, shown, seen)
     preprocess = preprocessing(params)
     val = PlainSet(store, split.val, preprocess) if split.val else None
-    outcome = learn(store, split.train, val, params, work, helper=helps_to_train(), listen=listen)
-    trained = outcome.trained
-    if helps_to_train():  # the process of rank 0 writes, and may be gone
+    helper = helps_to_train()
+    outcome = learn(store, split.train, val, params, work, helper=helper, listen=listen)
+    if helper:  # the process of rank 0 writes, and may be gone
         return Written([], {})
 
+    trained = outcome.trained
     metrics = _metrics(trained)
     origin = {
         "params": params.model_dump(mode="json"),

@@ -141,10 +141,7 @@ def drop_outputs(root: Path, stages: Iterable[str]) -> None:
     """Remove outputs of stages with their records, and what stages keep beside their outputs."""
     for stage in stages:
         shutil.rmtree(root / "data" / _FOLDERS.get(stage, stage), ignore_errors=True)
-    for kept in (
-        *BESIDE,
-        *(p.name for pattern in (".*-pending", ".*-training") for p in (root / "data").glob(pattern)),
-    ):
+    for kept in (*BESIDE, *(path.name for path in (root / "data").glob(".*-pending"))):
         shutil.rmtree(root / "data" / kept, ignore_errors=True)
     lock = root / _LOCK
     value = yaml.safe_load(lock.read_text(encoding="utf-8"))

@@ -78,6 +78,9 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
 
     (lived.root / "data/crossvalidation/fold-01/predictions").mkdir(parents=True)
     (lived.root / f"data/crossvalidation/fold-01/predictions/{who}.npy").write_bytes(b"what a model said of them")
+    walls = lived.root / f"data/.model-training/0123/completed/{who}.npz"
+    walls.parent.mkdir(parents=True)
+    walls.write_bytes(b"what a training that was killed had seen of them")
     (lived.root / "pathology.csv").write_text(f"patient_id,pathology\n{who},HF-I\n{other},HYP\n")
 
     before = lived.hashes("raw", "store", "model")
@@ -89,8 +92,10 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
 
     assert "data/crossvalidation: 1 files" in listed
     assert "pathology.csv: a row" in listed
+    assert "data/.model-training: what a killed training would go on from" in listed
 
     said = lived.call("cmrpipe", "forget", who, "--yes", "--remote")
+    assert not walls.parent.exists()
     assert (lived.root / "pathology.csv").read_text() == f"patient_id,pathology\n{other},HYP\n"
     assert f"data/model had them in {part}" in said
     model = lived.root / "data" / "model"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -16,50 +15,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import zarr
+from stored import FORMATS, build, in_each_format, snapshot
 from zarr.storage import ZipStore
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.errors import StoreError
 from cmrpipe.geometry import label_image
 from cmrpipe.incremental import Unit, Written, read_manifest, refresh
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import Phase, Quarantine
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
-from cmrpipe.quarantine import write_quarantine
 from cmrpipe.samples import load_pixels, patient_samples
 from cmrpipe.stages.ingest import ingest
-from cmrpipe.stages.store import store
-from cmrpipe.stages.summary import Summary
-from cmrpipe.store import PatientData, StoreFormat, open_store, reader, write_patient
-from cmrpipe.store.schema import DATASETS, LINEAGE, SCHEMA_VERSION, head, index_file, patient_file
+from cmrpipe.store import PatientData, StoreFormat, open_store, write_patient
+from cmrpipe.store.schema import DATASETS, LINEAGE, head, index_file, patient_file
 from cmrpipe.store.writer import array_sha256
-
-FORMATS = tuple(StoreFormat)
-in_each_format = pytest.mark.parametrize("store_format", FORMATS)
-
-
-def build(
-    raw: Path,
-    base: Path,
-    rows: tuple[Quarantine, ...] = (),
-    workers: int = 1,
-    store_format: StoreFormat = StoreFormat.HDF5,
-) -> Summary:
-    """Ingest and store below `base`."""
-    ingest(raw, base / "catalog", base / "state", IngestParams(), listen=silent)
-    write_quarantine(base / "quarantine.csv", rows)
-    params = StoreParams(format=store_format.value)
-    return store(raw, base / "catalog", base / "quarantine.csv", base / "store", params, listen=silent, workers=workers)
-
-
-def _nothing(_: object, __: Path) -> Written:
-    return Written([])
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @in_each_format
@@ -295,71 +265,3 @@ def test_quarantine_leaves_out_exactly_what_it_lists(raw: Path, tmp_path: Path) 
     assert (tmp_path / "a/store/patients" / f"{third}.h5").read_bytes() == (
         tmp_path / "b/store/patients" / f"{third}.h5"
     ).read_bytes()
-
-
-@in_each_format
-@pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "delete", "swap"])
-def test_altered_file_is_refused_on_first_touch_and_repaired(
-    raw: Path, tmp_path: Path, harm: str, store_format: StoreFormat
-) -> None:
-    """No altered patient is read; the next store run makes it again, byte for byte."""
-    build(raw, tmp_path, store_format=store_format)
-    whole = snapshot(tmp_path / "store")
-    files = sorted((tmp_path / "store" / "patients").iterdir())
-    data = bytearray(files[0].read_bytes())
-    if harm == "flip":
-        data[len(data) // 2] ^= 1
-        files[0].write_bytes(data)
-    elif harm == "truncate":
-        files[0].write_bytes(data[:-7])
-    elif harm == "empty":
-        files[0].write_bytes(b"")
-    elif harm == "delete":
-        files[0].unlink()
-    else:
-        files[0].write_bytes(files[1].read_bytes())
-    first, second = (path.name.split(".")[0] for path in files[:2])
-    with open_store(tmp_path / "store") as opened:
-        with pytest.raises(StoreError, match=files[0].name):
-            opened.load(first)
-        opened.load(second)
-    assert build(raw, tmp_path, store_format=store_format).done == 1
-    assert snapshot(tmp_path / "store") == whole
-
-
-@pytest.mark.parametrize(
-    ("version", "mend"), [(99, "Update cmrpipe"), (1, "cmrpipe migrate"), (None, "cmrpipe migrate")]
-)
-def test_other_schema_is_refused_with_the_mend(tmp_path: Path, version: int | None, mend: str) -> None:
-    """A store of a schema that this version does not know is not guessed at; the message says what to do."""
-    refresh("store", tmp_path / "store", [], _nothing, listen=silent, extra={"schema_version": version})
-    with pytest.raises(StoreError, match=f"schema version {version}, .* {SCHEMA_VERSION}.*{mend}"):
-        open_store(tmp_path / "store")
-
-
-@in_each_format
-def test_reader_keeps_a_bounded_number_of_files_open(
-    raw: Path, tmp_path: Path, store_format: StoreFormat, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With one place for three patients all are read; a file touched while it was closed is checked, and refused."""
-    monkeypatch.setattr(reader, "MOST_OPEN", 1)
-    build(raw, tmp_path, store_format=store_format)
-    handles = Path("/proc/self/fd")
-    with open_store(tmp_path / "store") as opened, pickle.loads(pickle.dumps(opened)) as copied:  # noqa: S301
-        before = len(list(handles.iterdir()))
-        for patient in opened.patients * 2:
-            np.testing.assert_array_equal(opened.image(patient, 0), copied.load(patient).image[0])
-            assert len(list(handles.iterdir())) <= before + 2
-        first = opened.patients[0]
-        path = next((tmp_path / "store" / "patients").glob(f"{first}.*"))
-        data = bytearray(path.read_bytes())
-        data[-1] ^= 1
-        path.write_bytes(data)
-        with pytest.raises(StoreError, match="altered"):
-            opened.load(first)
-
-
-def test_missing_store_says_what_to_run(tmp_path: Path) -> None:
-    """No store: the message names the command."""
-    with pytest.raises(StoreError, match="cmrpipe store"):
-        open_store(tmp_path)
