@@ -62,6 +62,14 @@ def lived(finished: tuple[Space, str], source: Path, tmp_path: Path) -> Space:
     return space
 
 
+def leave_traces(root: Path, who: str, other: str) -> None:
+    """What stages beside the pipeline, a killed training and people write of patients."""
+    for path in (f"data/crossvalidation/fold-01/predictions/{who}.npy", f"data/.model-training/01/completed/{who}.npz"):
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_bytes(b"what a model said of them")
+    (root / "pathology.csv").write_text(f"patient_id,pathology\n{who},HF-I\n{other},HYP\n")
+
+
 def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, source: Path, tmp_path: Path) -> None:
     """Raw, outputs, cache and remote lose every byte and name; others keep both versions; landing again is refused."""
     who = sorted(p.name for p in (source / "dicoms").iterdir())[0]
@@ -76,12 +84,7 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
     splits = json.loads((lived.root / "data/model/splits.json").read_text())
     part = next(name for name in ("train", "val", "test") if who in splits[name])
 
-    (lived.root / "data/crossvalidation/fold-01/predictions").mkdir(parents=True)
-    (lived.root / f"data/crossvalidation/fold-01/predictions/{who}.npy").write_bytes(b"what a model said of them")
-    walls = lived.root / f"data/.model-training/0123/completed/{who}.npz"
-    walls.parent.mkdir(parents=True)
-    walls.write_bytes(b"what a training that was killed had seen of them")
-    (lived.root / "pathology.csv").write_text(f"patient_id,pathology\n{who},HF-I\n{other},HYP\n")
+    leave_traces(lived.root, who, other)
 
     before = lived.hashes("raw", "store", "model")
     listed = lived.call("cmrpipe", "forget", who.lower())
@@ -95,7 +98,7 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
     assert "data/.model-training: what a killed training would go on from" in listed
 
     said = lived.call("cmrpipe", "forget", who, "--yes", "--remote")
-    assert not walls.parent.exists()
+    assert not (lived.root / "data/.model-training").exists()
     assert (lived.root / "pathology.csv").read_text() == f"patient_id,pathology\n{other},HYP\n"
     assert f"data/model had them in {part}" in said
     model = lived.root / "data" / "model"
