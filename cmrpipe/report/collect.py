@@ -30,15 +30,20 @@ def _figures(row: Mapping[str, str]) -> dict[str, float | None]:
     return {name: number(cell) for name, cell in row.items() if name not in _KEYS}
 
 
+def _history(folder: Path) -> tuple[Epoch, ...]:
+    return tuple(Epoch(int(row["epoch"]), _figures(row)) for row in read_rows(folder / "history.csv"))
+
+
 def _model(artefacts: Places) -> ModelFacts | None:
     split = read_json(artefacts.model / "splits.json")
-    history = read_rows(artefacts.model / "history.csv")
+    history = _history(artefacts.model)
     metrics = read_json(artefacts.evaluation / "metrics.json")
     if not (split or history or metrics):
         return None
     return ModelFacts(
         {part: tuple(split.get(part, ())) for part in ("train", "val", "test")},
-        tuple(Epoch(int(row["epoch"]), _figures(row)) for row in history),
+        history,
+        _history(artefacts.model / "first"),
         {name: value for name, value in metrics.items() if value is None or isinstance(value, int | float)},
         tuple(
             ImageScores(row["patient_id"], int(row["instance_number"]), _figures(row))

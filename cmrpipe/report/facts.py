@@ -94,6 +94,8 @@ class ModelFacts:
 
     Attributes
     ----------
+    history : epochs of the training that is kept
+    first : epochs of the one before it, where there were two (see `cmrpipe.learn.selftraining`)
     metrics : the evaluation's main figures, empty before evaluation
     images : its rows by image
     evaluation : all of its metrics.json
@@ -102,6 +104,7 @@ class ModelFacts:
 
     parts: Mapping[str, tuple[str, ...]]
     history: tuple[Epoch, ...]
+    first: tuple[Epoch, ...]
     metrics: Mapping[str, float | None]
     images: tuple[ImageScores, ...]
     evaluation: Mapping[str, Any]

@@ -118,15 +118,24 @@ def trouble(patient: PatientFacts) -> tuple[int, int, int, str]:
     return (-errors, -holes, -warnings, patient.patient_id)
 
 
+_CURVES = (
+    ("Training and validation loss", {"train_loss": "training loss", "val_loss": "validation loss"}),
+    (
+        "Validation Dice",
+        {"val_dice_cavity": "validation Dice, cavity", "val_dice_myocardium": "validation Dice, myocardium"},
+    ),
+)
+
+
 def _charts(facts: Facts) -> list[Markup]:
     if facts.model is None:
         return []
-    history = facts.model.history
-    pairs = [("train_loss", "training loss"), ("val_loss", "validation loss")]
-    dice = [("val_dice_cavity", "validation Dice, cavity"), ("val_dice_myocardium", "validation Dice, myocardium")]
+    first, last = facts.model.first, facts.model.history
+    trainings = ((first, ", first of two trainings"), (last, ", second of two trainings")) if first else ((last, ""),)
     charts = [
-        line_chart(history, pairs, "Training and validation loss by epoch"),
-        line_chart(history, dice, "Validation Dice by epoch"),
+        line_chart(history, [(name, text + which) for name, text in curves.items()], f"{title} by epoch{which}")
+        for history, which in trainings
+        for title, curves in _CURVES
     ]
     return [chart for chart in charts if chart]
 

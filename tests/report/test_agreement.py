@@ -42,7 +42,7 @@ def told() -> ModelFacts:
         {"patient_id": name, "ef_pct_expert": str(expert), "ef_pct_model": str(model)}
         for name, expert, model, _ in POINTS
     )
-    return ModelFacts({}, (), {}, (), metrics, rows)
+    return ModelFacts({}, (), (), {}, (), metrics, rows)
 
 
 def test_dots_and_lines_stand_where_their_values_are() -> None:
@@ -100,4 +100,4 @@ def test_patients_without_an_ejection_fraction_are_told() -> None:
 def test_without_evaluation_there_is_nothing_to_tell() -> None:
     """No model, or one that was not judged."""
     assert model_section(None, {}).figures == ()
-    assert model_section(ModelFacts({}, (), {}, (), {}, ()), {}).plots == ()
+    assert model_section(ModelFacts({}, (), (), {}, (), {}, ()), {}).plots == ()

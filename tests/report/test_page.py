@@ -111,6 +111,22 @@ def test_the_page_and_the_printed_table_agree(places: Artefacts, tmp_path: Path)
     assert text.index(outcome(places).verdict) < text.index("What is wrong")
 
 
+def test_loss_curves_say_which_of_two_trainings_they_are(clean_run: Artefacts, tmp_path: Path) -> None:
+    """Two trainings have a curve each, in their order; a single one is not numbered."""
+    model = tmp_path / "model"
+    shutil.copytree(clean_run.model, model)
+    shutil.rmtree(model / "first", ignore_errors=True)
+    places = replace(clean_run, model=model)
+    make(places, tmp_path / "once")
+    assert "of two trainings" not in (tmp_path / "once" / "report.html").read_text()
+    (model / "first").mkdir()
+    (model / "first" / "history.csv").write_text("epoch,train_loss\n1,0.9\n2,0.7\n")
+    make(places, tmp_path / "twice")
+    text = "".join(parse(tmp_path / "twice" / "report.html").text)
+    first, second = (text.index(f"training loss, {which} of two trainings") for which in ("first", "second"))
+    assert first < second
+
+
 def test_same_artefacts_same_bytes(places: Artefacts, tmp_path: Path) -> None:
     """A page made twice is the same file."""
     for name in ("one", "two"):
