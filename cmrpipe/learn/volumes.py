@@ -3,9 +3,9 @@
 Both are summed over the same images, those that the expert drew (the ED frame's and the ES frame's slices), by the
 rule of `cmrpipe.clinical`. So they differ by segmentation alone, not by the choice of slices and frames.
 
-A sum over fewer slices than were drawn is no volume. A store holds only what is used, so it does not say which phase a
-contour in quarantine belonged to: where a drawn image of a patient is not in the store, or a slice between drawn
-neighbours lacks its contour, what may be touched is withheld, for expert, model and baselines alike, with the reason.
+A sum over fewer slices than were drawn is no volume: where a drawn image of a phase is not in the store, or a slice
+between drawn neighbours lacks its contour, what that touches is withheld, for expert, model and baselines alike, with
+the reason.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from cmrpipe.clinical import MYOCARDIUM_G_PER_ML, disc_volume_ml, ejection_fract
 from cmrpipe.incremental import read_manifest
 from cmrpipe.model import Label, Mask, Phase
 from cmrpipe.store import PatientData, Store
+from cmrpipe.store.schema import LEFT_OUT_PHASES
 
 QUANTITIES = {"edv_ml": "EDV, mL", "esv_ml": "ESV, mL", "ef_pct": "EF, percentage points", "mass_g": "LV mass, g"}
 """Name in the tables: name for people and unit of a difference."""
@@ -39,9 +40,21 @@ class Volumes:
     mass_g: float | None = None
 
 
-def left_out(store: Store) -> dict[str, int]:
-    """How many drawn images of each patient are not in the store: their endocardium, or they, are in quarantine."""
-    return {key: int(entry["info"].get("left_out", 0)) for key, entry in read_manifest(store.folder).items()}
+Missing = Mapping[str, int]
+"""How many drawn images of a phase (value of `Phase`) are not in the store; none where the phase is absent."""
+
+
+def left_out(store: Store) -> dict[str, Missing]:
+    """What of each patient was drawn and is not in the store: its endocardium, or the image, is in quarantine.
+
+    A store of an earlier version does not tell the phases; what it left out may be of either.
+    """
+    found: dict[str, Missing] = {}
+    for key, entry in read_manifest(store.folder).items():
+        info = entry["info"]
+        either = dict.fromkeys((Phase.ED.value, Phase.ES.value), int(info.get("left_out", 0)))
+        found[key] = {phase: int(n) for phase, n in info.get(LEFT_OUT_PHASES, either).items() if n}
+    return found
 
 
 def _phase(data: PatientData, phase: Phase) -> Mask:
@@ -50,7 +63,7 @@ def _phase(data: PatientData, phase: Phase) -> Mask:
     return at
 
 
-def withheld(data: PatientData, missing: int) -> dict[str, str]:
+def withheld(data: PatientData, missing: Missing) -> dict[str, str]:
     """Why a patient's values cannot be had, by quantity; those that can are not in it.
 
     Parameters
@@ -61,7 +74,9 @@ def withheld(data: PatientData, missing: int) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, volume, phase in (("edv_ml", "EDV", Phase.ED), ("esv_ml", "ESV", Phase.ES)):
         places = [int(place) for place in data.slice_index[_phase(data, phase)]]
-        if not places:
+        if n := missing.get(phase.value):
+            found[name] = f"no {volume}: {n} image{'' if n == 1 else 's'} at {phase.value} left out (quarantine)"
+        elif not places:
             found[name] = f"no {volume}: no endocardium at {phase.value}"
         elif holes := holes_of(places):
             found[name] = f"no {volume}: endocardium of {slices_text(holes)} missing"
@@ -72,9 +87,6 @@ def withheld(data: PatientData, missing: int) -> dict[str, str]:
         found["mass_g"] = f"no mass: epicardium of {slices_text(map(int, data.slice_index[ed & ~epi]))} missing"
     elif "edv_ml" in found:
         found["mass_g"] = found["edv_ml"]
-    if missing:
-        text = f"{missing} drawn image{'' if missing == 1 else 's'} left out of the store (quarantine)"
-        found |= dict.fromkeys(("edv_ml", "esv_ml", "mass_g"), text)
     if either := found.get("edv_ml", found.get("esv_ml")):
         found["ef_pct"] = either
     for value, text in ((data.pixel_spacing_mm, "pixel spacing unknown"), (data.slice_gap_mm, "slice gap unknown")):
@@ -83,7 +95,7 @@ def withheld(data: PatientData, missing: int) -> dict[str, str]:
     return found
 
 
-def volumes(data: PatientData, labels: npt.NDArray[np.uint8], missing: int) -> Volumes:
+def volumes(data: PatientData, labels: npt.NDArray[np.uint8], missing: Missing) -> Volumes:
     """Values of a patient.
 
     Parameters
@@ -128,7 +140,7 @@ class Pair:
         return {"patient_id": self.patient_id, **values, "reason": self.reason}
 
 
-def pair(data: PatientData, labels: npt.NDArray[np.uint8], missing: int) -> Pair:
+def pair(data: PatientData, labels: npt.NDArray[np.uint8], missing: Missing) -> Pair:
     """Expert and model of a patient; parameters as in `volumes`."""
     reasons = dict.fromkeys(withheld(data, missing).values())
     return Pair(data.patient_id, volumes(data, data.label, missing), volumes(data, labels, missing), "; ".join(reasons))

@@ -22,7 +22,7 @@ from cmrpipe.learn.scoretables import OURS, WAYS, read_scores, read_volumes
 from cmrpipe.learn.splits import FEWEST, Split, cross_splits, read_groups
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
-from cmrpipe.learn.volumes import Pair
+from cmrpipe.learn.volumes import Missing, Pair
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Listener, silent
 from cmrpipe.stages.evaluate import Task, judge, missing_images
@@ -42,7 +42,7 @@ class Fold:
     Attributes
     ----------
     made_of : fingerprint of the training
-    missing : how many drawn images of each judged patient the store lacks
+    missing : drawn images of each judged patient that the store lacks
     models : folder of all folds' models
     work : what a training keeps to go on after it was killed
     """
@@ -54,7 +54,7 @@ class Fold:
     evaluate: EvaluateParams
     version: str
     made_of: str
-    missing: Mapping[str, int]
+    missing: Mapping[str, Missing]
     models: Path
     work: Path
 

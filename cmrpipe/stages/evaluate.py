@@ -23,7 +23,7 @@ from cmrpipe.learn.scoretables import OURS, WAYS, write_scores, write_volumes
 from cmrpipe.learn.splits import read_split
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
-from cmrpipe.learn.volumes import Pair, left_out, pair
+from cmrpipe.learn.volumes import Missing, Pair, left_out, pair
 from cmrpipe.params import EvaluateParams
 from cmrpipe.progress import Listener, Progress, silent
 from cmrpipe.stages.summary import Summary
@@ -53,23 +53,23 @@ class Task:
 
     Attributes
     ----------
-    missing : how many drawn images of each patient the store lacks (see `cmrpipe.learn.volumes`)
+    missing : drawn images of each patient that the store lacks (see `cmrpipe.learn.volumes`)
     versions : what the model card says of versions
     dvc : what DVC recorded of the store, not yet held against it
     """
 
     model: Path
     patients: tuple[str, ...]
-    missing: Mapping[str, int]
+    missing: Mapping[str, Missing]
     params: EvaluateParams
     versions: Mapping[str, str]
     dvc: DvcRecord
 
 
-def missing_images(store: Store, patients: Iterable[str]) -> dict[str, int]:
-    """How many drawn images of these patients the store lacks."""
+def missing_images(store: Store, patients: Iterable[str]) -> dict[str, Missing]:
+    """Drawn images of these patients that the store lacks, by phase."""
     found = left_out(store)
-    return {patient: found.get(patient, 0) for patient in patients}
+    return {patient: found.get(patient, {}) for patient in patients}
 
 
 def _mean_shape(store: Store, patients: Sequence[str]) -> MeanShape:

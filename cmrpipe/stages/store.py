@@ -23,7 +23,7 @@ from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.stages.summary import Summary
 from cmrpipe.store import StoreFormat, write_index, write_patient
 from cmrpipe.store.assemble import assemble, select, sources
-from cmrpipe.store.schema import INDEXES, SCHEMA_VERSION, head, index_file, patient_file
+from cmrpipe.store.schema import INDEXES, LEFT_OUT_PHASES, SCHEMA_VERSION, head, index_file, patient_file
 
 log = Logger(__name__)
 
@@ -55,7 +55,8 @@ def _store_patient(task: _Task | _Index, out: Path) -> Written:
         "samples": len(samples),
         "endo": len(samples),
         "epi": sum(sample.epi is not None for sample in samples),
-        "left_out": selection.left_out,
+        "left_out": sum(selection.left_out.values()),
+        LEFT_OUT_PHASES: {phase.value: n for phase, n in sorted(selection.left_out.items())},
     }
     if not samples:
         return Written([], info)

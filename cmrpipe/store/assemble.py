@@ -6,8 +6,8 @@ same bits.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import FEWEST_FRAMES, heart_centre
 from cmrpipe.linking import PatientLabels, image_number
-from cmrpipe.model import ContourKind, ImageRecord, Sample
+from cmrpipe.model import ContourKind, ImageRecord, Phase, Sample
 from cmrpipe.samples import load_pixels, patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.store.schema import UNKNOWN, PatientData, StoredSample
@@ -37,21 +37,22 @@ class Selection:
     ----------
     labels : all that is known of the patient
     samples : contoured images without pixels, in the store's order; each has an endocardium, for a label needs a cavity
-    left_out : contoured images that quarantine keeps away
+    left_out : how many contoured images of each phase quarantine keeps away
     excluded : names in quarantine
     """
 
     labels: PatientLabels
     samples: tuple[Sample, ...]
-    left_out: int
+    left_out: Mapping[Phase, int]
     excluded: Container[str]
 
 
 def select(labels: PatientLabels, excluded: Container[str]) -> Selection:
     """Choose a patient's samples; what `excluded` (paths relative to the raw folder, patient ids) names is left out."""
-    everything = patient_samples(labels)
     samples = [sample for sample in patient_samples(labels, excluded) if sample.endo is not None]
-    return Selection(labels, tuple(samples), len(everything) - len(samples), excluded)
+    left_out = Counter(sample.phase for sample in patient_samples(labels))
+    left_out.subtract(sample.phase for sample in samples)
+    return Selection(labels, tuple(samples), +left_out, excluded)
 
 
 def spacing_of(samples: Sequence[Sample]) -> Spacing | None:

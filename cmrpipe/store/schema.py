@@ -21,6 +21,8 @@ NUMBER, SLICE, FRAME, PHASE = "instance_number", "slice_index", "frame", "phase"
 POSITION, ORIENTATION, LINEAGE = "position_mm", "orientation", "lineage"
 DATASETS = (IMAGE, LABEL, CONTOURS, NUMBER, SLICE, FRAME, PHASE, POSITION, ORIENTATION)
 """Those with an entry a sample; `lineage` (JSON as bytes) comes on top."""
+LEFT_OUT_PHASES = "left_out_phases"
+"""In a patient's entry of the manifest: how many drawn images of each phase are left out (quarantine)."""
 STACKS = (IMAGE, LABEL)
 """Those of three axes, which are chunked a slice at a time."""
 UNKNOWN = -1

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.learn.volumes import Missing
 from cmrpipe.model import Phase
 from cmrpipe.progress import silent
 from cmrpipe.store import PatientData, write_patient
-from cmrpipe.store.schema import StoreFormat, head, patient_file
+from cmrpipe.store.schema import LEFT_OUT_PHASES, StoreFormat, head, patient_file
 
 PATIENTS = ("A", "B", "C", "D")
 ROWS, COLS = 40, 52
@@ -47,15 +48,22 @@ def make_patient(patient_id: str, seed: int, images: int = 4) -> PatientData:
     )
 
 
-def write_store(folder: Path, patients: Sequence[PatientData], left_out: Mapping[str, int] | None = None) -> Path:
-    """A store with these patients, of whom so many drawn images were left out."""
+def write_store(
+    folder: Path, patients: Sequence[PatientData], left_out: Mapping[str, Missing] | None = None, *, told: bool = True
+) -> Path:
+    """A store with these patients, of whom so many drawn images of each phase were left out; `told`: of which phase."""
     out_of = left_out or {}
 
     def work(data: PatientData, out: Path) -> Written:
         hashes = write_patient(out, data, {})
         return Written(
             [patient_file(data.patient_id)],
-            {"samples": len(data), "left_out": out_of.get(data.patient_id, 0), "sha256": hashes},
+            {
+                "samples": len(data),
+                "left_out": sum(out_of.get(data.patient_id, {}).values()),
+                **({LEFT_OUT_PHASES: dict(out_of.get(data.patient_id, {}))} if told else {}),
+                "sha256": hashes,
+            },
         )
 
     units = [Unit(data.patient_id, data.patient_id, data) for data in patients]

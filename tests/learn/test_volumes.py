@@ -21,7 +21,7 @@ from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.validate import validate
 from cmrpipe.store import PatientData, open_store
-from tests.learn.hearts import make_patient
+from tests.learn.hearts import make_patient, write_store
 
 NOTHING = Volumes()
 
@@ -36,9 +36,9 @@ def only(data: PatientData, keep: np.ndarray) -> PatientData:
 
 @pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
 def test_contours_in_quarantine_withhold_what_clinical_withholds(phase: Phase, raw: Path, tmp_path: Path) -> None:
-    """Endocardia at one end of the stack, where there is no hole: neither expert nor model has a value.
+    """Endocardia at one end of the stack, where there is no hole: neither expert nor model has a value of that phase.
 
-    Without them in quarantine the values are those of the clinical table.
+    The other phase's volume stays. Without them in quarantine the values are those of the clinical table.
     """
     ingest(raw, tmp_path / "catalog", tmp_path / "state", IngestParams(), listen=silent)
     listed = tmp_path / "quarantine.csv"
@@ -65,15 +65,34 @@ def test_contours_in_quarantine_withhold_what_clinical_withholds(phase: Phase, r
     with open_store(tmp_path / "less") as opened:
         data, missing = opened.load(patient), left_out(opened)
         found = pair(data, data.label, missing[patient])
+        short = [sample for sample in patient_samples(labels, {path}) if sample.endo is not None]
+        wanted = clinical_values(patient, short, data.slice_gap_mm, patient_samples(labels))
+    name, lost, kept = ("EDV", "edv_ml", "esv_ml") if phase is Phase.ED else ("ESV", "esv_ml", "edv_ml")
+    assert found.reason == f"no {name}: 1 image at {phase.value} left out (quarantine)"
+    for values in (found.expert, found.model):
+        assert (getattr(values, lost), values.ef_pct) == (None, None)
+        assert getattr(values, kept) == pytest.approx(getattr(wanted, kept), rel=0.03)
+        assert (values.mass_g is None) == (wanted.mass_g is None) == (phase is Phase.ED)
+
+
+def test_a_store_that_does_not_tell_phases_withholds_both(tmp_path: Path) -> None:
+    """An earlier version's counts: what was left out may be of either phase."""
+    data = make_patient("A", 0)
+    write_store(tmp_path, [data], {"A": {"ED": 1}})
+    with open_store(tmp_path) as opened:
+        assert left_out(opened) == {"A": {"ED": 1}}
+    write_store(tmp_path / "earlier", [data], {"A": {"ED": 1}}, told=False)
+    with open_store(tmp_path / "earlier") as opened:
+        missing = left_out(opened)["A"]
+    found = pair(data, data.label, missing)
     assert found.expert == found.model == NOTHING
-    assert "1 drawn image left out of the store (quarantine)" in found.reason
 
 
 def test_a_hole_withholds_its_phase_and_the_ejection_fraction() -> None:
     """The middle slice of three at ED; ESV is whole."""
     data = make_patient("A", 0, images=6)
     less = only(data, np.arange(6) != 2)
-    found = pair(less, less.label, 0)
+    found = pair(less, less.label, {})
     assert found.reason == "no EDV: endocardium of slice 1 missing"
     for values in (found.expert, found.model):
         assert (values.edv_ml, values.ef_pct, values.mass_g) == (None, None, None)
@@ -84,7 +103,7 @@ def test_slices_beyond_the_ventricle_are_no_hole() -> None:
     """The base at ES: the ventricle has moved towards the apex."""
     data = make_patient("A", 0, images=6)
     less = only(data, np.arange(6) != 1)
-    found = volumes(less, less.label, 0)
+    found = volumes(less, less.label, {})
     assert None not in (getattr(found, name) for name in QUANTITIES)
 
 
@@ -92,7 +111,7 @@ def test_an_epicardium_that_a_slice_lacks_withholds_the_mass_alone() -> None:
     """Nobody can tell from the store whether it was left out."""
     data = make_patient("A", 0, images=6)
     data.contours[4, 1] = False
-    found = pair(data, data.label, 0)
+    found = pair(data, data.label, {})
     assert found.expert.mass_g is None
     assert found.expert.ef_pct is not None
     assert found.reason == "no mass: epicardium of slice 2 missing"
@@ -101,17 +120,17 @@ def test_an_epicardium_that_a_slice_lacks_withholds_the_mass_alone() -> None:
 def test_without_spacing_there_is_an_ejection_fraction_alone() -> None:
     """It is a ratio; without a phase there is none."""
     data = replace(make_patient("A", 0), pixel_spacing_mm=None)
-    found = pair(data, data.label, 0)
+    found = pair(data, data.label, {})
     assert found.expert == Volumes(ef_pct=found.expert.ef_pct)
     assert found.expert.ef_pct is not None
     assert found.reason == "pixel spacing unknown"
     bare = only(data, np.array([value is Phase.ED for value in data.phase]))
-    assert volumes(bare, bare.label, 0) == NOTHING
+    assert volumes(bare, bare.label, {}) == NOTHING
 
 
 def test_labels_without_a_ventricle_have_volumes_of_nothing_and_no_ejection_fraction() -> None:
     """The expert's stay."""
     data = make_patient("A", 0)
-    found = pair(data, np.zeros_like(data.label), 0)
+    found = pair(data, np.zeros_like(data.label), {})
     assert found.model == Volumes(0.0, 0.0, None, 0.0)
     assert found.expert.ef_pct is not None

@@ -99,13 +99,13 @@ def test_a_baseline_stands_beside_every_figure(store: Path, judged: Path) -> Non
 def test_the_table_tells_of_patients_without_an_ejection_fraction(tmp_path: Path) -> None:
     """Contours left out: withheld for expert and model, with the reason; nothing found: none, counted as 100 points."""
     patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
-    store = write_store(tmp_path / "store", patients, left_out={"B": 2})
+    store = write_store(tmp_path / "store", patients, left_out={"B": {"ED": 2, "ES": 1}})
     out = tmp_path / "out"
     crossvalidate(store, out, 2, TRAIN, JUDGE, listen=silent)
     table, ef = (out / "table.md").read_text(), json.loads((out / "metrics.json").read_text())["clinical"]["ef_pct"]
     assert ef["without_expert"] == 1
     assert "| withheld | withheld |" in table
-    assert "B: 2 drawn images left out of the store (quarantine)." in table
+    assert "B: no EDV: 2 images at ED left out (quarantine); no ESV: 1 image at ES left out (quarantine)." in table
     rows = pd.read_csv(out / "per_patient.csv").set_index("patient_id")
     assert (
         rows.loc["B", ["edv_ml_expert", "edv_ml_model", "ef_pct_expert", "ef_pct_model", "mass_g_expert"]].isna().all()
@@ -113,7 +113,7 @@ def test_the_table_tells_of_patients_without_an_ejection_fraction(tmp_path: Path
     assert "left out" in rows.reason["B"]
 
     data = [make_patient(patient, seed) for seed, patient in enumerate("AB")]
-    pairs = [pair(data[0], data[0].label, 0), pair(data[1], np.zeros_like(data[1].label), 0)]
+    pairs = [pair(data[0], data[0].label, {}), pair(data[1], np.zeros_like(data[1].label), {})]
     scores = [s for d, g in zip(data, (data[0].label, data[1].label * 0), strict=True) for s in score_patient(d, g)]
     told = summarise(scores, pairs)
     markdown = cross_table({**told, "baselines": dict.fromkeys(BASELINES, told)}, scores, pairs).markdown

@@ -84,17 +84,19 @@ def test_it_learns_and_is_judged_on_a_patient_it_has_not_seen(store: Path, model
 
 
 def test_volumes_follow_what_the_store_lacks(store: Path, model: Path, tmp_path: Path) -> None:
-    """The table has the baselines beside; once the store says that a drawn image is left out, all of it is withheld."""
+    """The table has the baselines beside; once the store says that drawn images are left out, all of it is withheld."""
     evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
     whole = pd.read_csv(tmp_path / "eval" / "volumes.csv")
     for who in ("expert", "model", "otsu", "mean_shape"):
         assert whole[[f"{name}_{who}" for name in ("edv_ml", "esv_ml", "ef_pct", "mass_g")]].notna().all(axis=None)
     patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
-    less = write_store(tmp_path / "store", patients, left_out=dict.fromkeys(PATIENTS, 1))
+    less = write_store(tmp_path / "store", patients, left_out={key: {"ED": 1, "ES": 2} for key in PATIENTS})
     assert evaluate(less, model, tmp_path / "eval", JUDGE, listen=silent).done == 1
     withheld = pd.read_csv(tmp_path / "eval" / "volumes.csv")
     assert withheld.filter(regex="_ml_|_pct_|_g_").isna().all(axis=None)
-    assert withheld.reason.tolist() == ["1 drawn image left out of the store (quarantine)"]
+    assert withheld.reason.tolist() == [
+        "no EDV: 1 image at ED left out (quarantine); no ESV: 2 images at ES left out (quarantine)"
+    ]
 
 
 def test_the_card_has_dvcs_hashes_of_the_store_that_was_judged(model: Path, tmp_path: Path) -> None:
