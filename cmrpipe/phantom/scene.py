@@ -106,11 +106,14 @@ class Anatomy:
 
 
 def _frame_of(rng: np.random.Generator) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Row and column directions of an oblique short-axis plane, rounded as headers hold them."""
+    """Row and column directions of an oblique short-axis plane, rounded as headers hold them.
+
+    The ventricle points to the left, forwards and down, as real ones do.
+    """
     yaw, pitch = np.radians(rng.uniform(35.0, 55.0)), np.radians(rng.uniform(15.0, 35.0))
     roll = np.radians(rng.uniform(-12.0, 12.0))
     across = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-    down = np.array([np.sin(yaw) * np.sin(pitch), -np.cos(yaw) * np.sin(pitch), -np.cos(pitch)])
+    down = np.array([-np.sin(yaw) * np.sin(pitch), np.cos(yaw) * np.sin(pitch), -np.cos(pitch)])
     row = np.round(np.cos(roll) * across + np.sin(roll) * down, 6)
     column = np.round(-np.sin(roll) * across + np.cos(roll) * down, 6)
     return (float(row[0]), float(row[1]), float(row[2])), (float(column[0]), float(column[1]), float(column[2]))

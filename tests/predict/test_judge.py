@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cmrpipe.model import ImageRecord
+from cmrpipe.phantom.scene import Grid, draw_anatomy
 from cmrpipe.predict.judge import judge
 
 SHORT = (0.7071, 0.7071, 0.0, -0.4082, 0.4082, -0.8165)
@@ -188,6 +190,47 @@ def test_few_slices_may_be_long_axis_planes() -> None:
     assert judge(cine(5), 20).notes == ()
     (note,) = judge(cine(4), 20).notes
     assert "long-axis planes" in note
+
+
+def along(records: list[ImageRecord], orientation: tuple[float, ...], series: str) -> list[ImageRecord]:
+    """The same stack, turned to an orientation."""
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    axis = np.cross(row, column)
+    return [
+        replace(
+            r,
+            path=f"{series}/{r.path}",
+            orientation=orientation,  # type: ignore[arg-type]
+            position_mm=tuple(8.0 * (i // 4) * axis),
+            series_uid=series,
+        )
+        for i, r in enumerate(records)
+    ]
+
+
+TWO_CHAMBERS = (0.5774, -0.5774, -0.5774, -0.4082, 0.4082, -0.8165)
+"""A plane with the ventricle's axis in it: its row direction."""
+
+
+def test_a_stack_along_the_ventricle_is_told() -> None:
+    """However many planes it has; with a short axis beside, that is judged, though it has fewer slices."""
+    long = along(cine(7), TWO_CHAMBERS, "9")
+    (note,) = judge(long, 20).notes
+    assert note.startswith("the stack's normal is 88 degrees off")
+    assert "long-axis planes" in note
+    both = judge([*long, *cine(5)], 20)
+    assert {r.series_uid for r in both.stack} == {"1.2"}
+    assert both.notes == ()
+    assert len(both.refused) == 28
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_phantoms_short_axis_is_a_usual_one(seed: int) -> None:
+    """As those of real patients are; seen from either side."""
+    anatomy = draw_anatomy(np.random.default_rng(seed), Grid(10, 20, 64, 72))
+    row, column = anatomy.row_direction, anatomy.column_direction
+    assert judge(along(cine(5), (*row, *column), "9"), 20).notes == ()
+    assert judge(along(cine(5), (*column, *row), "9"), 20).notes == ()
 
 
 def test_a_spacing_of_nothing_is_none() -> None:
