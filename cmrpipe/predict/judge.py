@@ -42,12 +42,12 @@ PLAIN_PLANE_DEG = 15.0
 
 USUAL_AXIS = (0.627, -0.680, -0.380)
 """Direction of the left ventricle's long axis, base to apex, in patient coordinates (LPS, unit vector): to the left,
-forwards and down. Mean normal of the short-axis stacks of five patients, all of them within 13 degrees of it (Sunnybrook
-Cardiac Data; Radau et al. 2009)."""
+forwards and down. Mean normal of the short-axis stacks of five patients, all of them within 13 degrees of it
+(Sunnybrook Cardiac Data; Radau et al. 2009)."""
 
 UNUSUAL_DEG = 55.0
-"""Angle of a stack's normal with that direction from which it may be one of long-axis planes, whose normals are at right
-angles with the ventricle's own axis."""
+"""Angle of a stack's normal with that direction from which it may be one of long-axis planes, whose normals are at
+right angles with the ventricle's own axis."""
 
 _AXES = {0: "sagittal", 1: "coronal", 2: "transverse"}
 _OTHER_TYPES = {
@@ -205,7 +205,8 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     """Find the short-axis stack among a patient's images.
 
     Of the groups that could each be one stack (see `cmrpipe.predict.groups`), the stack is an oblique one with enough
-    slices; a cine before single images; one across the ventricle's usual long axis before others; then the one with the most slice positions, then with the most images.
+    slices; a cine before single images; one across the ventricle's usual long axis before others; then the one with
+    the most slice positions, then with the most images.
 
     Parameters
     ----------
