@@ -59,7 +59,8 @@ def masked_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # half precision loses small probabilities
     log_probabilities = marginal_log_probabilities(logits, known)
-    cross_entropy = functional.nll_loss(log_probabilities, target.long())
+    # by gather: nll_loss is refused on a GPU where bits must repeat
+    cross_entropy = -log_probabilities.gather(1, target.long()[:, None]).mean()
     cavity, myocardium = known[:, 0], known.all(dim=1)
     losses = [cross_entropy]
     for label, judged in ((Label.CAVITY, cavity), (Label.MYOCARDIUM, myocardium)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Iterator
@@ -24,7 +25,12 @@ _WARNINGS = (
 
 @contextmanager
 def reproducible(seed: int, threads: int) -> Iterator[None]:
-    """Make torch give the same bits for the same seed and number of threads, on one kind of CPU."""
+    """Make torch give the same bits for the same seed and number of threads, on one kind of CPU or GPU.
+
+    A GPU's matrix products repeat only with a workspace of fixed size, which its library reads from the environment
+    when it starts; one that is set already stays.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     with torch.random.fork_rng():
         try:

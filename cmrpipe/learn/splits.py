@@ -50,14 +50,18 @@ Groups = Mapping[str, str]
 def _ordered(patients: Iterable[str], groups: Groups, seed: int) -> list[str]:
     """Patients by hash; with groups, such that any run of neighbours holds each group by its share.
 
-    Member k of a group of n stands at (k + 0.5) / n of the way, so groups are spread evenly over the whole order.
+    Member k of a group of n stands at (k + 0.5) / n of the way, so groups are spread evenly over the whole order. Of
+    members at the same place the seed decides, not the group's name.
     """
     members: dict[str, list[str]] = defaultdict(list)
     for patient in sorted(set(patients), key=lambda p: (sha256_bytes(f"{seed}/{p}".encode()), p)):
         members[groups.get(patient, "")].append(patient)
-    spread = [((k + 0.5) / len(ids), group, patient) for group, ids in members.items() for k, patient in enumerate(ids)]
     if len(members) == 1:
-        return [patient for _, _, patient in spread]
+        return next(iter(members.values()))
+    turn = {group: sha256_bytes(f"{seed}/group/{group}".encode()) for group in members}
+    spread = [
+        ((k + 0.5) / len(ids), turn[group], patient) for group, ids in members.items() for k, patient in enumerate(ids)
+    ]
     return [patient for _, _, patient in sorted(spread)]
 
 

@@ -9,7 +9,8 @@ apex. What is kept must be part of one body that reaches through the slices:
    is the ventricle, too.
 2. *No apex of some moments.* A slice in which a cavity is found in at most half of the frames is beyond the end. Of
    two or three frames half is enough: where only end-diastole and end-systole are there, a small apex may be closed in
-   the latter.
+   the latter. A slice without cavities ends the ventricle, too, unless what lies behind it is no small part of the
+   whole: then it is a slice in which nothing could be found, it stays, and the ventricle has a hole there.
 3. *No atrium.* At the wider end, a slice is beyond the base when its cavity does not shrink towards end-systole while
    the ventricle does (an atrium grows), or when it is far narrower at end-diastole than the next slice's, or has little
    wall. What lies outside such a slice is beyond the base, too.
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,11 @@ OFTEN = 0.5
 
 FEW = 3
 """Frames of a slice, at most, with which that share itself is enough."""
+
+APART = 0.1
+"""Cavity area behind a slice without one, over that before it, from which both are the ventricle."""
+
+APART_WHY = "apart from the rest"
 
 NARROW = 0.72
 """Cavity area at end-diastole over the next slice's, below which a basal slice is beyond the base."""
@@ -133,8 +139,21 @@ def _often(found: Sequence[bool]) -> bool:
     return share > OFTEN or (share == OFTEN and len(found) <= FEW)
 
 
+def _reach(sums: Sequence[float]) -> int:
+    """How many slices further the ventricle goes from the first of these; their areas are 0 where nothing was found."""
+    last, total = 0, 0.0
+    for found, run in groupby(range(len(sums)), key=lambda i: sums[i] > 0):
+        part = list(run)
+        area = sum(sums[i] for i in part)
+        if found and area < APART * total:
+            break
+        if found:
+            last, total = part[-1], total + area
+    return last
+
+
 def _seldom(drawings: dict[Place, Drawing], slices: Sequence[int]) -> list[Removed]:
-    """Rule 2, from the outermost slices inwards; a gap ends the ventricle."""
+    """Rule 2."""
     often = [_often([area > 0 for area in _areas(drawings, index).values()]) for index in slices]
     if not any(often):
         return [
@@ -142,13 +161,9 @@ def _seldom(drawings: dict[Place, Drawing], slices: Sequence[int]) -> list[Remov
         ]
     sums = [sum(_areas(drawings, index).values()) * keep for index, keep in zip(slices, often, strict=True)]
     anchor = int(np.argmax(sums))
-    low = high = anchor
-    while low > 0 and often[low - 1]:
-        low -= 1
-    while high < len(slices) - 1 and often[high + 1]:
-        high += 1
+    low, high = anchor - _reach(sums[anchor::-1]), anchor + _reach(sums[anchor:])
     return [
-        Removed(index, "a cavity in half of the frames or fewer" if not often[i] else "apart from the rest")
+        Removed(index, "a cavity in half of the frames or fewer" if not often[i] else APART_WHY)
         for i, index in enumerate(slices)
         if not low <= i <= high and sums[i] + sum(_areas(drawings, index).values()) > 0
     ]

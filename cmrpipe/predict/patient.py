@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.clinical import ClinicalValues, clinical_values
+from cmrpipe.clinical import ClinicalValues, clinical_values, slices_text
 from cmrpipe.errors import CmrpipeError, DicomError
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import heart_centre
@@ -18,7 +18,7 @@ from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
 from cmrpipe.pixels import decode_pixels
-from cmrpipe.predict.contouring import Place, Removed, cavity_curve, contour
+from cmrpipe.predict.contouring import APART_WHY, Place, Removed, cavity_curve, contour
 from cmrpipe.predict.judge import Judged, Refused, judge
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.slices import slice_gap_mm
@@ -94,7 +94,7 @@ def choose_phases(curve: dict[int, float]) -> tuple[int | None, int | None]:
 
 
 def _doubt(drawing: Drawing, agreement: float, inside: bool) -> str:
-    """Why an image is unsure; `inside`: its slice cuts the ventricle."""
+    """Why an image is unsure; `inside`: its slice lies between the ventricle's ends."""
     if not inside:
         return ""
     if drawing.endo is None:
@@ -185,6 +185,7 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
     opinion = dict(zip(places, told, strict=True))
     drawings, removed = contour(opinion)
     inside = {place.slice_index for place, drawing in drawings.items() if drawing.endo is not None}
+    span = range(min(inside), max(inside) + 1) if inside else range(0)
     curve = cavity_curve(drawings, inside)
     ed, es = choose_phases(curve)
     seen = tuple(
@@ -195,7 +196,7 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
             _phase(place.frame, ed, es),
             drawings.get(place, NOTHING),
             opinion[place].agreement,
-            _doubt(drawings.get(place, NOTHING), opinion[place].agreement, place.slice_index in inside),
+            _doubt(drawings.get(place, NOTHING), opinion[place].agreement, place.slice_index in span),
         )
         for record, number, place in zip(judged.stack, judged.numbers, places, strict=True)
     )
@@ -205,6 +206,8 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
         notes.append("no ventricle found in any image")
     elif partial:
         notes.append(f"no image of every slice in frame {', '.join(map(str, partial))}: not considered for ED and ES")
+    if apart := [item.slice_index for item in removed if item.why == APART_WHY]:
+        notes.append(f"cavities of {slices_text(apart)}, apart from the rest, are left out as beyond the ventricle")
     if inside and ed is None:
         few = f"{len(curve) or 'no'} frame{'s' if len(curve) != 1 else ''} only"
         notes.append(f"{few}: end-diastole and end-systole cannot be told, so no ejection fraction")

@@ -7,17 +7,17 @@ from cmrpipe.learn.card import model_card
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.totals import headlines, rounded, summarise
-from cmrpipe.learn.volumes import pair
+from cmrpipe.learn.volumes import Missing, pair
 from tests.learn.hearts import make_patient
 
 
-def card(wrong: bool = False, spaced: int = 2, missing: int = 0) -> str:
+def card(wrong: bool = False, spaced: int = 2, missing: Missing | None = None) -> str:
     """Of a model that is perfect, or finds nothing, on two patients."""
     patients = [make_patient("A", 0), make_patient("B", 1)]
     guesses = [np.zeros_like(data.label) if wrong else data.label for data in patients]
     both = list(zip(patients, guesses, strict=True))
     scores = [score for data, guess in both for score in score_patient(data, guess)]
-    pairs = [pair(data, guess, missing) for data, guess in both]
+    pairs = [pair(data, guess, missing or {}) for data, guess in both]
     told = summarise(scores, pairs)
     metrics = rounded({**headlines(scores), **told, "baselines": dict.fromkeys(BASELINES, told)})
     dvc = DvcRecord("570e.dir", "4a3.dir")
@@ -70,7 +70,7 @@ def test_an_ejection_fraction_that_the_model_does_not_have_is_told_and_counted()
 
 def test_volumes_that_are_withheld_are_told() -> None:
     """Contours in quarantine: no row, and a sentence."""
-    text = card(missing=1)
+    text = card(missing={"ED": 1, "ES": 1})
     assert "| EF, percentage points |" not in text
     assert "No volume can be had" in text
     assert "Of 2 patients no EF is told" in text

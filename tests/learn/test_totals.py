@@ -91,7 +91,7 @@ def test_agreement_after_bland_and_altman() -> None:
 def test_volumes_are_areas_times_gap() -> None:
     """Counted by hand; the same over the expert's own labels gives no difference."""
     data = make_patient("A", 0)
-    found = volumes(data, data.label, 0)
+    found = volumes(data, data.label, {})
     ed, es = ((data.label[which] == 1).sum() for which in (slice(0, None, 2), slice(1, None, 2)))
     wall = (data.label[::2] == 2).sum()
     assert (found.edv_ml, found.esv_ml) == pytest.approx((ed * 2.25 * 8 / 1000, es * 2.25 * 8 / 1000))
@@ -110,7 +110,7 @@ def test_a_patient_whose_ventricle_is_missed_counts_and_cannot_flatter() -> None
     """No EF by the model: 100 points in the mean of sizes; bias and limits, which have no worst, are withheld."""
     data = [make_patient(name, seed) for seed, name in enumerate("ABC")]
     guesses = [data[0].label, data[1].label, np.zeros_like(data[2].label)]
-    pairs = [pair(patient, guess, 0) for patient, guess in zip(data, guesses, strict=True)]
+    pairs = [pair(patient, guess, {}) for patient, guess in zip(data, guesses, strict=True)]
     told = clinical(pairs)
     ef = told["ef_pct"]
     assert (ef["patients"], ef["n"], ef["without_model"], ef["without_expert"]) == (3, 2, 1, 0)

@@ -72,6 +72,27 @@ def test_a_cavity_of_some_moments_is_beyond_the_apex() -> None:
     assert drawings[Place(5, 1)].endo is None
 
 
+@pytest.mark.parametrize("frames", [0, 1, 2])
+def test_a_slice_in_the_middle_in_which_little_is_found_does_not_cut_the_ventricle(frames: int) -> None:
+    """What lies behind it is no small part of the whole: it stays, and so does what was found in that slice."""
+    candidates = ventricle()
+    for frame in FRAMES[frames:]:
+        candidates[Place(2, frame)] = []
+    drawings, removed = consistent(candidates)
+    assert removed == []
+    assert all(drawings[place].endo is not None for place in candidates if place.slice_index != 2)
+    assert sum(drawings[Place(2, frame)].endo is not None for frame in FRAMES) == frames
+
+
+def test_a_little_behind_a_slice_without_a_cavity_is_beyond_the_apex() -> None:
+    """Far smaller than the ventricle, in all frames; right behind it the same is the apex."""
+    small = {Place(6, frame): [heart(3)] for frame in FRAMES}
+    drawings, removed = consistent(ventricle() | {Place(5, frame): [] for frame in FRAMES} | small)
+    assert [(item.slice_index, item.why) for item in removed] == [(6, "apart from the rest")]
+    assert drawings[Place(6, 1)].endo is None
+    assert consistent(ventricle((12, 12, 11, 9, 6, 5)) | small)[1] == []
+
+
 def test_a_small_apex_may_be_closed_in_one_of_two_frames() -> None:
     """Where only end-diastole and end-systole are there, one of them is enough; none is not."""
     candidates = {place: found for place, found in ventricle().items() if place.frame in {1, 3}}

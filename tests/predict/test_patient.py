@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cmrpipe.geometry import centroid
 from cmrpipe.learn.borders import Drawing
+from cmrpipe.learn.voting import SURE
 from cmrpipe.model import Phase
 from cmrpipe.phantom.truth import read_truth
 from cmrpipe.predict.contouring import Place, cavity_curve
@@ -65,6 +67,70 @@ def test_doubt_is_told_where_the_looks_disagree_or_something_is_missing(small_ph
     found = interpret(truth.patient_id, judged, images, iter(told))
     assert [(item.place, item.phase) for item in found.unsure] == [(Place(middle, truth.es_frame), Phase.ES)]
     assert "agree to 0.50 only" in found.unsure[0].unsure
+
+
+@pytest.mark.parametrize("frames", ["all", "ED and ES"])
+def test_a_hole_in_the_ventricle_takes_the_volumes(small_phantom: Path, frames: str) -> None:
+    """A slice in its middle in which nothing is found: no volume of the rest, but the reason, and the images to look at."""
+    truth = read_truth(small_phantom).patients[0]
+    folder = folder_of(small_phantom, truth.patient_id)
+    judged = judge(folder.records(), FRAMES)
+    images = np.zeros((len(judged.stack), 64, 72), np.int16)
+    told = list(opinions_of(small_phantom, truth, judged, images))
+    drawn = sorted({contour.slice_index for contour in truth.contours})
+    hole = drawn[len(drawn) // 2]
+    nothing = np.zeros_like(told[0].cavity)
+    for i, record in enumerate(judged.stack):
+        if record.slice_index == hole and (frames == "all" or record.frame in (truth.ed_frame, truth.es_frame)):
+            told[i] = replace(told[i], cavity=nothing)
+    found = interpret(truth.patient_id, judged, images, iter(told))
+    assert found.removed == ()
+    assert {item.place.slice_index for item in found.seen if item.drawing.endo is not None} >= set(drawn) - {hole}
+    empty = [item for item in found.unsure if item.drawing.endo is None]
+    assert {item.place.slice_index for item in empty} == {hole}
+    assert all("no cavity found between slices" in item.unsure for item in empty)
+    assert (found.values.ef_pct, found.values.esv_ml) == (None, None)
+    assert f"endocardium of slice {hole} missing" in found.values.reason
+
+
+def test_a_wall_that_is_not_found_is_told(small_phantom: Path) -> None:
+    """A cavity without epicardium at end-diastole."""
+    truth = read_truth(small_phantom).patients[0]
+    judged = judge(folder_of(small_phantom, truth.patient_id).records(), FRAMES)
+    images = np.zeros((len(judged.stack), 64, 72), np.int16)
+    told = list(opinions_of(small_phantom, truth, judged, images))
+    drawn = sorted({contour.slice_index for contour in truth.contours})
+    middle = drawn[len(drawn) // 2]
+    (i,) = (i for i, r in enumerate(judged.stack) if (r.slice_index, r.frame) == (middle, truth.ed_frame))
+    told[i] = replace(told[i], heart=np.zeros_like(told[i].heart))
+    found = interpret(truth.patient_id, judged, images, iter(told))
+    assert [(item.place, item.unsure) for item in found.unsure] == [
+        (Place(middle, truth.ed_frame), "no epicardium found")
+    ]
+    assert found.values.mass_g is None
+
+
+def test_what_is_left_out_apart_from_the_ventricle_is_told(small_phantom: Path) -> None:
+    """A little behind a slice without a cavity."""
+    truth = read_truth(small_phantom).patients[0]
+    judged = judge(folder_of(small_phantom, truth.patient_id).records(), FRAMES)
+    images = np.zeros((len(judged.stack), 64, 72), np.int16)
+    told = list(opinions_of(small_phantom, truth, judged, images))
+    drawn = sorted({contour.slice_index for contour in truth.contours})
+    nothing = np.zeros_like(told[0].cavity)
+    whole = interpret(truth.patient_id, judged, images, iter(told))
+    found_at = {i.place.frame: i.drawing.endo for i in whole.seen if i.place.slice_index == drawn[0]}
+    for i, record in enumerate(judged.stack):
+        if record.slice_index == drawn[-1]:
+            x, y = centroid(found_at[record.frame])
+            speck = nothing.copy()
+            speck[round(y) - 2 : round(y) + 2, round(x) - 2 : round(x) + 2] = SURE
+            told[i] = replace(told[i], cavity=speck)
+        elif record.slice_index in drawn[1:-1]:
+            told[i] = replace(told[i], cavity=nothing)
+    found = interpret(truth.patient_id, judged, images, iter(told))
+    assert [item.slice_index for item in found.removed] == [drawn[-1]]
+    assert f"cavities of slice {drawn[-1]}, apart from the rest, are left out as beyond the ventricle" in found.notes
 
 
 def test_volumes_of_a_part_and_frames_of_a_part_are_told(small_phantom: Path) -> None:
