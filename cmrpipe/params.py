@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.errors import ParamsError
@@ -162,6 +162,10 @@ class StoreParams(Section):
     )
 
 
+BASIC_LEVELS = 5
+"""Of MONAI's BasicUNet."""
+
+
 class TrainParams(Section):
     """The model and its training."""
 
@@ -237,6 +241,12 @@ class TrainParams(Section):
         if not 0 <= value[0] < value[1] <= 100:
             raise ValueError("the percentiles must rise and lie between 0 and 100")
         return value
+
+    @model_validator(mode="after")
+    def _levels(self) -> TrainParams:
+        if self.network == "basic" and len(self.channels) != BASIC_LEVELS:
+            raise ValueError(f"the basic network has {BASIC_LEVELS} levels, channels names {len(self.channels)}")
+        return self
 
 
 class EvaluateParams(Section):

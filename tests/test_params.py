@@ -25,6 +25,7 @@ def write(tmp_path: Path, text: str) -> Path:
         ("ingest:\n  frames_per_slice: 0\n", "ingest.frames_per_slice is 0"),
         ("validate:\n  quarantine: [no-such-code]\n", "validate.quarantine.0 is 'no-such-code'"),
         ("source:\n  series: '['\n", "source.series is '['"),
+        ("train:\n  network: basic\n  channels: [4, 8]\n", "the basic network has 5 levels, channels names 2"),
         ("- ingest\n", "the whole file is ['ingest']"),
         ("ingest: [\n", "is not YAML"),
     ],

@@ -202,6 +202,7 @@ class PlainSet(Dataset[Batch]):
 
     def __init__(self, source: Source, patients: Sequence[str], preprocess: Preprocess) -> None:
         self._samples = _Held(source, patients, preprocess, 0)
+        log.debug("validation set made", patients=len(patients), samples=len(self))
 
     def __len__(self) -> int:
         return len(self._samples.addresses)

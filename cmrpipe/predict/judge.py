@@ -46,8 +46,11 @@ forwards and down. Mean normal of the short-axis stacks of five patients, all of
 (Sunnybrook Cardiac Data; Radau et al. 2009)."""
 
 UNUSUAL_DEG = 55.0
-"""Angle of a stack's normal with that direction from which it may be one of long-axis planes, whose normals are at
-right angles with the ventricle's own axis."""
+"""Angle of a stack's normal with that direction above which volumes are withheld: it may be one of long-axis planes,
+whose normals are at right angles with the ventricle's own axis."""
+
+ALONG_DEG = 75.0
+"""The same angle above which a stack is one of long-axis planes."""
 
 _AXES = {0: "sagittal", 1: "coronal", 2: "transverse"}
 _OTHER_TYPES = {
@@ -137,7 +140,12 @@ def _no_stack(records: Sequence[ImageRecord]) -> str:
             "and a long-axis slice cannot be told from it"
         )
     plane = _plain_plane(records) if count else ""
-    return f"the stack is {plane}; a short axis is oblique to the body" if plane else ""
+    if plane:
+        return f"the stack is {plane}; a short axis is oblique to the body"
+    angle = _off_axis_deg(records[0])
+    if count and angle > ALONG_DEG:
+        return f"the stack is a long axis: its normal is {angle:.0f} degrees off a ventricle's usual axis"
+    return ""
 
 
 def _rank(group: Sequence[ImageRecord]) -> tuple[bool, bool, bool, bool, int, int, str]:
@@ -186,6 +194,8 @@ def _incomplete(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> 
     gap, axis = measure_gap(stack), normal(stack[0])
     if gap is None or axis is None:
         return ""
+    if (angle := _off_axis_deg(stack[0])) > UNUSUAL_DEG:
+        return f"the stack's normal is {angle:.0f} degrees off a ventricle's usual axis: it may be a long axis"
     if gap.irregularity_mm > UNEVEN * gap.gap_mm:
         return (
             f"slices are not evenly spaced: {gap.gap_mm:.1f} mm apart, after slice {gap.widest_after} "
@@ -261,11 +271,6 @@ def _trust(stack: Sequence[ImageRecord]) -> list[str]:
     count = positions(stack)
     if count == 0:
         return ["no geometry in the headers: that this is a short-axis stack is taken on trust"] if stack else []
-    if (angle := _off_axis_deg(stack[0])) > UNUSUAL_DEG:
-        return [
-            f"the stack's normal is {angle:.0f} degrees off a ventricle's usual long axis: "
-            "that these are no long-axis planes is taken on trust"
-        ]
     if count < SURE_SLICES:
         return [f"only {count} slices: that these are no long-axis planes side by side is taken on trust"]
     return []

@@ -27,7 +27,15 @@ from cmrpipe.predict.patient import Prediction, Seen
 SERIES_NUMBER = 9000
 ROUNDING = 1e-4
 """Direction cosines, and millimetres of pixel spacing, that differ by less are equal."""
-_NEEDED = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SOPInstanceUID")
+_NEEDED = (
+    "FrameOfReferenceUID",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+)
 _SEGMENTS = (
     (Label.CAVITY, "LV cavity", codes.SCT.LeftVentricle),
     (Label.MYOCARDIUM, "LV myocardium", codes.SCT.LeftVentricleMyocardium),
@@ -57,9 +65,8 @@ def _one_frame_of_reference(sources: Sequence[Dataset]) -> None:
     """
     first: dict[str, str] = {}
     for source in sources:
-        if "FrameOfReferenceUID" in source:
-            series = str(source.SeriesInstanceUID)
-            source.FrameOfReferenceUID = first.setdefault(series, source.FrameOfReferenceUID)
+        series = str(source.SeriesInstanceUID)
+        source.FrameOfReferenceUID = first.setdefault(series, source.FrameOfReferenceUID)
 
 
 def _has(source: Dataset, keyword: str) -> bool:
@@ -119,10 +126,10 @@ def write_segmentation(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of UIDs and dates in the source that break a rule: validation tells them
         sources = [_source(read_below(root, item.record.path)) for item, _ in chosen]
-        _one_frame_of_reference(sources)
         absent = sorted({keyword for source in sources for keyword in _NEEDED if not _has(source, keyword)})
         if absent:
             return f"the images lack {', '.join(absent)}"
+        _one_frame_of_reference(sources)
         try:
             if differing := _one_geometry(sources):
                 return differing

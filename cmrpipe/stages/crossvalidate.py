@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.codeversion import code_version
-from cmrpipe.errors import StoreError
+from cmrpipe.errors import ParamsError, StoreError
 from cmrpipe.executors import Workers
 from cmrpipe.files import sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
@@ -27,7 +27,7 @@ from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Listener, silent
 from cmrpipe.stages.evaluate import Task, judge, missing_images
 from cmrpipe.stages.summary import Summary
-from cmrpipe.stages.train import train_split, training_folder
+from cmrpipe.stages.train import helps_to_train, train_split, training_folder
 from cmrpipe.store import open_store
 
 METRICS, PATIENTS, TABLE = "metrics.json", "per_patient.csv", "table.md"
@@ -129,9 +129,16 @@ def crossvalidate(
     Raises
     ------
     InputError : the table of pathologies cannot be read
+    ParamsError : several devices or machines are asked for
     StoreError : too few patients, or identical images in two patients of different folds
     CmrpipeError : torch is not installed
     """
+    if train.devices * train.nodes > 1 or helps_to_train():
+        raise ParamsError(
+            "train.devices, train.nodes",
+            "folds are trained in one process each; several cannot share one fold",
+            "Set both to 1, start it without torchrun and Slurm's ranks, and do several folds at a time (-j)",
+        )
     version, train_version = code_version(__name__), code_version(train_split.__module__)
     with open_store(store) as source:
         if len(source.patients) < FEWEST:

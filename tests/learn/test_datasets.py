@@ -19,6 +19,7 @@ from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.store import Store, open_store
 from tests.learn.hearts import make_patient, write_store
+from tests.learn.logged import logged
 
 PREPROCESS = Preprocess(32, (1.0, 99.0), 1.5)
 STILL = Strength(0, 0, 0, 0, 0, 0)
@@ -140,6 +141,22 @@ def test_workers_get_no_copy_of_what_is_held(source: Store) -> None:
     copied = pickle.loads(pickle.dumps(training))  # noqa: S301
     assert copied._samples._held == {}
     assert equal(copied[Draw(0, 1)], first)
+
+
+def test_what_is_drawn_is_logged(source: Store) -> None:
+    """At debug level: sets when they are made, each epoch's shuffling."""
+    with logged() as lines:
+        training_set(source)
+        PlainSet(source, ("C",), PREPROCESS)
+        sampler = Shuffled(8, 3)
+        sampler.set_epoch(2)
+        list(sampler)
+    assert [(line["log_level"], line["event"]) for line in lines] == [
+        ("debug", "training set made"),
+        ("debug", "validation set made"),
+        ("debug", "epoch shuffled"),
+    ]
+    assert (lines[0]["samples"], lines[1]["samples"], lines[2]["epoch"], lines[2]["seed"]) == (8, 4, 2, 3)
 
 
 def test_memory_is_bounded(source: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from cmrpipe.params import TrainParams
 from cmrpipe.progress import Progress, silent
 from cmrpipe.stages.train import train, training_folder
 from tests.learn.hearts import PATIENTS, make_patient, write_store
+from tests.learn.logged import logged
+from tests.learn.unpickled import Runs
 
 PARAMS = TrainParams(
     image_size=32, pixel_mm=1.5, channels=(4, 8), batch_size=4, epochs=9, val_fraction=0.25, patience=9, whole=0.3
@@ -125,6 +127,27 @@ def test_other_params_begin_anew(store: Path, tmp_path: Path) -> None:
     (other / "last.ckpt").write_bytes(b"of another training")
     train(store, tmp_path / "model", PARAMS.model_copy(update={"epochs": 1}), listen=silent)
     assert not training_folder(tmp_path / "model").exists()
+
+
+def test_every_batch_is_logged(store: Path, tmp_path: Path) -> None:
+    """At debug level, with the samples that the batch log has."""
+    with logged() as lines:
+        train(store, tmp_path / "model", PARAMS.model_copy(update={"epochs": 2}), listen=silent)
+    told = [line for line in lines if line["event"] == "batch"]
+    kept = read_batches(tmp_path / "model" / batches_file())
+    assert [(line["epoch"], line["step"], tuple(line["samples"])) for line in told] == [
+        (line.epoch, line.step, tuple(line.samples)) for line in kept
+    ]
+    assert {line["log_level"] for line in told} == {"debug"}
+    assert len(told) > 2
+
+
+def test_a_checkpoint_cannot_bring_code_along(tmp_path: Path) -> None:
+    """One that would run something when it is read is refused, and it does not run."""
+    torch.save({"state_dict": Runs(tmp_path / "ran")}, tmp_path / "last.ckpt")
+    with pytest.raises(InputError, match="is no checkpoint"):
+        last_checkpoint(tmp_path)
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.4, 0.99])

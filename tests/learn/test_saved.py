@@ -1,5 +1,6 @@
 """A model's files."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 import torch
 
 from cmrpipe.errors import InputError
+from cmrpipe.files import sha256_bytes
 from cmrpipe.learn.network import Architecture, build
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.learn.saved import Model, read_model, write_model
+from tests.learn.unpickled import Runs
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,23 @@ def _described(part: str, **change: object) -> Callable[[Path], None]:
         (folder / "model.json").write_text(json.dumps(description))
 
     return damage
+
+
+def test_a_model_cannot_bring_code_along(model: Model, tmp_path: Path) -> None:
+    """Weights that would run something when they are read are refused, with the right hash, and it does not run."""
+    write_model(tmp_path / "model", model)
+    mark = tmp_path / "ran"
+    stream = io.BytesIO()
+    torch.save({**model.weights, "extra": Runs(mark)}, stream)
+    (tmp_path / "model" / "model.pt").write_bytes(stream.getvalue())
+    description = json.loads((tmp_path / "model" / "model.json").read_text())
+    description["weights_sha256"] = sha256_bytes(stream.getvalue())
+    (tmp_path / "model" / "model.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match="cmrpipe train"):
+        read_model(tmp_path / "model")
+    assert not mark.exists()
+    torch.load(io.BytesIO(stream.getvalue()), weights_only=False)
+    assert mark.exists()
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,16 @@ def test_seeds_give_other_splits() -> None:
     assert len({split_patients("abcde", 0.2, 0.2, seed).test for seed in range(10)}) > 1
 
 
+def test_groups_of_one_size_take_their_turns() -> None:
+    """With as many patients of each pathology, any patient may be judged: the seed decides, not a name."""
+    alone = dict(zip("abcde", ("HF-I", "HF-NI", "HYP", "N", ""), strict=True))
+    assert {split_patients(alone, 0, 0.2, seed, alone).test[0] for seed in range(50)} == set("abcde")
+    pairs = {f"{kind}{i}": kind for kind in ("HF-I", "HF-NI", "HYP", "N") for i in range(2)}
+    judged = [{pairs[p] for p in split_patients(pairs, 0, 0.25, seed, pairs).test} for seed in range(50)]
+    assert all(len(kinds) == 2 for kinds in judged)
+    assert set().union(*judged) == {"HF-I", "HF-NI", "HYP", "N"}
+
+
 def test_shares_are_kept() -> None:
     """5 patients at 0.2 and 0.2 split 3, 1, 1; 30 split 18, 6, 6; a tenth of 4 is nobody."""
     assert split_patients("abcd", 0.1, 0.2, 0).val == ()

@@ -212,16 +212,31 @@ TWO_CHAMBERS = (0.5774, -0.5774, -0.5774, -0.4082, 0.4082, -0.8165)
 """A plane with the ventricle's axis in it: its row direction."""
 
 
-def test_a_stack_along_the_ventricle_is_told() -> None:
+TILTED = (0.7071, 0.7071, 0.0, 0.5, -0.5, -0.7071)
+"""Its normal is (-0.5, 0.5, -0.71): it points up where a ventricle points down."""
+
+
+def test_a_stack_along_the_ventricle_is_refused() -> None:
     """However many planes it has; with a short axis beside, that is judged, though it has fewer slices."""
     long = along(cine(7), TWO_CHAMBERS, "9")
-    (note,) = judge(long, 20).notes
-    assert note.startswith("the stack's normal is 88 degrees off")
-    assert "long-axis planes" in note
+    alone = judge(long, 20)
+    assert (alone.stack, len(alone.refused)) == ((), 28)
+    assert alone.reason == "the stack is a long axis: its normal is 88 degrees off a ventricle's usual axis"
     both = judge([*long, *cine(5)], 20)
     assert {r.series_uid for r in both.stack} == {"1.2"}
     assert both.notes == ()
     assert len(both.refused) == 28
+
+
+def test_volumes_of_a_stack_that_may_lie_along_the_ventricle_are_none() -> None:
+    """Between a short axis and a long one nobody can tell; a short axis beside it is judged instead."""
+    tilted = along(cine(7), TILTED, "9")
+    alone = judge(tilted, 20)
+    assert len(alone.stack) == 28
+    assert alone.incomplete == "the stack's normal is 67 degrees off a ventricle's usual axis: it may be a long axis"
+    both = judge([*tilted, *cine(5)], 20)
+    assert {r.series_uid for r in both.stack} == {"1.2"}
+    assert both.incomplete == ""
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -229,8 +244,9 @@ def test_a_phantoms_short_axis_is_a_usual_one(seed: int) -> None:
     """As those of real patients are; seen from either side."""
     anatomy = draw_anatomy(np.random.default_rng(seed), Grid(10, 20, 64, 72))
     row, column = anatomy.row_direction, anatomy.column_direction
-    assert judge(along(cine(5), (*row, *column), "9"), 20).notes == ()
-    assert judge(along(cine(5), (*column, *row), "9"), 20).notes == ()
+    for orientation in ((*row, *column), (*column, *row)):
+        found = judge(along(cine(5), orientation, "9"), 20)
+        assert (len(found.stack), found.notes, found.incomplete) == (20, (), "")
 
 
 def test_a_spacing_of_nothing_is_none() -> None:

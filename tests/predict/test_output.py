@@ -229,15 +229,21 @@ def test_masks_never_lie_beside_their_images(
     assert not (tmp_path / "seg.dcm").exists()
 
 
-def test_what_keeps_a_segmentation_away_is_returned(small_phantom: Path, found: Prediction, tmp_path: Path) -> None:
+@pytest.mark.parametrize("keyword", ["PixelSpacing", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID"])
+def test_what_keeps_a_segmentation_away_is_returned(
+    small_phantom: Path, found: Prediction, tmp_path: Path, keyword: str
+) -> None:
     """For the summary: once, where both phases lack it for the same reason."""
 
     def without(dataset: pydicom.Dataset, _: int) -> None:
-        dataset.PixelSpacing = [0, 0]
+        if keyword == "PixelSpacing":
+            dataset.PixelSpacing = [0, 0]
+        else:
+            del dataset[keyword]
 
     root = _changed(small_phantom, tmp_path / "in", without)
     told = write_patient(tmp_path / "out", found, root, "0" * 64, Options(1.0, overlays=False))
-    assert told == ["no Segmentation of ED and ES: the images lack PixelSpacing"]
+    assert told == [f"no Segmentation of ED and ES: the images lack {keyword}"]
 
 
 def test_frames_name_their_images_where_each_slice_is_a_series(

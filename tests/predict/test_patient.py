@@ -71,7 +71,7 @@ def test_doubt_is_told_where_the_looks_disagree_or_something_is_missing(small_ph
 
 @pytest.mark.parametrize("frames", ["all", "ED and ES"])
 def test_a_hole_in_the_ventricle_takes_the_volumes(small_phantom: Path, frames: str) -> None:
-    """A slice in its middle in which nothing is found: no volume of the rest, but the reason, and the images to look at."""
+    """A slice in its middle in which nothing is found: no volume of the rest; the reason, and where to look."""
     truth = read_truth(small_phantom).patients[0]
     folder = folder_of(small_phantom, truth.patient_id)
     judged = judge(folder.records(), FRAMES)

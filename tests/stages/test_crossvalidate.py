@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cmrpipe.cli import app
-from cmrpipe.errors import StoreError
+from cmrpipe.errors import ParamsError, StoreError
 from cmrpipe.learn.baselines import BASELINES, MeanShape
 from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.crosstable import cross_table
@@ -71,6 +71,21 @@ def test_each_patient_is_judged_by_a_model_that_has_not_seen_it(store: Path, jud
     rows = pd.read_csv(judged / "per_patient.csv")
     assert rows.patient_id.tolist() == list(PATIENTS)
     assert rows.dice_cavity.mean() == pytest.approx(metrics["test_dice_cavity_patients"], abs=1e-5)
+
+
+@pytest.mark.parametrize("several", [{"devices": 2}, {"nodes": 2}])
+def test_a_fold_is_trained_in_one_process(store: Path, tmp_path: Path, several: dict[str, int]) -> None:
+    """Several processes, or one that is told to help another, are refused before anything is trained."""
+    with pytest.raises(ParamsError, match=r"train\.devices, train\.nodes.*-j"):
+        crossvalidate(store, tmp_path / "out", 2, TRAIN.model_copy(update=several), JUDGE, listen=silent)
+    assert not (tmp_path / "out").exists()
+
+
+def test_ranks_of_a_launcher_are_refused(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under torchrun or Slurm, rank 1 would keep a fold without a model."""
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(ParamsError, match="torchrun"):
+        crossvalidate(store, tmp_path / "out", 2, TRAIN, JUDGE, listen=silent)
 
 
 def test_a_baseline_stands_beside_every_figure(store: Path, judged: Path) -> None:
