@@ -8,6 +8,7 @@ from typing import Any
 
 from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means
+from cmrpipe.learn.scoretables import OURS
 from cmrpipe.learn.totals import no_ef
 from cmrpipe.learn.volumes import Pair
 
@@ -59,24 +60,30 @@ def _totals(told: Mapping[str, Any]) -> list[str]:
     return [*cells, _apart(told["clinical"]["ef_pct"]), ""]
 
 
-def cross_table(metrics: Mapping[str, Any], scores: Sequence[ImageScore], pairs: Sequence[Pair]) -> CrossTable:
+def cross_table(
+    metrics: Mapping[str, Any], scores: Mapping[str, Sequence[ImageScore]], pairs: Sequence[Pair]
+) -> CrossTable:
     """Tables of all patients.
 
     Parameters
     ----------
     metrics : figures over all patients, with those of the baselines (see `cmrpipe.learn.totals`)
-    scores, pairs : the model's figures of every image, volumes of every patient
+    scores : figures of every image, by way of labelling (see `cmrpipe.learn.scoretables.WAYS`)
+    pairs : the model's volumes of every patient
     """
     rows, lines = [], []
     volumes = {pair.patient_id: pair for pair in pairs}
-    for patient, images in sorted(by_patient(scores).items()):
+    beside = {key: by_patient(scores[key]) for key in BASELINES}
+    for patient, images in sorted(by_patient(scores[OURS]).items()):
         means, pair = patient_means(images), volumes[patient]
         rows.append((patient, len(images), *(means[name] for name in FIGURES), *list(pair.row().values())[1:]))
         shown = [_text(means[name], 3 if "dice" in name else 2) for name in _SHOWN]
-        lines.append([patient, str(len(images)), *shown, *_ef(pair)])
+        others = [_text(patient_means(beside[key][patient])["dice_cavity"], 3) for key in BASELINES]
+        lines.append([patient, str(len(images)), *shown, *_ef(pair), *others])
     ways = {_ALL: metrics, **{key.replace("_", " "): metrics["baselines"][key] for key in BASELINES}}
-    lines += [[name, str(len(scores)), *_totals(told)] for name, told in ways.items()]
-    head = ["patient", "images", *_SHOWN.values(), "EF expert, %", "EF model, %"]
+    lines += [[name, str(len(scores[OURS])), *_totals(told), *("" for _ in BASELINES)] for name, told in ways.items()]
+    theirs = [f"{key.replace('_', ' ')}: Dice, cavity" for key in BASELINES]
+    head = ["patient", "images", *_SHOWN.values(), "EF expert, %", "EF model, %", *theirs]
     notes = [no_ef(told["clinical"]["ef_pct"], "the model" if name == _ALL else name) for name, told in ways.items()]
     notes += [f"{patient}: {pair.reason}." for patient, pair in sorted(volumes.items()) if pair.expert.ef_pct is None]
     notes += [f"{key.replace('_', ' ')}: {text}." for key, text in BASELINES.items()]

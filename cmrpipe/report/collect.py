@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from cmrpipe.catalog import Catalog
@@ -34,6 +35,16 @@ def _history(folder: Path) -> tuple[Epoch, ...]:
     return tuple(Epoch(int(row["epoch"]), _figures(row)) for row in read_rows(folder / "history.csv"))
 
 
+def _beside(rows: Iterable[Mapping[str, str]]) -> dict[str, dict[str, float]]:
+    """Mean Dice of each baseline by patient."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for part in ("cavity", "myocardium"):
+            if (value := number(row[f"dice_{part}"])) is not None:
+                found[row["patient_id"]][f"{row['baseline']}_{part}"].append(value)
+    return {patient: {name: fmean(values) for name, values in ways.items()} for patient, ways in found.items()}
+
+
 def _model(artefacts: Places) -> ModelFacts | None:
     split = read_json(artefacts.model / "splits.json")
     history = _history(artefacts.model)
@@ -49,6 +60,7 @@ def _model(artefacts: Places) -> ModelFacts | None:
             ImageScores(row["patient_id"], int(row["instance_number"]), _figures(row))
             for row in read_rows(artefacts.evaluation / "per_image.csv")
         ),
+        _beside(read_rows(artefacts.evaluation / "baselines.csv")),
         metrics,
         tuple(read_rows(artefacts.evaluation / "volumes.csv")),
     )

@@ -98,6 +98,7 @@ class ModelFacts:
     first : epochs of the one before it, where there were two (see `cmrpipe.learn.selftraining`)
     metrics : the evaluation's main figures, empty before evaluation
     images : its rows by image
+    beside : of each baseline its mean Dice by patient: patient's id, then `otsu_cavity`, `mean_shape_myocardium`, ...
     evaluation : all of its metrics.json
     volumes : its rows of volumes by expert and model, as text
     """
@@ -107,6 +108,7 @@ class ModelFacts:
     first: tuple[Epoch, ...]
     metrics: Mapping[str, float | None]
     images: tuple[ImageScores, ...]
+    beside: Mapping[str, Mapping[str, float]]
     evaluation: Mapping[str, Any]
     volumes: tuple[Mapping[str, str], ...]
 

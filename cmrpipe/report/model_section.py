@@ -99,15 +99,17 @@ def _good(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _strata(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-    names = ("dice_cavity", "dice_myocardium", "apd_cavity_mm")
+    """Main figures by place and phase; those of the baselines to the right."""
+    names, beside = ("dice_cavity", "dice_myocardium", "apd_cavity_mm"), _beside(told)
     rows = []
     for kind, groups in _GROUPS.items():
         for group in groups:
-            found = told.get("by", {}).get(kind, {}).get(group)
-            if found is not None:
-                cells = [_text(found[name]["mean"]) if name in found else "" for name in names]
-                rows.append((group, *cells, str(found.get(names[0], {}).get("images", ""))))
-    return (("Slices", *(_FIGURES[name] for name in names), "Images"), *rows) if rows else ()
+            ours, *others = (way.get("by", {}).get(kind, {}).get(group) for way in (told, *beside.values()))
+            if ours is not None:
+                cells = [_text((found or {}).get(name, {}).get("mean")) for found in (ours, *others) for name in names]
+                rows.append((group, str(ours.get(names[0], {}).get("images", "")), *cells))
+    theirs = [f"{text}: {_FIGURES[name]}" for text in _BASELINES.values() for name in names]
+    return (("Slices", "Images", *(_FIGURES[name] for name in names), *theirs), *rows) if rows else ()
 
 
 def _agreement(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:

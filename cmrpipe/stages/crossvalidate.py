@@ -172,7 +172,7 @@ def crossvalidate(
     beside = {name: summarise(scores[name], pairs[name]) for name in BASELINES}
     ours = {**headlines(scores[OURS]), **summarise(scores[OURS], pairs[OURS])}
     metrics: Mapping[str, Any] = rounded({**ours, "baselines": beside})
-    table = cross_table(metrics, scores[OURS], pairs[OURS])
+    table = cross_table(metrics, scores, pairs[OURS])
     write_json(out / METRICS, {**metrics, "folds": {task.name: list(task.split.test) for task in tasks}})
     write_rows(out / PATIENTS, table.head, table.rows)
     write_text(out / TABLE, table.markdown)

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 def logged() -> Iterator[list[MutableMapping[str, Any]]]:
     """Collect log lines of every level; without a configured structlog there would be none (see `cmrpipe.logger`)."""
     before = structlog.get_config() if structlog.is_configured() else None
+    structlog.reset_defaults()  # what is configured already may drop the lower levels
     structlog.configure()
     try:
         with capture_logs() as lines:

@@ -132,7 +132,7 @@ def test_other_params_begin_anew(store: Path, tmp_path: Path) -> None:
 def test_every_batch_is_logged(store: Path, tmp_path: Path) -> None:
     """At debug level, with the samples that the batch log has."""
     with logged() as lines:
-        train(store, tmp_path / "model", PARAMS.model_copy(update={"epochs": 2}), listen=silent)
+        train(store, tmp_path / "model", PARAMS.model_copy(update={"epochs": 2, "complete": False}), listen=silent)
     told = [line for line in lines if line["event"] == "batch"]
     kept = read_batches(tmp_path / "model" / batches_file())
     assert [(line["epoch"], line["step"], tuple(line["samples"])) for line in told] == [

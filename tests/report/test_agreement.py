@@ -30,6 +30,7 @@ def told() -> ModelFacts:
         "all_slices": {"dice_cavity": {"mean": 0.6}, "dice_epicardium": {"mean": 1.0}},
         "clinical": {"ef_pct": {"mean_absolute": 9.0}},
         "good_contours_apd_below_5mm": {"cavity": {"images": 40, "good": 7}},
+        "by": {"region": {"apex": {"dice_cavity": {"mean": 0.4}}}},
     }
     metrics = {
         "all_slices": {"dice_cavity": FIGURE, "dice_epicardium": FIGURE},
@@ -42,7 +43,7 @@ def told() -> ModelFacts:
         {"patient_id": name, "ef_pct_expert": str(expert), "ef_pct_model": str(model)}
         for name, expert, model, _ in POINTS
     )
-    return ModelFacts({}, (), (), {}, (), metrics, rows)
+    return ModelFacts({}, (), (), {}, (), {}, metrics, rows)
 
 
 def test_dots_and_lines_stand_where_their_values_are() -> None:
@@ -76,6 +77,11 @@ def test_tables_tell_the_evaluations_figures() -> None:
     assert section.figures[2][-2:] == ("given", "1.000")
     assert section.good[1] == ("Endocardium", "38 of 40", "0.910", "2.00", "7 of 40", "7 of 40")
     assert [row[0] for row in section.strata[1:]] == ["base", "apex"]
+    columns = [
+        section.strata[0].index(f"{who}Dice, cavity") for who in ("", "Otsu inside epicardium: ", "Mean shape: ")
+    ]
+    assert [section.strata[2][column] for column in columns[1:]] == ["0.400", "0.400"]
+    assert [section.strata[1][column] for column in columns[1:]] == ["", ""]
     assert section.agreement[1] == (
         "Ejection fraction, percentage points", "3 of 4", "0.3", "-3.7 to 4.4", "1.7", "9.0", "9.0",
     )  # fmt: skip
@@ -100,4 +106,4 @@ def test_patients_without_an_ejection_fraction_are_told() -> None:
 def test_without_evaluation_there_is_nothing_to_tell() -> None:
     """No model, or one that was not judged."""
     assert model_section(None, {}).figures == ()
-    assert model_section(ModelFacts({}, (), (), {}, (), {}, ()), {}).plots == ()
+    assert model_section(ModelFacts({}, (), (), {}, (), {}, {}, ()), {}).plots == ()

@@ -19,6 +19,7 @@ from cmrpipe.learn.crosstable import cross_table
 from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model
+from cmrpipe.learn.scoretables import WAYS
 from cmrpipe.learn.totals import summarise
 from cmrpipe.learn.volumes import pair
 from cmrpipe.params import EvaluateParams, TrainParams
@@ -131,7 +132,9 @@ def test_the_table_tells_of_patients_without_an_ejection_fraction(tmp_path: Path
     pairs = [pair(data[0], data[0].label, {}), pair(data[1], np.zeros_like(data[1].label), {})]
     scores = [s for d, g in zip(data, (data[0].label, data[1].label * 0), strict=True) for s in score_patient(d, g)]
     told = summarise(scores, pairs)
-    markdown = cross_table({**told, "baselines": dict.fromkeys(BASELINES, told)}, scores, pairs).markdown
+    markdown = cross_table(
+        {**told, "baselines": dict.fromkeys(BASELINES, told)}, dict.fromkeys(WAYS, scores), pairs
+    ).markdown
     assert f"| {pairs[1].expert.ef_pct:.1f} | none |" in markdown
     assert "| 50.0 apart on average |" in markdown
     assert "Of 1 of 2 patients the model has no EF" in markdown
