@@ -1,12 +1,13 @@
 """Learning on real data, in one run: steps beside MONAI's tutorial loop, waiting for data, the log, the generator.
 
 python bench/learning.py
-python bench/memory.py    # memory of loading, from 10 to 1,000 patients
+python bench/memory.py    # memory of loading, from 10 to 3,000 patients
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -38,7 +39,7 @@ from monai.transforms import (
 )
 
 from cmrpipe.learn import training
-from cmrpipe.learn.datasets import Draw, TrainingSet, stacked
+from cmrpipe.learn.datasets import Draw, Shuffled, TrainingSet, stacked
 from cmrpipe.learn.journal import Line
 from cmrpipe.params import IngestParams, StoreParams, TrainParams
 from cmrpipe.progress import silent
@@ -176,6 +177,20 @@ def loader(store: Store) -> Callable[[], object]:
     return epoch
 
 
+def drawn(store: Store) -> Callable[[], object]:
+    """An epoch of training's samples in this process, once they have been prepared."""
+    params = TrainParams()
+    samples = TrainingSet(store, store.patients, training.preprocessing(params), training.augmentation(params), 0)
+    order, log = Shuffled(len(samples), 0), itertools.count()
+
+    def epoch() -> int:
+        order.set_epoch(next(log))
+        return sum(len(samples[draw].image) for draw in order)
+
+    epoch()
+    return epoch
+
+
 def log_cost(store: Store, params: TrainParams) -> float:
     """Milliseconds that a step's line in the batch log costs: checksum and JSON."""
     samples = TrainingSet(store, store.patients, training.preprocessing(params), training.augmentation(params), 0)
@@ -210,10 +225,18 @@ def main() -> None:
                 unit="us",
                 repeats={"store": 20},
             )
+            compare(
+                "an epoch as training takes it: window and augmentation, too",
+                {"training": drawn(store), "the original's generator": generator(store, base / "origin2.h5")},
+                reference="training",
+                per=count,
+                unit="us",
+            )
             recipe = TrainParams(network="basic", channels=CHANNELS, epochs=args.epochs, workers=1, accelerator="cpu")
             kinds = {
                 "cmrpipe, bf16-mixed": recipe.model_copy(update={"precision": "bf16-mixed"}),
                 "cmrpipe, float32": recipe.model_copy(update={"precision": "32-true"}),
+                "cmrpipe, bf16-mixed, no worker": recipe.model_copy(update={"precision": "bf16-mixed", "workers": 0}),
             }
             rates: dict[str, list[float]] = {kind: [] for kind in ("MONAI tutorial loop, float32", *kinds)}
             shares: dict[str, list[float]] = {kind: [] for kind in kinds}
