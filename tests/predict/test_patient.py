@@ -2,18 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from cmrpipe.geometry import centroid
 from cmrpipe.learn.borders import Drawing
-from cmrpipe.learn.voting import SURE
+from cmrpipe.learn.voting import SURE, Opinion
 from cmrpipe.model import Phase
-from cmrpipe.phantom.truth import read_truth
+from cmrpipe.phantom.truth import PatientTruth, read_truth
 from cmrpipe.predict.contouring import Place, cavity_curve
-from cmrpipe.predict.judge import judge
-from cmrpipe.predict.patient import choose_phases, interpret
+from cmrpipe.predict.judge import Judged, judge
+from cmrpipe.predict.patient import Prediction, choose_phases, interpret
 from tests.predict.oracle import FRAMES, folder_of, opinions_of, perfect
 from tests.predict.test_contouring import ring, ventricle
 
@@ -53,39 +55,59 @@ def test_without_spacing_there_are_contours_and_no_volumes(small_phantom: Path) 
     assert any(item.drawing.endo is not None for item in found.seen)
 
 
-def test_doubt_is_told_where_the_looks_disagree_or_something_is_missing(small_phantom: Path) -> None:
-    """At ED or ES; elsewhere it changes no value."""
+class Case(NamedTuple):
+    """A phantom whose perfect answers a test spoils.
+
+    Attributes
+    ----------
+    images : (n, rows, cols), which nothing looks at
+    told : an opinion an image
+    drawn : slices with contours
+    """
+
+    truth: PatientTruth
+    judged: Judged
+    images: npt.NDArray[np.int16]
+    told: list[Opinion]
+    drawn: list[int]
+
+    def found(self) -> Prediction:
+        """What becomes of the opinions."""
+        return interpret(self.truth.patient_id, self.judged, self.images, iter(self.told))
+
+
+@pytest.fixture
+def case(small_phantom: Path) -> Case:
+    """The first phantom."""
     truth = read_truth(small_phantom).patients[0]
-    folder = folder_of(small_phantom, truth.patient_id)
-    judged = judge(folder.records(), FRAMES)
+    judged = judge(folder_of(small_phantom, truth.patient_id).records(), FRAMES)
     images = np.zeros((len(judged.stack), 64, 72), np.int16)
     told = list(opinions_of(small_phantom, truth, judged, images))
-    at = {(r.slice_index, r.frame): i for i, r in enumerate(judged.stack)}
-    middle = truth.contours[0].slice_index
-    i = at[middle, truth.es_frame]
-    told[i] = replace(told[i], agreement=0.5)
-    found = interpret(truth.patient_id, judged, images, iter(told))
-    assert [(item.place, item.phase) for item in found.unsure] == [(Place(middle, truth.es_frame), Phase.ES)]
+    return Case(truth, judged, images, told, sorted({contour.slice_index for contour in truth.contours}))
+
+
+def test_doubt_is_told_where_the_looks_disagree(case: Case) -> None:
+    """At ED or ES; elsewhere it changes no value."""
+    middle, es = case.truth.contours[0].slice_index, case.truth.es_frame
+    (i,) = (i for i, r in enumerate(case.judged.stack) if (r.slice_index, r.frame) == (middle, es))
+    case.told[i] = replace(case.told[i], agreement=0.5)
+    found = case.found()
+    assert [(item.place, item.phase) for item in found.unsure] == [(Place(middle, es), Phase.ES)]
     assert "agree to 0.50 only" in found.unsure[0].unsure
 
 
 @pytest.mark.parametrize("frames", ["all", "ED and ES"])
-def test_a_hole_in_the_ventricle_takes_the_volumes(small_phantom: Path, frames: str) -> None:
+def test_a_hole_in_the_ventricle_takes_the_volumes(case: Case, frames: str) -> None:
     """A slice in its middle in which nothing is found: no volume of the rest; the reason, and where to look."""
-    truth = read_truth(small_phantom).patients[0]
-    folder = folder_of(small_phantom, truth.patient_id)
-    judged = judge(folder.records(), FRAMES)
-    images = np.zeros((len(judged.stack), 64, 72), np.int16)
-    told = list(opinions_of(small_phantom, truth, judged, images))
-    drawn = sorted({contour.slice_index for contour in truth.contours})
-    hole = drawn[len(drawn) // 2]
-    nothing = np.zeros_like(told[0].cavity)
-    for i, record in enumerate(judged.stack):
-        if record.slice_index == hole and (frames == "all" or record.frame in (truth.ed_frame, truth.es_frame)):
-            told[i] = replace(told[i], cavity=nothing)
-    found = interpret(truth.patient_id, judged, images, iter(told))
+    hole = case.drawn[len(case.drawn) // 2]
+    for i, record in enumerate(case.judged.stack):
+        if record.slice_index == hole and (
+            frames == "all" or record.frame in (case.truth.ed_frame, case.truth.es_frame)
+        ):
+            case.told[i] = replace(case.told[i], cavity=np.zeros_like(case.told[i].cavity))
+    found = case.found()
     assert found.removed == ()
-    assert {item.place.slice_index for item in found.seen if item.drawing.endo is not None} >= set(drawn) - {hole}
+    assert {item.place.slice_index for item in found.seen if item.drawing.endo is not None} >= {*case.drawn} - {hole}
     empty = [item for item in found.unsure if item.drawing.endo is None]
     assert {item.place.slice_index for item in empty} == {hole}
     assert all("no cavity found between slices" in item.unsure for item in empty)
@@ -93,44 +115,34 @@ def test_a_hole_in_the_ventricle_takes_the_volumes(small_phantom: Path, frames: 
     assert f"endocardium of slice {hole} missing" in found.values.reason
 
 
-def test_a_wall_that_is_not_found_is_told(small_phantom: Path) -> None:
+def test_a_wall_that_is_not_found_is_told(case: Case) -> None:
     """A cavity without epicardium at end-diastole."""
-    truth = read_truth(small_phantom).patients[0]
-    judged = judge(folder_of(small_phantom, truth.patient_id).records(), FRAMES)
-    images = np.zeros((len(judged.stack), 64, 72), np.int16)
-    told = list(opinions_of(small_phantom, truth, judged, images))
-    drawn = sorted({contour.slice_index for contour in truth.contours})
-    middle = drawn[len(drawn) // 2]
-    (i,) = (i for i, r in enumerate(judged.stack) if (r.slice_index, r.frame) == (middle, truth.ed_frame))
-    told[i] = replace(told[i], heart=np.zeros_like(told[i].heart))
-    found = interpret(truth.patient_id, judged, images, iter(told))
-    assert [(item.place, item.unsure) for item in found.unsure] == [
-        (Place(middle, truth.ed_frame), "no epicardium found")
-    ]
+    middle, ed = case.drawn[len(case.drawn) // 2], case.truth.ed_frame
+    (i,) = (i for i, r in enumerate(case.judged.stack) if (r.slice_index, r.frame) == (middle, ed))
+    case.told[i] = replace(case.told[i], heart=np.zeros_like(case.told[i].heart))
+    found = case.found()
+    assert [(item.place, item.unsure) for item in found.unsure] == [(Place(middle, ed), "no epicardium found")]
     assert found.values.mass_g is None
 
 
-def test_what_is_left_out_apart_from_the_ventricle_is_told(small_phantom: Path) -> None:
+def test_what_is_left_out_apart_from_the_ventricle_is_told(case: Case) -> None:
     """A little behind a slice without a cavity."""
-    truth = read_truth(small_phantom).patients[0]
-    judged = judge(folder_of(small_phantom, truth.patient_id).records(), FRAMES)
-    images = np.zeros((len(judged.stack), 64, 72), np.int16)
-    told = list(opinions_of(small_phantom, truth, judged, images))
-    drawn = sorted({contour.slice_index for contour in truth.contours})
-    nothing = np.zeros_like(told[0].cavity)
-    whole = interpret(truth.patient_id, judged, images, iter(told))
-    found_at = {i.place.frame: i.drawing.endo for i in whole.seen if i.place.slice_index == drawn[0]}
-    for i, record in enumerate(judged.stack):
-        if record.slice_index == drawn[-1]:
-            x, y = centroid(found_at[record.frame])
-            speck = nothing.copy()
-            speck[round(y) - 2 : round(y) + 2, round(x) - 2 : round(x) + 2] = SURE
-            told[i] = replace(told[i], cavity=speck)
-        elif record.slice_index in drawn[1:-1]:
-            told[i] = replace(told[i], cavity=nothing)
-    found = interpret(truth.patient_id, judged, images, iter(told))
-    assert [item.slice_index for item in found.removed] == [drawn[-1]]
-    assert f"cavities of slice {drawn[-1]}, apart from the rest, are left out as beyond the ventricle" in found.notes
+    first, *middle, last = case.drawn
+    middles = {
+        item.place.frame: centroid(item.drawing.endo)
+        for item in case.found().seen
+        if item.place.slice_index == first and item.drawing.endo is not None
+    }
+    for i, record in enumerate(case.judged.stack):
+        spoilt = np.zeros_like(case.told[i].cavity)
+        if record.slice_index == last:
+            x, y = map(round, middles[record.frame or 0])
+            spoilt[y - 2 : y + 2, x - 2 : x + 2] = SURE
+        if record.slice_index in (last, *middle):
+            case.told[i] = replace(case.told[i], cavity=spoilt)
+    found = case.found()
+    assert [item.slice_index for item in found.removed] == [last]
+    assert f"cavities of slice {last}, apart from the rest, are left out as beyond the ventricle" in found.notes
 
 
 def test_volumes_of_a_part_and_frames_of_a_part_are_told(small_phantom: Path) -> None:
