@@ -213,6 +213,9 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
         notes.append(f"{few}: end-diastole and end-systole cannot be told, so no ejection fraction")
     samples = [sample_of(item) for item in seen if item.phase is not Phase.OTHER and item.drawing.endo is not None]
     values = clinical_values(patient_id, samples, slice_gap_mm(judged.stack))
+    if not samples:
+        lacking = "end-diastole and end-systole cannot be told" if inside else "no ventricle found"
+        values = ClinicalValues(patient_id, reason=lacking)
     if judged.incomplete:
         values = ClinicalValues(patient_id, reason=judged.incomplete)
     return Prediction(patient_id, judged, values, seen, images, tuple(removed), ed, es, tuple(notes))

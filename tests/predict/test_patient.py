@@ -145,6 +145,17 @@ def test_what_is_left_out_apart_from_the_ventricle_is_told(case: Case) -> None:
     assert f"cavities of slice {last}, apart from the rest, are left out as beyond the ventricle" in found.notes
 
 
+def test_why_there_are_no_volumes_is_told(case: Case) -> None:
+    """No ventricle; or one, of which a single frame has an image of every slice: contours, and no phases."""
+    blank = [replace(opinion, cavity=np.zeros_like(opinion.cavity)) for opinion in case.told]
+    assert case._replace(told=blank).found().values.reason == "no ventricle found"
+    one = [i for i, r in enumerate(case.judged.stack) if r.frame == 1 or r.slice_index == case.drawn[0]]
+    judged = replace(case.judged, stack=tuple(case.judged.stack[i] for i in one), numbers=tuple(range(len(one))))
+    found = case._replace(judged=judged, images=case.images[one], told=[case.told[i] for i in one]).found()
+    assert any(item.drawing.endo is not None for item in found.seen)
+    assert (found.ed_frame, found.values.reason) == (None, "end-diastole and end-systole cannot be told")
+
+
 def test_volumes_of_a_part_and_frames_of_a_part_are_told(small_phantom: Path) -> None:
     """A slice that is missing takes the volumes; an image that is missing takes its frame out of the choice."""
     truth = read_truth(small_phantom).patients[0]
