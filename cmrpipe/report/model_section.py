@@ -28,6 +28,7 @@ _FIGURES = {
     "hd95_cavity_mm": "HD95, cavity, mm",
 }
 _BASELINES = {"otsu": "Otsu inside epicardium", "mean_shape": "Mean shape"}
+_SHORT = {"otsu": "Otsu", "mean_shape": "Mean shape"}
 _GIVEN = "given"
 """What Otsu's threshold does not find: it is told the expert's outer border."""
 _QUANTITIES = {
@@ -99,17 +100,17 @@ def _good(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _strata(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-    """Main figures by place and phase; those of the baselines to the right."""
+    """Main figures by place and phase; to the right of each, those of the baselines."""
     names, beside = ("dice_cavity", "dice_myocardium", "apd_cavity_mm"), _beside(told)
     rows = []
     for kind, groups in _GROUPS.items():
         for group in groups:
             ours, *others = (way.get("by", {}).get(kind, {}).get(group) for way in (told, *beside.values()))
             if ours is not None:
-                cells = [_text((found or {}).get(name, {}).get("mean")) for found in (ours, *others) for name in names]
+                cells = [_text((found or {}).get(name, {}).get("mean")) for name in names for found in (ours, *others)]
                 rows.append((group, str(ours.get(names[0], {}).get("images", "")), *cells))
-    theirs = [f"{text}: {_FIGURES[name]}" for text in _BASELINES.values() for name in names]
-    return (("Slices", "Images", *(_FIGURES[name] for name in names), *theirs), *rows) if rows else ()
+    head = [text for name in names for text in (_FIGURES[name], *_SHORT.values())]
+    return (("Slices", "Images", *head), *rows) if rows else ()
 
 
 def _agreement(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cmrpipe.findings import Report, read_report, write_pieces
@@ -125,6 +126,22 @@ def test_loss_curves_say_which_of_two_trainings_they_are(clean_run: Artefacts, t
     text = "".join(parse(tmp_path / "twice" / "report.html").text)
     first, second = (text.index(f"training loss, {which} of two trainings") for which in ("first", "second"))
     assert first < second
+
+
+def test_baselines_stand_beside_each_patients_figures(clean_run: Artefacts, tmp_path: Path) -> None:
+    """Means over the patient's images; nothing where nothing is known."""
+    evaluation = tmp_path / "evaluation"
+    shutil.copytree(clean_run.evaluation, evaluation)
+    patient = pd.read_csv(evaluation / "per_patient.csv").patient_id[0]
+    rows = [("otsu", 0.5, 0.25), ("otsu", 0.75, None), ("mean_shape", 0.125, None)]
+    table = [{"baseline": b, "patient_id": patient, "dice_cavity": c, "dice_myocardium": m} for b, c, m in rows]
+    pd.DataFrame(table).to_csv(evaluation / "baselines.csv", index=False)
+    make(replace(clean_run, evaluation=evaluation), tmp_path / "out")
+    text = (tmp_path / "out" / "report.html").read_text()
+    text = text[text.index('id="scores-table"') :]
+    line = text[text.index(f"{patient}</") :]
+    cells = re.findall(r'<td class="num">([^<]*)</td>', line[: line.index("</tr>")])
+    assert (cells[2:4], cells[5:7]) == (["0.625", "0.125"], ["0.250", ""])
 
 
 def test_same_artefacts_same_bytes(places: Artefacts, tmp_path: Path) -> None:
