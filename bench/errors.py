@@ -14,21 +14,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from harness import print_table
 from scipy.ndimage import affine_transform, center_of_mass
 
-from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.metrics import dice
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model
-from cmrpipe.learn.scoretables import OURS, read_scores
+from cmrpipe.learn.scoretables import OURS
 from cmrpipe.learn.selftraining import FIRST
 from cmrpipe.model import Label, Mask
+from cmrpipe.stages.crossvalidate import METRICS
 from cmrpipe.store import Store, open_store
 
 SIZES = (0, 100, 300, 600, 1000, np.inf)
@@ -44,15 +45,15 @@ class Case:
     model: Mask
 
 
-def folds(crossvalidation: Path) -> Mapping[str, list[str]]:
-    """Patients that each fold judges."""
-    found: Mapping[str, list[str]] = json.loads((crossvalidation / "metrics.json").read_text())["folds"]
+def metrics_of(crossvalidation: Path) -> Mapping[str, Any]:
+    """All figures over all patients; `folds` has the patients that each fold judges."""
+    found: Mapping[str, Any] = json.loads((crossvalidation / METRICS).read_text())
     return found
 
 
 def cases(crossvalidation: Path, store: Store) -> Iterator[Case]:
     """All images, as they were judged."""
-    for fold, patients in folds(crossvalidation).items():
+    for fold, patients in metrics_of(crossvalidation)["folds"].items():
         for patient in patients:
             predicted = np.load(crossvalidation / "folds" / fold / "predictions" / f"{patient}.npy")
             for label, ours in zip(store.load(patient).label, predicted, strict=True):
@@ -102,22 +103,14 @@ def by_cause(found: list[Case]) -> None:
     print_table([["cavities with", "Dice"], *([name, f"{fmean(dices):.3f}"] for name, dices in values.items())])
 
 
-def by_place(crossvalidation: Path) -> None:
-    """Print Dice by place and by phase, the baselines beside."""
-    ways = (OURS, *BASELINES)
-    rows = [["", "images", *(f"{way}: {part}" for way in ways for part in ("cavity", "myocardium"))]]
-    every = [read_scores(crossvalidation / "folds" / fold) for fold in folds(crossvalidation)]
-    for kind in ("region", "phase"):
-        groups = {str(getattr(score, kind)) for told in every for score in told[OURS]}
-        for group in sorted(groups):
-            cells, count = [], 0
-            for way in ways:
-                part = [s.figures for told in every for s in told[way] if str(getattr(s, kind)) == group]
-                count = len(part)
-                for name in ("dice_cavity", "dice_myocardium"):
-                    known = [value for figures in part if (value := figures[name]) is not None]
-                    cells.append(f"{fmean(known):.3f}" if known else "")
-            rows.append([group, str(count), *cells])
+def by_place(metrics: Mapping[str, Any]) -> None:
+    """Print the cross-validation's own Dice by place and by phase, the baselines' beside."""
+    ways, names = {OURS: metrics, **metrics["baselines"]}, ("dice_cavity", "dice_myocardium")
+    rows = [["", "images", *(f"{way}: {name}" for way in ways for name in names)]]
+    for kind, groups in metrics["by"].items():
+        for group, ours in groups.items():
+            told = [way["by"][kind].get(group, {}).get(name) for way in ways.values() for name in names]
+            rows.append([group, str(ours[names[0]]["images"]), *(f"{row['mean']:.3f}" if row else "" for row in told)])
     print_table(rows)
 
 
@@ -125,7 +118,7 @@ def by_network(crossvalidation: Path, store: Store) -> None:
     """Print how far the first and the last network of each fold agree, with each other and with the expert."""
     rows = [["patient", "images", "last and expert", "first and expert", "last and first"]]
     every: list[tuple[float, float, float]] = []
-    for fold, patients in folds(crossvalidation).items():
+    for fold, patients in metrics_of(crossvalidation)["folds"].items():
         predictor = Predictor(read_model(crossvalidation / "models" / fold / FIRST), 16, "cpu")
         for patient in patients:
             data = store.load(patient)
@@ -153,7 +146,7 @@ def main() -> None:
         found = list(cases(args.crossvalidation, store))
         by_size(found)
         by_cause(found)
-        by_place(args.crossvalidation)
+        by_place(metrics_of(args.crossvalidation))
         if args.first:
             by_network(args.crossvalidation, store)
 

@@ -6,12 +6,12 @@ Reads a cross-validation (`cmrpipe crossvalidate`), its store and the raw images
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+from errors import metrics_of
 from harness import print_table
 
 from cmrpipe.layouts import DICOMS
@@ -82,7 +82,7 @@ def main() -> None:
     every: list[Image] = []
     with open_store(args.store) as store:
         missing = left_out(store)
-        for fold, patients in json.loads((args.crossvalidation / "metrics.json").read_text())["folds"].items():
+        for fold, patients in metrics_of(args.crossvalidation)["folds"].items():
             predictor = Predictor(read_model(args.crossvalidation / "models" / fold), 16, "cpu")
             for patient in patients:
                 (folder,) = find_patients(args.raw / DICOMS / patient, args.raw / "nowhere")
