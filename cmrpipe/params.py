@@ -220,7 +220,11 @@ class TrainParams(Section):
         0.4, ge=0, lt=1, description="augmentation: largest relative change of gamma and brightness"
     )
     noise: float = Field(0.04, ge=0, lt=1, description="augmentation: standard deviation of noise, image range 0 to 1")
-    workers: int = Field(0, ge=0, description="processes that read and augment; changes no output")
+    workers: int = Field(
+        0,
+        ge=0,
+        description="processes that read and augment; with none, a thread does, a batch ahead; changes no output",
+    )
     threads: int = Field(
         1,
         ge=1,

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from cmrpipe.errors import ParamsError
+from cmrpipe.learn.ahead import AheadLoader
 from cmrpipe.learn.augment import Augment, Strength
 from cmrpipe.learn.checkpoints import Checkpoints, last_checkpoint
 from cmrpipe.learn.datasets import PlainSet, Shuffled, TrainingSet, stacked
@@ -239,13 +240,14 @@ Loader: TypeAlias = DataLoader[Any]
 
 
 def _loaders(train: TrainingSet, val: PlainSet | None, params: TrainParams) -> tuple[Loader, Loader | None]:
-    """Loaders of both sets; a worker of its own reads and augments while the network learns."""
+    """Loaders of both sets; a thread, or worker processes, read and augment while the network learns."""
     several: Mapping[str, Any] = {
         "num_workers": params.workers,
         "persistent_workers": params.workers > 0,
         "pin_memory": params.accelerator != "cpu" and torch.cuda.is_available(),
     }
     order = Shuffled(len(train), params.seed)
-    first: Loader = DataLoader(train, params.batch_size, sampler=order, collate_fn=stacked, **several)
+    kind = DataLoader if params.workers else AheadLoader
+    first: Loader = kind(train, params.batch_size, sampler=order, collate_fn=stacked, **several)
     second: Loader | None = None if val is None else DataLoader(val, params.batch_size)
     return first, second
