@@ -18,6 +18,9 @@ from cmrpipe.model import Contour, ContourKind, Phase, Sample
 MYOCARDIUM_G_PER_ML = 1.05
 """Density of myocardium, g/mL (Schulz-Menger et al. 2020)."""
 
+FEWEST_FOR_EF = 3
+"""Slices at ED from which areas tell an ejection fraction where the slice gap or pixel spacing is unknown."""
+
 MM3_PER_ML = 1000.0
 MS_PER_MINUTE = 60_000.0
 ML_PER_L = 1000.0
@@ -27,6 +30,8 @@ CM_PER_M = 100.0
 @dataclass(frozen=True, slots=True)
 class ClinicalValues:
     """Clinical values of one patient; a value that cannot be had is None, and `reason` says why.
+
+    The ejection fraction is a ratio: it can be had without spacing, and `reason` then says what it takes for granted.
 
     Attributes
     ----------
@@ -98,6 +103,9 @@ def clinical_values(
     neighbours has none, there is no value. Slices beyond the ventricle's ends are not drawn, so the number of slices
     may differ between ED and ES. The mass sums the slices with both contours at ED.
 
+    Where pixel spacing or slice gap is unknown there is the ejection fraction alone: that of the areas, of three slices
+    at least, which without a gap are taken as evenly spaced.
+
     Parameters
     ----------
     samples : the patient's contoured images, without what is in quarantine
@@ -114,7 +122,7 @@ def clinical_values(
     if every and gap_mm is None:
         reasons.append("slice gap unknown")
     if reasons or gap_mm is None:
-        return ClinicalValues(patient_id, reason="; ".join(reasons))
+        return _by_areas(patient_id, samples, every, gap_mm, reasons)
 
     edv, slices_ed = _volume(samples, every, Phase.ED, gap_mm, reasons)
     esv, slices_es = _volume(samples, every, Phase.ES, gap_mm, reasons)
@@ -149,6 +157,27 @@ def clinical_values(
     )
 
 
+def _by_areas(
+    patient_id: str, samples: Sequence[Sample], drawn: Sequence[Sample], gap_mm: float | None, reasons: list[str]
+) -> ClinicalValues:
+    """The ejection fraction where volumes cannot be had; `reasons` says why they cannot."""
+    spacing = {s.record.pixel_spacing_mm for s in drawn}
+    if len(spacing) != 1:
+        return ClinicalValues(patient_id, reason="; ".join(reasons))
+    further: list[str] = []
+    edv, slices_ed = _volume(samples, drawn, Phase.ED, 1.0, further)
+    esv, slices_es = _volume(samples, drawn, Phase.ES, 1.0, further)
+    counts = {"slices_ed": slices_ed, "slices_es": slices_es}
+    if not edv or esv is None:
+        return ClinicalValues(patient_id, **counts, reason="; ".join(reasons + further))
+    if slices_ed < FEWEST_FOR_EF:
+        reasons.append(f"no EF: {slices_ed} slice{'s' if slices_ed > 1 else ''} of unknown distance")
+        return ClinicalValues(patient_id, **counts, reason="; ".join(reasons))
+    if gap_mm is None:
+        reasons.append("EF takes the slices as evenly spaced")
+    return ClinicalValues(patient_id, ef_pct=ejection_fraction_pct(edv, esv), **counts, reason="; ".join(reasons))
+
+
 def _median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
@@ -178,11 +207,11 @@ def _contours(samples: Sequence[Sample], phase: Phase, kind: ContourKind) -> dic
     return found
 
 
-def _area_mm2(sample: Sample, contour: Contour) -> float:
+def _area(sample: Sample, contour: Contour) -> float:
+    """Enclosed area in mm²; in pixels where the spacing is unknown."""
     spacing = sample.record.pixel_spacing_mm
-    if spacing is None:
-        raise ValueError(f"{sample.record.path} has no pixel spacing; no area in mm² can be had from it")
-    return polygon_area(contour.points, spacing)
+    known = spacing is not None and min(spacing) > 0
+    return polygon_area(contour.points, spacing if spacing is not None and known else (1.0, 1.0))
 
 
 def slices_text(indices: Iterable[int]) -> str:
@@ -210,7 +239,7 @@ def _volume(
     elif holes := holes_of(every):
         reasons.append(f"no {name}: endocardium of {slices_text(holes)} missing")
     else:
-        return disc_volume_ml((_area_mm2(*found) for found in kept.values()), gap_mm), len(kept)
+        return disc_volume_ml((_area(*found) for found in kept.values()), gap_mm), len(kept)
     return None, len(kept)
 
 
@@ -234,6 +263,6 @@ def _mass(
     elif holes := holes_of(every):
         reasons.append(f"no mass: contours of {slices_text(holes)} missing")
     else:
-        walls = (_area_mm2(sample, epi) - _area_mm2(sample, endo) for sample, epi, endo in kept.values())
+        walls = (_area(sample, epi) - _area(sample, endo) for sample, epi, endo in kept.values())
         return disc_volume_ml(walls, gap_mm) * MYOCARDIUM_G_PER_ML, len(kept)
     return None, len(kept)

@@ -82,19 +82,59 @@ def test_heart_rate_from_the_interval() -> None:
     assert unknown.ef_pct is not None
 
 
+EVENLY = "EF takes the slices as evenly spaced"
+
+
 @pytest.mark.parametrize(
     ("fields", "gap", "reason"),
     [
         ({"pixel_spacing_mm": None}, GAP_MM, "pixel spacing unknown"),
         ({"pixel_spacing_mm": (0.0, 1.0)}, GAP_MM, "pixel spacing unknown"),
-        ({}, None, "slice gap unknown"),
+        ({}, None, f"slice gap unknown; {EVENLY}"),
+        ({"pixel_spacing_mm": None}, None, f"pixel spacing unknown; slice gap unknown; {EVENLY}"),
     ],
 )
-def test_no_value_without_scale(fields: dict[str, object], gap: float | None, reason: str) -> None:
-    """Unknown spacing or gap means no value at all, with the reason."""
+def test_without_scale_there_is_the_ejection_fraction_alone(
+    fields: dict[str, object], gap: float | None, reason: str
+) -> None:
+    """A ratio needs no millimetres; volumes and mass do, and the reason is told."""
     found = clinical_values("P", heart(**fields), gap)
-    assert (found.edv_ml, found.esv_ml, found.ef_pct, found.mass_g) == (None, None, None, None)
+    assert (found.edv_ml, found.esv_ml, found.sv_ml, found.co_l_min, found.mass_g) == (None,) * 5
+    assert found.ef_pct == pytest.approx(100 * (1 - ESV / EDV), rel=1e-4)
+    assert (found.slices_ed, found.slices_es) == (8, 7)
     assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("gone", "reason"),
+    [
+        ([4], "no EDV: endocardium of slice 4 missing; no ESV: endocardium of slice 4 missing"),
+        ([2, 3, 4, 5, 6, 7], "no EF: 2 slices of unknown distance"),
+    ],
+)
+def test_areas_of_a_part_are_no_ejection_fraction(gone: list[int], reason: str) -> None:
+    """Neither of a ventricle with a hole nor of a slice or two."""
+    samples = [s for s in heart() if s.record.slice_index not in gone]
+    found = clinical_values("P", samples, None)
+    assert found.ef_pct is None
+    assert found.reason == f"slice gap unknown; {reason}"
+
+
+def test_areas_with_a_contour_in_quarantine_are_no_ejection_fraction() -> None:
+    """As with the volumes."""
+    drawn = heart(pixel_spacing_mm=None)
+    kept = [replace(s, endo=None) if s.phase is Phase.ES and s.record.slice_index == 3 else s for s in drawn]
+    found = clinical_values("P", kept, None, drawn)
+    assert found.ef_pct is None
+    assert found.reason.endswith("no ESV: endocardium of slice 3 in quarantine")
+
+
+def test_areas_of_mixed_spacing_are_no_ejection_fraction() -> None:
+    """Some images in mm, others in pixels: areas cannot be added up."""
+    samples = heart()
+    samples[0] = replace(samples[0], record=replace(samples[0].record, pixel_spacing_mm=None))
+    found = clinical_values("P", samples, GAP_MM)
+    assert (found.ef_pct, found.reason) == (None, "pixel spacing unknown")
 
 
 def test_no_contours() -> None:

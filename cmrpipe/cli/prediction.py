@@ -46,7 +46,7 @@ def predict_command(
     for row in rows:
         names = ("EDV {:.0f} mL", "ESV {:.0f} mL", "SV {:.0f} mL", "EF {:.1f} %", "CO {:.1f} L/min", "mass {:.0f} g")
         values = [name.format(value) for name, value in zip(names, row.values, strict=True) if value is not None]
-        doubts = [f"{row.unsure} images of ED and ES unsure"] if row.unsure else []
+        doubts = [f"{row.unsure} image{'s' if row.unsure > 1 else ''} of ED and ES unsure"] if row.unsure else []
         said = [f"{row.images} images", *values, *doubts, *([row.reason] if row.reason else [])]
         typer.echo(f"{row.patient_id}: {'; '.join(said)}")
     raise typer.Exit(console.EXIT_CLEAN if all(row.judged for row in rows) else console.EXIT_FINDINGS)

@@ -43,14 +43,15 @@ def test_labels_are_those_of_the_borders(small_phantom: Path) -> None:
 
 
 def test_without_spacing_there_are_contours_and_no_volumes(small_phantom: Path) -> None:
-    """And the reason is told."""
+    """And the reason is told; the ejection fraction, a ratio, is there."""
     truth = read_truth(small_phantom).patients[0]
     folder = folder_of(small_phantom, truth.patient_id)
     judged = judge([replace(r, pixel_spacing_mm=None) for r in folder.records()], FRAMES)
     images = np.zeros((len(judged.stack), 64, 72), np.int16)
     found = interpret(truth.patient_id, judged, images, opinions_of(small_phantom, truth, judged, images))
-    assert (found.values.edv_ml, found.values.ef_pct) == (None, None)
-    assert "pixel spacing unknown" in found.values.reason
+    assert (found.values.edv_ml, found.values.mass_g) == (None, None)
+    assert found.values.ef_pct == pytest.approx(truth.ef_pct, abs=1.0)
+    assert found.values.reason == "pixel spacing unknown"
     assert (found.ed_frame, found.es_frame) == (truth.ed_frame, truth.es_frame)
     assert any(item.drawing.endo is not None for item in found.seen)
 
