@@ -97,8 +97,15 @@ def main() -> None:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(options.workers) as executor:
         pool = Path(folder) / "pool"
-        size = {"slices": GRID.slices, "frames": GRID.frames, "rows": GRID.rows, "columns": GRID.columns}
-        write_phantom(pool, POOL, options.seed, **size)
+        write_phantom(
+            pool,
+            POOL,
+            options.seed,
+            slices=GRID.slices,
+            frames=GRID.frames,
+            rows=GRID.rows,
+            columns=GRID.columns,
+        )
         results = list(executor.map(partial(mixture, pool, options.seed), range(options.mixtures)))
     told, missed, true, false = (
         Counter(name for result in results for name in getattr(result, field))

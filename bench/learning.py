@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import h5py
 import lightning.pytorch as pl
@@ -39,6 +40,7 @@ from monai.transforms import (
 )
 
 from cmrpipe.learn import training
+from cmrpipe.learn.checkpoints import Checkpoints
 from cmrpipe.learn.datasets import Draw, Shuffled, TrainingSet, stacked
 from cmrpipe.learn.journal import Line
 from cmrpipe.params import IngestParams, StoreParams, TrainParams
@@ -77,23 +79,19 @@ class Clock(Callback):
 def ours(store: Store, params: TrainParams) -> Clock:
     """Train by `cmrpipe.learn.training.fit`, with a clock beside its callbacks."""
     clock = Clock()
-    original = training.Checkpoints
 
-    class WithClock(original):  # type: ignore[misc, valid-type]
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            self.on_train_batch_start = clock.on_train_batch_start
-            self.on_train_batch_end = clock.on_train_batch_end
+    class WithClock(Checkpoints):
+        def on_train_batch_start(self, *arguments: Any) -> None:
+            clock.on_train_batch_start(*arguments)
 
-    training.Checkpoints = WithClock  # type: ignore[misc]
-    try:
-        samples = TrainingSet(
-            store, store.patients, training.preprocessing(params), training.augmentation(params), 0, params.whole
-        )
-        with tempfile.TemporaryDirectory() as work:
-            training.fit(samples, None, params, Path(work), listen=silent)
-    finally:
-        training.Checkpoints = original  # type: ignore[misc]
+        def on_train_batch_end(self, *arguments: Any) -> None:
+            clock.on_train_batch_end(*arguments)
+
+    samples = TrainingSet(
+        store, store.patients, training.preprocessing(params), training.augmentation(params), 0, params.whole
+    )
+    with tempfile.TemporaryDirectory() as work, patch.object(training, "Checkpoints", WithClock):
+        training.fit(samples, None, params, Path(work), listen=silent)
     return clock
 
 

@@ -56,7 +56,7 @@ def multiplied(phantoms: list[PatientData], count: int, folder: Path) -> None:
     def work(number: int, out: Path) -> Written:
         data = phantoms[number % len(phantoms)]
         noise = np.random.default_rng(number).integers(-3, 4, data.image.shape)
-        patient = replace(data, patient_id=f"P{number:05d}", image=(data.image + noise).astype(data.image.dtype))
+        patient = replace(data, patient_id=f"P{number:05d}", image=np.add(data.image, noise).astype(data.image.dtype))
         hashes = write_patient(out, patient, {})
         return Written([patient_file(patient.patient_id)], {"samples": len(patient), "sha256": hashes})
 

@@ -136,7 +136,8 @@ def land_from(source: Path, raw: Path) -> None:
 
 def middle(costs: list[Cost], kind: str) -> float:
     """The median of one kind of seconds."""
-    return sorted(getattr(cost, kind) for cost in costs)[len(costs) // 2]
+    seconds: list[float] = sorted(getattr(cost, kind) for cost in costs)
+    return seconds[len(costs) // 2]
 
 
 def whole(base: Path, few: Path, many: Path, rounds: int) -> None:

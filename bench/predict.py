@@ -83,12 +83,12 @@ def main() -> None:
         rows = [["phantom", *(f"{title}: predicted (true)" for title in COLUMNS)]]
         for truth in read_truth(base / "others").patients:
             values = [
-                f"{found.loc[truth.patient_id, column]:.1f} ({getattr(truth, column):.1f})"
+                f"{found[column].loc[truth.patient_id]:.1f} ({getattr(truth, column):.1f})"
                 for column in COLUMNS.values()
             ]
             rows.append([truth.patient_id, *values])
         print_table(rows)
-        errors = [abs(found.loc[t.patient_id, "ef_pct"] - t.ef_pct) for t in read_truth(base / "others").patients]
+        errors = [abs(found["ef_pct"].loc[t.patient_id] - t.ef_pct) for t in read_truth(base / "others").patients]
         print(f"largest error of the ejection fraction: {max(errors):.1f} points (aim: at most {AIM_POINTS:.0f})")
         sys.exit(not max(errors) <= AIM_POINTS)  # NaN: no ejection fraction where there is one
 

@@ -47,7 +47,7 @@ def spoil(label: np.ndarray, other: np.ndarray, kind: str, rng: np.random.Genera
     rows, cols = np.indices(label.shape)
     row, col = np.argwhere(label > 0).mean(axis=0)
     near = [np.rint(c + (at - c) / 1.4).astype(int) for at, c in ((rows, row), (cols, col))]
-    return label[np.clip(near[0], 0, label.shape[0] - 1), np.clip(near[1], 0, label.shape[1] - 1)]
+    return np.asarray(label[np.clip(near[0], 0, label.shape[0] - 1), np.clip(near[1], 0, label.shape[1] - 1)])
 
 
 def plant(patients: list[PatientData], share: float, seed: int) -> dict[tuple[str, int], str]:
