@@ -54,7 +54,7 @@ def read_in(raw: Path, base: Path, workers: Workers) -> None:
 @pytest.mark.slow
 def test_every_executor_writes_the_same_bytes(small_phantom: Path, tmp_path: Path) -> None:
     """One process, two, a Dask cluster of two worker processes, of the run's own or there already."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:  # type: ignore[no-untyped-call]
         executors: list[Workers] = [1, "processes:2", f"dask:{cluster.scheduler_address}"]
         for number, workers in enumerate(executors):
             data_stages(small_phantom, tmp_path / str(number), workers)

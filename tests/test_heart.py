@@ -15,7 +15,7 @@ def beating(centre: tuple[float, float], frames: int = 8, seed: int = 0) -> np.n
     body = 200 + 50 * np.sin(row / 5) * np.cos(col / 7)
     radius = 10 + 4 * np.sin(np.arange(frames) / frames * 2 * np.pi)
     disc = np.hypot(row - centre[0], col - centre[1]) < radius[:, None, None]
-    return (body + 400 * disc + rng.normal(0, 3, disc.shape)).astype(np.int16)
+    return np.asarray(body + 400 * disc + rng.normal(0, 3, disc.shape)).astype(np.int16)
 
 
 @pytest.mark.parametrize("centre", [(48.0, 64.0), (40.0, 75.0), (58.0, 55.0)])

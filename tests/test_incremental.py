@@ -13,7 +13,7 @@ import pytest
 
 from cmrpipe import seenfiles
 from cmrpipe.errors import InputError, ManifestError
-from cmrpipe.files import sha256_bytes
+from cmrpipe.files import sha256_bytes, sha256_file
 from cmrpipe.incremental import Refresh, Unit, Written, refresh
 from cmrpipe.manifest import (
     commit_file,
@@ -219,8 +219,12 @@ def test_a_file_changed_with_size_and_time_kept_is_found(tmp_path: Path) -> None
 def test_kept_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not touched since it was written is not hashed at every run; lost or broken memory costs one hashing."""
     read: list[Path] = []
-    hashing = seenfiles.sha256_file
-    monkeypatch.setattr(seenfiles, "sha256_file", lambda path: (read.append(path), hashing(path))[1])
+
+    def hashing(path: Path) -> str:
+        read.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(seenfiles, "sha256_file", hashing)
     folder = tmp_path / "out"
     run(folder, ["a:1", "b:1"])
     run(folder, ["a:1", "b:1"])

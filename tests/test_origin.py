@@ -113,7 +113,7 @@ def test_patients_weigh_the_same() -> None:
     """A patient with many contours does not outvote the others; the error is that between patients."""
     shift = set_shift({"A": [response_at(1, 0)] * 30, "B": [response_at(0, 0)], "C": [response_at(0.5, 0)]})
     assert shift is not None
-    assert (shift.x, shift.y) == (pytest.approx(0.5), pytest.approx(0))
+    assert (shift.x, shift.y) == pytest.approx((0.5, 0))
     assert shift.error_x == pytest.approx(0.5 / math.sqrt(3), rel=1e-6)
     assert (shift.contours, shift.patients) == (32, 3)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -41,7 +42,9 @@ def drawn(slice_index: int | None, frame: int | None, radius: float, epi: bool =
     st.lists(st.tuples(st.integers(-1, 1), st.integers(-1, 1), st.floats(5, 25)), min_size=3, max_size=10),
     st.randoms(use_true_random=False),
 )
-def test_found_wherever_the_cycle_begins(ed: int, later: int, epi: bool, slices: list, random: object) -> None:
+def test_found_wherever_the_cycle_begins(
+    ed: int, later: int, epi: bool, slices: list[tuple[int, int, float]], random: Random
+) -> None:
     """ED and ES are found at any frames, with a frame's difference between slices, in any order of samples."""
     samples, truth = [], []
     for index, (shift_ed, shift_es, radius) in enumerate(slices):
@@ -50,7 +53,7 @@ def test_found_wherever_the_cycle_begins(ed: int, later: int, epi: bool, slices:
             samples.append(drawn(index, frame, radius * size, epi and phase is Phase.ED))
             truth.append(phase)
     order = list(range(len(samples)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     found = assign_phases([samples[i] for i in order])
     assert found.phases == tuple(truth[i] for i in order)
     assert found.reason == ""

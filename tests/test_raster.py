@@ -42,7 +42,7 @@ def supersampled(points: Points, shape: tuple[int, int], n: int = 24) -> np.ndar
         spans = (y0 > y) != (y1 > y)
         at = x0 + (y[spans] - y0) / (y1 - y0) * (x1 - x0)
         inside[spans] ^= x[None, :] < at[:, None]
-    return inside.reshape(rows, n, cols, n).mean(axis=(1, 3))
+    return np.asarray(inside.reshape(rows, n, cols, n).mean(axis=(1, 3)))
 
 
 @repeatable

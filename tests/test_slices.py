@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,7 +113,8 @@ def test_trigger_times_win_over_numbers() -> None:
 @pytest.mark.parametrize("gone", ["position_mm", "orientation"])
 def test_without_geometry_the_number_tells(gone: str) -> None:
     """Without position or orientation, slice and frame come from the file number, and it is said so."""
-    records = cine(**{gone: None, "trigger_time_ms": None})
+    fields: dict[str, Any] = {gone: None, "trigger_time_ms": None}
+    records = cine(**fields)
     assert places(records) == expected()
     assert {r.grid_source for r in arrange(records, 20)} == {"number"}
     assert slice_gap_mm(records) is None

@@ -46,11 +46,13 @@ def sample(
         frame=1 if phase is Phase.ED else 5,
         pixel_spacing_mm=spacing,
     )
-    contours = (
-        None if points is None else Contour(kind, points)
-        for kind, points in ((ContourKind.ENDO, endo), (ContourKind.EPI, epi))
+    return Sample(
+        record,
+        image,
+        None if endo is None else Contour(ContourKind.ENDO, endo),
+        None if epi is None else Contour(ContourKind.EPI, epi),
+        phase,
     )
-    return Sample(record, image, *contours, phase)
 
 
 def stack(slices: int = 7) -> list[Sample]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn import SHAPE, circle, heart, sample, stack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from cmrpipe.checks.fit import fit, outline, shifted_fits
 from cmrpipe.checks.misfit import inside, measure_fits, whole_patient
 from cmrpipe.model import ImageRecord, Phase, Points
 from cmrpipe.params import ValidateParams
+from tests.checks.drawn import SHAPE, circle, heart, sample, stack
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)

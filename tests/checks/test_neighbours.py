@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from drawn import circle, sample, stack
 
 from cmrpipe.checks.neighbours import check_jumps, jumps
 from cmrpipe.checks.walls import check_walls
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Contour, ContourKind, Phase, Sample
 from cmrpipe.params import ValidateParams
+from tests.checks.drawn import circle, sample, stack
 
 LIMITS = ValidateParams()
 

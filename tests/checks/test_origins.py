@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn import stack
 
 from cmrpipe.checks.misfit import measure_fits
 from cmrpipe.checks.origins import PatientOrigin, check_origins, measure_origin
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Contour, ContourKind, Sample
 from cmrpipe.params import ValidateParams
+from tests.checks.drawn import stack
 
 LIMITS = ValidateParams()
 

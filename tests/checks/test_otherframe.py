@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drawn import circle
-
 from cmrpipe.checks.otherframe import check_other_frame
 from cmrpipe.linking import PatientLabels
 from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Phase, Sample
 from cmrpipe.params import ValidateParams
+from tests.checks.drawn import circle
 
 FRAMES = 10
 POINTS = circle(50, 45, 20)

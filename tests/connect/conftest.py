@@ -90,7 +90,7 @@ class Orthanc:
             self.session.delete(f"{self.root}/instances/{key}", timeout=60).raise_for_status()
 
     def _find(self, level: str, **query: str) -> list[Any]:
-        value = {"Level": level, "Query": query}
+        value: dict[str, Any] = {"Level": level, "Query": query}
         return list(self.session.post(f"{self.root}/tools/find", json=value, timeout=60).json())
 
     def clear(self) -> None:

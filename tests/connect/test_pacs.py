@@ -220,12 +220,13 @@ def test_what_is_no_mr_is_put_aside_unfetched(
 ) -> None:
     """A CT series in an MR study is listed with the reason; its images are not fetched."""
     import pydicom
+    from pydicom.uid import UID
 
     orthanc.stow(*two[:16])
     image = pydicom.dcmread(two[0])
     image.Modality = "CT"
     image.SeriesInstanceUID = f"{image.SeriesInstanceUID[:-3]}1"
-    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = f"{image.SOPInstanceUID[:-3]}1"
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = UID(f"{image.SOPInstanceUID[:-3]}1")
     image.save_as(tmp_path / "ct.dcm")
     orthanc.stow(tmp_path / "ct.dcm")
     raw = tmp_path / "data" / "raw"

@@ -63,6 +63,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def nifti(path: Path) -> tuple[np.ndarray[Any, Any], Any]:
     """Stored values as (slices, rows, columns), and the image."""
     image = nib.load(path)
+    assert isinstance(image, nib.Nifti1Image)
     return np.transpose(np.asanyarray(image.dataobj), (2, 1, 0)), image
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -33,7 +33,7 @@ COMMITTED = (
     ".dvcignore",
     ".gitignore",
 )
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "train": {"epochs": 2, "image_size": 32, "channels": [4, 8], "threads": 1},
     "evaluate": {"threads": 1},
     "overlay": {"scale": 1},

@@ -161,7 +161,7 @@ class Standing:
         """Whether the server answers."""
         try:
             with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:  # noqa: S310
-                return answer.status == 200
+                return bool(answer.status == 200)
         except OSError:
             return False
 

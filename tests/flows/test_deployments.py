@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def source(tmp_path_factory: pytest.TempPathFactory, small_phantom: Path) -> Pat
 
 def test_a_client_without_the_secret_is_refused(standing: Standing) -> None:
     """The API answers 401 to no secret and to a wrong one; health alone is open, as a health check needs."""
-    query = {"flow_runs": {}}
+    query: dict[str, Any] = {"flow_runs": {}}
     assert refused(lambda: standing.api("/flow_runs/filter", query, secret=None)) == 401
     assert refused(lambda: standing.api("/flow_runs/filter", query, secret="admin:guess")) == 401
     assert standing.api("/flow_runs/filter", query) is not None

@@ -52,7 +52,8 @@ def images(space: Space, patient: int) -> list[Path]:
 def contoured(space: Space) -> Path:
     """An image that the store has a sample of."""
     with open_store(space.root / "data/store") as store:
-        return space.root / "data/raw" / store.lineage(store.patients[0])["sources"][0]["image"]
+        image: str = store.lineage(store.patients[0])["sources"][0]["image"]
+    return space.root / "data/raw" / image
 
 
 def test_a_landing_records_nothing_that_was_damaged(space: Space, fourth: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.connect.copying import hash_tree
+from cmrpipe.connect.copying import copy_file, hash_tree
 from cmrpipe.connect.source import content_digest
 from cmrpipe.landing import Forgotten, Ledger, check_landed, land, recover, replaced, staging
 from cmrpipe.landing.ledger import ledger_file
@@ -141,10 +141,9 @@ def test_bytes_that_change_without_a_trace_in_size_and_time_stay_out(
 
     monkeypatch.setattr(module, "newest_change", lambda _root, folder: (folder, 0.0))
     victim = sorted((source / patient(source)).iterdir())[0]
-    copy = module.copy_file
 
     def copied(path: Path, to: Path) -> str:
-        digest = copy(path, to)
+        digest = copy_file(path, to)
         if path == victim:
             data = bytearray(victim.read_bytes())
             data[-1] ^= 1

@@ -56,8 +56,8 @@ def predictor() -> Predictor:
 def test_what_was_drawn_stays_and_what_was_not_is_added(predictor: Predictor, tmp_path: Path) -> None:
     """Images with both borders as they were; the others get a wall like their heart's, and nothing that lies apart."""
     data = [replace(TRUE[p], image=TRUE[p].image.copy()) for p in ("A", "B")]
-    for patient in data:
-        patient.image[:, :4, :9] = 150
+    for brightened in data:
+        brightened.image[:, :4, :9] = 150
     store = open_store(write_store(tmp_path / "more", data))
     complete(store, ("A", "B"), predictor, tmp_path / "walls", listen=silent)
     whole = Completed(store, tmp_path / "walls")

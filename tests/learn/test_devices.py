@@ -112,7 +112,7 @@ class Noted(TorchDispatchMode):
     """Names of all operations that run."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -147,16 +147,21 @@ def test_a_gpus_matrix_products_are_told_to_repeat(monkeypatch: pytest.MonkeyPat
 
 def test_batches_for_a_gpu_lie_in_pinned_memory(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is one and it is not forbidden; what pinning hands on is a batch still, with its log line."""
-    handed = []
+    handed: list[torch.Tensor] = []
+
+    def hand_on(tensor: torch.Tensor, *_: object) -> torch.Tensor:
+        handed.append(tensor)
+        return tensor
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with open_store(store) as source:
         samples = TrainingSet(source, PATIENTS, preprocessing(PARAMS), augmentation(PARAMS), 0)
         for accelerator, pinned in (("auto", True), ("gpu", True), ("cpu", False)):
             learning, _ = _loaders(samples, None, PARAMS.model_copy(update={"accelerator": accelerator}))
             assert learning.pin_memory is pinned
-        monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor, *_: handed.append(tensor) or tensor)
+        monkeypatch.setattr(torch.Tensor, "pin_memory", hand_on)
         batch = stacked([samples[Draw(0, 0)], samples[Draw(0, 1)]])
-        assert pin_memory(batch) == batch
+        assert pin_memory(batch) == batch  # type: ignore[no-untyped-call]
     assert [len(tensor) for tensor in handed] == [2, 2, 2]
 
 

@@ -36,7 +36,7 @@ def test_no_gradient_tells_apart_what_the_label_does_not(
         pair[1]: (1 - chosen) * (1 - share),
     }
     logits = torch.stack([layers[k] for k in range(3)], dim=1).log()
-    target = torch.where(alone == TARGET, alone, 0 if drawn == ENDO else 2)
+    target = torch.where(TARGET.eq(alone), alone, 0 if drawn == ENDO else 2)
     masked_loss(logits, target, known(drawn, drawn)).backward()
     assert share.grad is not None
     assert chosen.grad is not None
@@ -71,7 +71,7 @@ def test_it_is_plain_cross_entropy_and_dice_where_all_is_known() -> None:
     probability = logits.softmax(dim=1)
     terms = [functional.cross_entropy(logits, TARGET.long())]
     for k in (1, 2):
-        expert = (k == TARGET).double()
+        expert = TARGET.eq(k).double()
         for p, e in zip(probability[:, k], expert, strict=True):
             terms.append((1 - (2 * (p * e).sum() + 1) / (p.sum() + e.sum() + 1)) / len(expert))
     assert torch.allclose(masked_loss(logits, TARGET, known(BOTH, BOTH)), torch.stack(terms).sum() / 3)

@@ -22,7 +22,7 @@ def test_a_spacing_of_nothing_is_unknown() -> None:
 def disc(rows: int, cols: int, row: float, col: float, radius: float) -> np.ndarray:
     """Mask of a disc."""
     r, c = np.mgrid[:rows, :cols]
-    return np.hypot(r - row, c - col) < radius
+    return np.asarray(np.hypot(r - row, c - col) < radius)
 
 
 def one_hot(label: torch.Tensor) -> torch.Tensor:

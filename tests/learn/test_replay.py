@@ -38,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[
     original = Segmentation.training_step
 
     def spy(self: Segmentation, batch: Drawn, index: int) -> torch.Tensor:
-        seen.append(Drawn(*(x.clone() if isinstance(x, torch.Tensor) else x for x in batch)))
+        seen.append(Drawn._make(x.clone() if isinstance(x, torch.Tensor) else x for x in batch))
         return original(self, batch, index)
 
     with pytest.MonkeyPatch.context() as patch:

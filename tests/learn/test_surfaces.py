@@ -58,9 +58,8 @@ def test_hausdorff_and_surface_distance_are_monais(seed: int, first: str, second
     """On random masks, among them full ones, noise, and such that touch the border."""
     a, b = draw(seed, first), draw(seed + 1, second)
     found = border_distances(a, b, SPACING)
-    options = {"include_background": True, "spacing": SPACING}
-    hd95 = compute_hausdorff_distance(monai(a), monai(b), percentile=95, **options)
-    asd = compute_average_surface_distance(monai(a), monai(b), symmetric=True, **options)
+    hd95 = compute_hausdorff_distance(monai(a), monai(b), percentile=95, include_background=True, spacing=SPACING)
+    asd = compute_average_surface_distance(monai(a), monai(b), symmetric=True, include_background=True, spacing=SPACING)
     assert found is not None
     assert found.hd95 == pytest.approx(float(hd95), rel=1e-5, abs=1e-6)
     assert found.asd == pytest.approx(float(asd), rel=1e-5, abs=1e-6)

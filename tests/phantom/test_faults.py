@@ -18,10 +18,11 @@ from cmrpipe.phantom import FAULTS, Truth, read_truth, write_phantom
 from cmrpipe.phantom.faults import ALL, Scope, allot, choose, needed, plant
 from cmrpipe.phantom.generate import PLANTING, stream
 from cmrpipe.phantom.scene import Grid
+from tests.phantom.sizes import Size
 
 SEED = 21
 GRID = Grid(slices=6, frames=8, rows=48, columns=56)
-SIZE = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
+SIZE: Size = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
 
 UNPLANTED = {
     FindingCode.LINK_TABLE_MISSING,  # without a table nothing else could be found

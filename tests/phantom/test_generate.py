@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from cmrpipe.files import sha256_file
 from cmrpipe.layouts import check_layout, contour_folders, patient_folders
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.phantom import Truth, read_truth, write_phantom
+from tests.phantom.sizes import Size
 
-SIZE = {"slices": 5, "frames": 5, "rows": 64, "columns": 56}
+SIZE: Size = {"slices": 5, "frames": 5, "rows": 64, "columns": 56}
 
 
 def hashes(root: Path) -> dict[str, str]:
@@ -162,6 +164,7 @@ def test_a_phantom_cut_short_is_written_anew(phantom: tuple[Path, Truth], tmp_pa
 )
 def test_arguments_out_of_range_are_named(tmp_path: Path, name: str, value: int) -> None:
     """A value out of range is refused by name, before anything is written."""
+    arguments: dict[str, Any] = {"patients": 1, "seed": 1, name: value}
     with pytest.raises(ParamsError, match=f"{name} {value} *: is below"):
-        write_phantom(tmp_path / "x", **{"patients": 1, "seed": 1, name: value})
+        write_phantom(tmp_path / "x", **arguments)
     assert not any(tmp_path.iterdir())

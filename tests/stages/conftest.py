@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faulty import SEED, SIZE, check
 
 from cmrpipe.phantom import Truth, write_phantom
+from tests.stages.faulty import SEED, SIZE, check
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,10 @@ from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.summary import Summary
 from cmrpipe.stages.validate import validate
+from tests.phantom.sizes import Size
 
 SEED = 21
-SIZE = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
+SIZE: Size = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
 
 
 def check(source: Path, base: Path, workers: int = 1, params: ValidateParams | None = None) -> Summary:

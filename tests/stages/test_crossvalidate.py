@@ -98,7 +98,10 @@ def test_a_baseline_stands_beside_every_figure(store: Path, judged: Path) -> Non
             shape = MeanShape(source.load(other) for other in read_model(judged / "models" / fold).trained_on)
             data = source.load(patient)
             guess = np.broadcast_to(shape.label(data.label.shape[1:]), data.label.shape)
-            scores += [score.figures["dice_cavity"] for score in score_patient(data, guess)]
+            for score in score_patient(data, guess):
+                dice = score.figures["dice_cavity"]
+                assert dice is not None
+                scores.append(dice)
     beside = metrics["baselines"]
     assert beside["mean_shape"]["all_slices"]["dice_cavity"]["mean"] == pytest.approx(np.mean(scores), abs=1e-5)
     for told in (metrics, *beside.values()):

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from faulty import SEED, check, found, plant_in_copy, table, tables
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.errors import InputError
@@ -15,6 +14,7 @@ from cmrpipe.findings import CLINICAL_CSV
 from cmrpipe.model import Quarantine
 from cmrpipe.phantom import Truth
 from cmrpipe.quarantine import left_out, read_quarantine, write_quarantine
+from tests.stages.faulty import SEED, check, found, plant_in_copy, table, tables
 
 
 def test_people_overrule_rules(real: Path, final_data: Path, tmp_path: Path) -> None:

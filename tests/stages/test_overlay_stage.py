@@ -111,7 +111,14 @@ def test_an_image_that_is_gone_stops_the_stage(raw: Path, tmp_path: Path) -> Non
     ingest(raw, tmp_path / "catalog", tmp_path / "state", IngestParams(), listen=silent)
     record = contoured(tmp_path)[0]
     (raw / record.path).rename(tmp_path / "elsewhere")
-    draw = partial(overlay, raw, *(tmp_path / name for name in ("catalog", "findings", "quarantine.csv", "overlays")))
+    draw = partial(
+        overlay,
+        raw,
+        tmp_path / "catalog",
+        tmp_path / "findings",
+        tmp_path / "quarantine.csv",
+        tmp_path / "overlays",
+    )
     with pytest.raises(StaleError, match=r"\d\.dcm: cannot be read any more"):
         draw(PARAMS, listen=silent)
     (tmp_path / "elsewhere").rename(raw / record.path)

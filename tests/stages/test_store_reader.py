@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stored import build, in_each_format, snapshot
 
 from cmrpipe.errors import StoreError
 from cmrpipe.incremental import Written, refresh
 from cmrpipe.progress import silent
 from cmrpipe.store import StoreFormat, open_store, reader
 from cmrpipe.store.schema import SCHEMA_VERSION
+from tests.stages.stored import build, in_each_format, snapshot
 
 
 def _nothing(_: object, __: Path) -> Written:

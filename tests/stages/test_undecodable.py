@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from faulty import check, found
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.params import StoreParams
@@ -16,6 +15,7 @@ from cmrpipe.progress import silent
 from cmrpipe.quarantine import read_quarantine
 from cmrpipe.stages.store import store
 from cmrpipe.store import open_store
+from tests.stages.faulty import check, found
 
 
 def break_tags(path: Path, how: str) -> None:

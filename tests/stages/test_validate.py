@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from faulty import SEED, SIZE, check, found, plant_in_copy, table, tables
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
@@ -32,6 +31,7 @@ from cmrpipe.phantom.scene import Grid
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.stages.validate import validate
+from tests.stages.faulty import SEED, SIZE, check, found, plant_in_copy, table, tables
 
 
 def grave(findings: list[Finding]) -> list[Finding]:

@@ -143,10 +143,13 @@ def test_missing_zarr_chunk_is_an_error_and_never_zeros(zipped: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     store = zarr.storage.MemoryStore({k: zarr.core.buffer.cpu.Buffer.from_bytes(v) for k, v in members.items()})
-    assert not np.asarray(zarr.open_group(store, mode="r")["label"][4]).any()
+    label = zarr.open_group(store, mode="r")["label"]
+    assert isinstance(label, zarr.Array)
+    assert not np.asarray(label[4]).any()
     found = opened(ZARR, content)
     assert found.read_slice("label", 3).shape == (7, 5)
-    for read in (lambda: found.read_slice("label", 4), lambda: found.read("label")):
+    reads: tuple[Callable[[], object], ...] = (lambda: found.read_slice("label", 4), lambda: found.read("label"))
+    for read in reads:
         with pytest.raises(StoreError, match=gone):
             read()
 
