@@ -75,6 +75,7 @@ class FindingCode(StrEnum):
     CONTOUR_MISFIT = "contour-misfit"
     CONTOUR_OTHER_FRAME = "contour-other-frame"
     CONTOURS_OTHER_SLICE = "contours-other-slice"
+    CONTOURS_OTHER_PHASE = "contours-other-phase"
     ORIGIN_DISAGREES = "origin-disagrees"
 
     LABEL_SUSPECT = "label-suspect"

@@ -306,6 +306,13 @@ CODES: dict[FindingCode, CodeInfo] = {
         "look whether its number is right, or the expert chose another frame here",
         "validate.one_frame",
     ),
+    _C.CONTOURS_OTHER_PHASE: CodeInfo(
+        _E,
+        "contours do not go with the heartbeat: end-diastole and end-systole exchanged, or numbers off by frames",
+        "brightness of what lies between a slice's larger and smaller contour, in their two images and over the cine",
+        "compare the contours' numbers with the frames; renumber them",
+        "validate.heartbeat",
+    ),
     _C.CONTOURS_OTHER_SLICE: CodeInfo(
         _W,
         "a patient's contours fit the next slice's images better than their own",

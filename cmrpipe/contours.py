@@ -14,6 +14,8 @@ FOLDERS = {"i-contours": ContourKind.ENDO, "o-contours": ContourKind.EPI}
 _KINDS = {"i": ContourKind.ENDO, "o": ContourKind.EPI}
 _NAME = re.compile(r"IM-\d+-(?P<number>0*[0-9]{1,9})-(?P<kind>[io])contour-(?P<maker>\w+)\.txt", re.IGNORECASE)
 MIN_POINTS = 3
+FARTHEST_PX = 1e6
+"""A coordinate beyond is no place in an image (DICOM's have 65,535 rows at most) but a filler."""
 
 
 def _name(path: str) -> tuple[int | None, ContourKind | None, str]:
@@ -43,10 +45,14 @@ def _parse(text: str) -> list[tuple[float, float]]:
             continue
         try:
             x, y = (float(part) for part in parts)
+            if "_" in line:  # Python would read 10_5 as 105
+                raise ValueError
         except ValueError:
             raise ValueError(f"line {number} is not two numbers: {line.strip()[:40]!r}") from None
         if not (math.isfinite(x) and math.isfinite(y)):
             raise ValueError(f"line {number} is not finite: {line.strip()[:40]!r}")
+        if max(abs(x), abs(y)) > FARTHEST_PX:
+            raise ValueError(f"line {number} is no place in an image: {line.strip()[:40]!r}")
         points.append((x, y))
     return points
 

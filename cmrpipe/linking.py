@@ -107,7 +107,10 @@ class PatientLabels:
         return found
 
     def by_number(self) -> dict[int, ImageRecord]:
-        """Readable images by number: of one instance in two files the first by path, of two images neither."""
+        """Readable images by number: of one instance in two files the first by path, of two images neither.
+
+        Two files of one instance with other pixels are two images.
+        """
         return {number: group[0] for number, group in self._numbered().items() if len(group) == 1}
 
     def sharing(self) -> dict[int, list[ImageRecord]]:
@@ -128,10 +131,20 @@ def image_number(image: ImageRecord) -> int | None:
     return image.instance_number if image.file_number is None else image.file_number
 
 
+def same_pixels(a: ImageRecord, b: ImageRecord) -> bool:
+    """Whether nothing in the catalog speaks against two images having the same pixels."""
+
+    def told(image: ImageRecord) -> tuple[object, ...]:
+        return image.rows, image.columns, image.pixel_min, image.pixel_max, image.pixel_crc32
+
+    return told(a) == told(b)
+
+
 def _one_instance(a: ImageRecord, b: ImageRecord) -> bool:
-    """Whether two images are one by their UID, or by series and InstanceNumber."""
+    """Whether two images are one: by their UID, or by series and InstanceNumber, and by their pixels."""
     numbered = a.instance_number is not None and a.instance_number == b.instance_number
-    return (a.sop_uid != "" and a.sop_uid == b.sop_uid) or (numbered and a.series_uid == b.series_uid)
+    one = (a.sop_uid != "" and a.sop_uid == b.sop_uid) or (numbered and a.series_uid == b.series_uid)
+    return one and same_pixels(a, b)
 
 
 def link_patient(catalog: Catalog, patient_id: str, originals: tuple[str, ...]) -> PatientLabels:

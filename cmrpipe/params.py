@@ -83,6 +83,7 @@ class ValidateParams(Section):
             FindingCode.ENDO_OUTSIDE_EPI,
             FindingCode.CONTOUR_COPIED,
             FindingCode.CONTOUR_MISFIT,
+            FindingCode.CONTOURS_OTHER_PHASE,
         ),
         description="codes whose contour, image or patient the store leaves out",
     )
@@ -117,6 +118,12 @@ class ValidateParams(Section):
         0.25,
         ge=0,
         description="share of a patient's contours that fit the next slice better, less those that fit it worse",
+    )
+    heartbeat: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="share of the heartbeat's change that a patient's contours span, below which the frames are wrong",
     )
     one_frame: float = Field(
         0.75, gt=0.5, le=1, description="share of a phase's slices drawn at one frame, from which others are told"

@@ -34,6 +34,9 @@ def test_content_hash_knows_a_copy() -> None:
         (b"1 2\n3 x\n4 5\n6 7\n", "line 2 is not two numbers: '3 x'"),
         (b"1 2\nnan 3\n4 5\n6 7\n", "line 2 is not finite"),
         (b"1 2 3\n" * 4, "line 1 is not two numbers"),
+        (b"1 2\n3 10_5\n4 5\n6 7\n", "line 2 is not two numbers: '3 10_5'"),
+        (b"1 2\n3 4\n1.7976931348623157e+308 5\n6 7\n", "line 3 is no place in an image"),
+        (b"1 2\n3 -1e300\n4 5\n6 7\n", "line 2 is no place in an image"),
         (b"\xff\xfe\x00\x01", "is not text"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cmrpipe.linking import PatientLabels
 from cmrpipe.model import ImageRecord
 
@@ -33,6 +35,14 @@ def test_a_copy_of_an_image_takes_nothing_away() -> None:
     for other in (image("48.dcm", uid="1"), image("48.dcm", number=48)):
         patient = labels(image("048.dcm", number=48, uid="1"), other)
         assert (patient.by_number()[48].path, patient.sharing()) == ("dicoms/P/048.dcm", {})
+
+
+def test_two_files_of_one_instance_with_other_pixels_stand_for_none() -> None:
+    """As where a copy is called `99 (1).dcm` and holds something else: nobody can tell which is the image."""
+    first, second = image("48.dcm", number=48, uid="1"), image("048.dcm", number=48, uid="1")
+    patient = labels(replace(first, pixel_crc32=1), replace(second, pixel_crc32=2))
+    assert patient.by_number() == {}
+    assert len(patient.sharing()[48]) == 2
 
 
 def test_the_stack_comes_before_other_series() -> None:

@@ -18,6 +18,8 @@ BORDER_PX = 0.5
 """A point may lie this far beyond the outermost pixel centres: on the image's edge."""
 OPEN_SHARE = 0.1
 """A contour counts as open when the gap from last to first point is also at least this share of its length."""
+THINNEST_PX = 0.5
+"""Mean wall below which there is none: the same outline twice, or an epicardium within its endocardium."""
 
 
 def check_files(contours: Sequence[ContourRecord], patient_id: str) -> Iterator[Finding]:
@@ -132,24 +134,35 @@ def check_shapes(labels: PatientLabels, limits: ValidateParams) -> Iterator[Find
             yield from check_shape(record, contour, images.get(record.number), labels.patient_id, limits)
 
 
+def _mean_wall_px(endo: Points, epi: Points) -> float:
+    """Distance of two circles of the same areas, pixels; negative where the epicardium is the smaller."""
+    inner, outer = (float(np.sqrt(polygon_area(points) / np.pi)) for points in (endo, epi))
+    return outer - inner
+
+
 def check_pairs(labels: PatientLabels, samples: Sequence[Sample], limits: ValidateParams) -> Iterator[Finding]:
-    """Endocardium inside epicardium."""
+    """Endocardium inside epicardium, with a wall between them. Which of both is wrong, nobody can tell by that."""
     by_number = labels.contours_by_number()
     for sample in samples:
         if sample.endo is None or sample.epi is None:
             continue
         out = protrusion(sample.endo.points, sample.epi.points)
-        if out > limits.outside_px:
+        wall = _mean_wall_px(sample.endo.points, sample.epi.points)
+        if out > limits.outside_px or wall < THINNEST_PX:
             number = image_number(sample.record)
             kinds = by_number.get(number, {}) if number is not None else {}
             endo, epi = (next(iter(kinds.get(kind, ())), None) for kind in ContourKind)
+            what = f"leaves the epicardial one by {out:.1f} pixels"
+            if out <= limits.outside_px:
+                what = f"leaves no wall to the epicardial one: {wall:.1f} pixels on average"
             yield finding(
                 Code.ENDO_OUTSIDE_EPI,
-                f"The endocardial contour of image {number} leaves the epicardial one by {out:.1f} pixels.",
+                f"The endocardial contour of image {number} {what}.",
                 patient_id=labels.patient_id,
                 number=number,
                 path=epi.path if epi else sample.record.path,
                 outside_px=round(out, 3),
+                wall_px=round(wall, 3),
                 endo_path=endo.path if endo else None,
                 slice_index=sample.record.slice_index,
                 frame=sample.record.frame,

@@ -10,7 +10,7 @@ import numpy as np
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.linking import image_number
+from cmrpipe.linking import image_number, same_pixels
 from cmrpipe.links import normalise_id
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
@@ -97,13 +97,16 @@ def check_duplicates(images: Sequence[ImageRecord]) -> Iterator[Finding]:
             for image in group[1:]:
                 if image.path not in told:
                     told.add(image.path)
+                    differ = not same_pixels(image, group[0])
+                    but = " and other pixels: neither is used" if differ else ""
                     yield finding(
                         Code.IMAGE_DUPLICATE_INSTANCE,
-                        f"{image.path} has the {what} of {group[0].path}.",
+                        f"{image.path} has the {what} of {group[0].path}{but}.",
                         patient_id=image.patient_id,
                         number=image_number(image),
                         path=image.path,
                         same_as=group[0].path,
+                        pixels_differ=differ,
                     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 
 from cmrpipe.checks import contours, images, missing
 from cmrpipe.checks.copies import Content, contents
 from cmrpipe.checks.fit import Pixels
+from cmrpipe.checks.heartbeat import check_heartbeat
 from cmrpipe.checks.misfit import check_fits, measure_fits, whole_patient
 from cmrpipe.checks.missing import Missing
 from cmrpipe.checks.neighbours import check_jumps, jumps
@@ -15,7 +16,7 @@ from cmrpipe.checks.origins import PatientOrigin, measure_origin
 from cmrpipe.checks.otherframe import check_other_frame
 from cmrpipe.checks.otherslice import check_other_slice
 from cmrpipe.checks.walls import check_walls
-from cmrpipe.linking import PatientLabels
+from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, Finding, Sample
 from cmrpipe.params import ValidateParams
 
@@ -36,6 +37,12 @@ def _paths(labels: PatientLabels, kind: ContourKind) -> dict[int, str]:
     return {number: kinds[kind][0].path for number, kinds in by_number.items() if len(kinds.get(kind, ())) == 1}
 
 
+def _without(samples: Sequence[Sample], labels: PatientLabels, misshapen: Container[str]) -> list[Sample]:
+    """Samples without the endocardia that no neighbour can be held against."""
+    bad = {number for number, path in _paths(labels, ContourKind.ENDO).items() if path in misshapen}
+    return [replace(s, endo=None) if image_number(s.record) in bad else s for s in samples]
+
+
 def check_patient(
     labels: PatientLabels, samples: Sequence[Sample], pixels: Pixels, limits: ValidateParams
 ) -> PatientReport:
@@ -53,7 +60,7 @@ def check_patient(
     gone_contours = missing.missing_contours(labels, samples)
     shapes = list(contours.check_shapes(labels, limits))
     misshapen = {found.path for found in shapes}
-    fits, apart = measure_fits(samples), jumps(samples)
+    fits, apart = measure_fits(samples), jumps(_without(samples, labels, misshapen))
     endo, epi = (
         {number: path for number, path in _paths(labels, kind).items() if path not in misshapen}
         for kind in (ContourKind.ENDO, ContourKind.EPI)
@@ -74,6 +81,7 @@ def check_patient(
         *check_jumps(samples, apart, endo, patient, limits),
         *check_fits(labels, samples, fits, apart, endo, pixels, limits),
         *check_other_frame(labels, samples, limits),
+        *check_heartbeat(labels, samples, fits, pixels, limits),
         *check_other_slice(labels, samples, fits, pixels, limits),
     ]
     origin = None if whole_patient(fits, limits) else measure_origin(samples, fits)

@@ -16,6 +16,7 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.checks import copies
 from cmrpipe.checks import links as link_checks
 from cmrpipe.checks.asides import check_asides
+from cmrpipe.checks.blame import quarantine_rows
 from cmrpipe.checks.decisions import check_decisions
 from cmrpipe.checks.finding import count_by_severity, finding
 from cmrpipe.checks.fit import Image, Pixels
@@ -34,11 +35,11 @@ from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refre
 from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, link_tables, strangers, strays_beside
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
 from cmrpipe.links import LinkTable, read_link_table
-from cmrpipe.model import Finding, ImageRecord, Quarantine
+from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
-from cmrpipe.quarantine import RULE, LeftOut, left_out, merge, read_quarantine, write_quarantine
+from cmrpipe.quarantine import LeftOut, left_out, merge, read_quarantine, write_quarantine
 from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
@@ -187,22 +188,6 @@ def _names(catalog: Catalog) -> Callable[[str], bool]:
         return name in patients or name in files(parent, rest.partition("/")[0])
 
     return has
-
-
-def quarantine_rows(findings: Iterable[Finding], codes: Iterable[FindingCode]) -> list[Quarantine]:
-    """What the rules leave out: the file that a finding with one of `codes` is about, else its patient."""
-    chosen = frozenset(codes)
-    rows = set()
-    for found in findings:
-        if found.code not in chosen:
-            continue
-        if found.path.startswith(f"{CONTOURS}/") and found.path.count("/") > 1:
-            rows.add(Quarantine("contour", found.path, found.code, RULE))
-        elif found.path.startswith(f"{DICOMS}/") and found.path.count("/") > 1:
-            rows.add(Quarantine("image", found.path, found.code, RULE))
-        elif found.patient_id:
-            rows.add(Quarantine("patient", found.patient_id, found.code, RULE))
-    return list(rows)
 
 
 def _clinical_rows(

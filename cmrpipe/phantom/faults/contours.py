@@ -7,7 +7,7 @@ import numpy as np
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import CONTOURS
 from cmrpipe.model import ContourKind, Phase
-from cmrpipe.phantom.faults.kit import UNUSABLE, Fault, Note, Scope, Site, Spot
+from cmrpipe.phantom.faults.kit import MISSHAPEN, UNUSABLE, Fault, Note, Scope, Site, Spot
 
 _KINDS = ((Phase.ED, ContourKind.ENDO), (Phase.ED, ContourKind.EPI), (Phase.ES, ContourKind.ENDO))
 
@@ -104,7 +104,56 @@ def _other_frame(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(new, f"{path} was given the number of the next frame's image", wrong)
 
 
+def _phases_exchanged(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    for position in site.grid.lv:
+        (ed, _number), (es, _number) = (
+            site.contour(spot.patient, position, phase, ContourKind.ENDO) for phase in (Phase.ED, Phase.ES)
+        )
+        epi, _number = site.contour(spot.patient, position, Phase.ED, ContourKind.EPI)
+        relaxed, contracted = site.read(ed), site.read(es)
+        site.write(ed, contracted)
+        site.write(es, relaxed)
+        site.write(epi.replace(_digits(epi), _digits(es)), site.read(epi))
+        site.remove(epi)
+    return Note(f"{CONTOURS}/{spot.patient.original_id}", "its contours of end-diastole and end-systole were exchanged")
+
+
+def _digits(path: str) -> str:
+    """The image's number in a contour's name, with its dashes."""
+    return f"-{path.rpartition('IM-')[2].split('-')[1]}-"
+
+
+def _frames_off(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    frames = site.grid.frames
+    paths = site.contours(spot.patient)
+    content = {path: site.read(path) for path in paths}
+    for path in paths:
+        site.remove(path)
+    for path, data in content.items():
+        first, frame = divmod(int(_digits(path).strip("-")) - 1, frames)
+        number = first * frames + (frame + frames // 2) % frames + 1
+        site.write(path.replace(_digits(path), f"-{number:04d}-"), data)
+    detail = f"the numbers of all its contours were put {frames // 2} frames on"
+    return Note(f"{CONTOURS}/{spot.patient.original_id}", detail)
+
+
 FAULTS = (
+    Fault(
+        "patient-phases-exchanged",
+        "all contours of end-diastole at end-systole, and the other way round",
+        Code.CONTOURS_OTHER_PHASE,
+        Scope.PATIENT,
+        _phases_exchanged,
+        MISSHAPEN,
+    ),
+    Fault(
+        "patient-frames-off",
+        "the numbers of all contours off by half a heartbeat",
+        Code.CONTOURS_OTHER_PHASE,
+        Scope.PATIENT,
+        _frames_off,
+        MISSHAPEN,
+    ),
     Fault(
         "contour-auto",
         "a contour's file name says that a program drew it",

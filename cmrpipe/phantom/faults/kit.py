@@ -217,6 +217,7 @@ MISSHAPEN = frozenset(
         FindingCode.WALL_IMPLAUSIBLE,
         FindingCode.ORIGIN_DISAGREES,
         FindingCode.CONTOURS_OTHER_SLICE,
+        FindingCode.CONTOURS_OTHER_PHASE,
         FindingCode.PHASES_UNCLEAR,
     }
 )

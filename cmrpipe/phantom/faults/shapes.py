@@ -123,6 +123,12 @@ def _kinds_exchanged(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(epi, f"its content and that of {endo} were exchanged", number)
 
 
+def _no_wall(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    (endo, inner), (epi, _outer), number = _pair(site, spot)
+    site.write_points(epi, _scaled(inner, 0.98))
+    return Note(epi, f"the outline of {endo} was written over it, a little smaller", number)
+
+
 def _wall(site: Site, spot: Spot, thickness_mm: float) -> Note:
     (_, inner), (epi, outer), number = _pair(site, spot)
     inside, outside = (np.sqrt(shoelace(p)[0] / np.pi) for p in (inner, outer))
@@ -190,6 +196,14 @@ FAULTS = (
         Code.ENDO_OUTSIDE_EPI,
         Scope.SLICE,
         _kinds_exchanged,
+        MISSHAPEN,
+    ),
+    Fault(
+        "epi-is-endo",
+        "an epicardium just inside its endocardium",
+        Code.ENDO_OUTSIDE_EPI,
+        Scope.SLICE,
+        _no_wall,
         MISSHAPEN,
     ),
     Fault("wall-thin", "the wall is far too thin", Code.WALL_IMPLAUSIBLE, Scope.SLICE, _wall_thin, MISSHAPEN),
