@@ -20,14 +20,15 @@ The numbers were set on five real patients (see docs/predict.md) and are no more
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from cmrpipe.geometry import centroid, polygon_area
+from cmrpipe.geometry import centroid
 from cmrpipe.learn.borders import NOTHING, Drawing, cavities
 from cmrpipe.learn.voting import Opinion
 
@@ -41,6 +42,11 @@ APART = 0.1
 """Cavity area behind a slice without one, over that before it, from which both are the ventricle."""
 
 APART_WHY = "apart from the rest"
+
+BESIDE = 0.5
+"""Area of a cavity out of reach, over that of the ventricle's end in the slice before, from which it is told."""
+
+BESIDE_WHY = "out of reach of the next slice's"
 
 NARROW = 0.72
 """Cavity area at end-diastole over the next slice's, below which a basal slice is beyond the base."""
@@ -67,18 +73,32 @@ class Removed:
     why: str
 
 
-def _nearest(candidates: Sequence[Drawing], centre: tuple[float, float], reach: float) -> Drawing:
+Offsets = Mapping[int, tuple[float, float]]
+"""Where a slice's first pixel lies, (x, y) in pixels along the stack's rows and columns; (0, 0) where not told."""
+
+
+def _middle(drawing: Drawing, offset: tuple[float, float]) -> tuple[float, float]:
+    """Centre of a cavity in the patient, (x, y) in pixels of the stack; infinitely far where there is none."""
+    if drawing.endo is None:
+        return np.inf, np.inf
+    x, y = centroid(drawing.endo)
+    return x + offset[0], y + offset[1]
+
+
+def _nearest(
+    candidates: Sequence[Drawing], offset: tuple[float, float], centre: tuple[float, float], reach: float
+) -> Drawing:
     """The candidate whose middle is nearest to a place, within reach."""
 
     def distance(drawing: Drawing) -> float:
-        x, y = centroid(drawing.endo) if drawing.endo is not None else (np.inf, np.inf)
+        x, y = _middle(drawing, offset)
         return float(np.hypot(x - centre[0], y - centre[1]))
 
     best = min(candidates, key=distance, default=NOTHING)
     return best if best.endo is not None and distance(best) <= reach else NOTHING
 
 
-def _one_body(candidates: dict[Place, list[Drawing]]) -> dict[Place, Drawing]:
+def _one_body(candidates: dict[Place, list[Drawing]], offsets: Offsets) -> dict[Place, Drawing]:
     """Rule 1."""
     slices = sorted({place.slice_index for place in candidates})
     frames = sorted({place.frame for place in candidates})
@@ -89,42 +109,52 @@ def _one_body(candidates: dict[Place, list[Drawing]]) -> dict[Place, Drawing]:
         for index in slices
     }
     anchor = max(slices, key=lambda index: total[index])
-    firsts = [candidates[p][0].endo for p in candidates if p.slice_index == anchor and candidates[p]]
-    middles = np.array([centroid(endo) for endo in firsts if endo is not None]).reshape(-1, 2)
-    if not len(middles):
+    shift = {index: offsets.get(index, (0.0, 0.0)) for index in slices}
+    firsts = [candidates[p][0] for p in candidates if p.slice_index == anchor and candidates[p]]
+    found = [drawing for drawing in firsts if drawing.endo is not None]
+    if not found:
         return dict.fromkeys(candidates, NOTHING)
-    middle = (float(np.median(middles[:, 0])), float(np.median(middles[:, 1])))
-    radius = float(np.sqrt(np.median([polygon_area(endo) for endo in firsts if endo is not None]) / np.pi))
+    middle = _median([_middle(drawing, shift[anchor]) for drawing in found])
+    radius = float(np.sqrt(np.median([drawing.area for drawing in found]) / np.pi))
     chosen: dict[Place, Drawing] = {}
     for frame in frames:
         for order in (range(anchor, slices[-1] + 1), range(anchor - 1, slices[0] - 1, -1)):
-            before = chosen.get(Place(anchor, frame), NOTHING)
+            start = chosen.get(Place(anchor, frame), NOTHING)
+            at, reach = (middle, radius) if start.endo is None else _disc(start, shift[anchor])
             for index in order:
                 place = Place(index, frame)
                 if place not in candidates:
                     continue
-                at, reach = (
-                    (middle, radius)
-                    if before.endo is None
-                    else (centroid(before.endo), float(np.sqrt(before.area / np.pi)))
-                )
-                chosen[place] = _nearest(candidates[place], at, reach)
+                chosen[place] = _nearest(candidates[place], shift[index], at, reach)
                 if chosen[place].endo is not None:
-                    before = chosen[place]
+                    at, reach = _disc(chosen[place], shift[index])
     for index in slices:
-        chosen |= _filled({p: drawing for p, drawing in chosen.items() if p.slice_index == index}, candidates)
+        own = {p: drawing for p, drawing in chosen.items() if p.slice_index == index}
+        chosen |= _filled(own, candidates, shift[index])
     return chosen
 
 
-def _filled(chosen: dict[Place, Drawing], candidates: dict[Place, list[Drawing]]) -> dict[Place, Drawing]:
+def _disc(drawing: Drawing, offset: tuple[float, float]) -> tuple[tuple[float, float], float]:
+    """Centre and radius of a cavity."""
+    return _middle(drawing, offset), float(np.sqrt(drawing.area / np.pi))
+
+
+def _median(places: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    x, y = np.median(places, axis=0)
+    return float(x), float(y)
+
+
+def _filled(
+    chosen: dict[Place, Drawing], candidates: dict[Place, list[Drawing]], offset: tuple[float, float]
+) -> dict[Place, Drawing]:
     """One slice's choice; a frame without gets what lies where the others' is, if half of them have one."""
-    found = [(drawing.endo, drawing.area) for drawing in chosen.values() if drawing.endo is not None]
+    found = [drawing for drawing in chosen.values() if drawing.endo is not None]
     if not OFTEN <= len(found) / len(chosen) < 1:
         return chosen
-    x, y = np.median([centroid(endo) for endo, _ in found], axis=0)
-    reach = float(np.sqrt(np.median([area for _, area in found]) / np.pi))
+    middle = _median([_middle(drawing, offset) for drawing in found])
+    reach = float(np.sqrt(np.median([drawing.area for drawing in found]) / np.pi))
     return {
-        place: drawing if drawing.endo is not None else _nearest(candidates[place], (float(x), float(y)), reach)
+        place: drawing if drawing.endo is not None else _nearest(candidates[place], offset, middle, reach)
         for place, drawing in chosen.items()
     }
 
@@ -202,26 +232,48 @@ def _atria(drawings: dict[Place, Drawing], kept: Sequence[int]) -> list[Removed]
     return [Removed(i, why.get(i, "beyond the base: outside a slice that is")) for i in order[: last + 1]]
 
 
-def contour(opinions: dict[Place, Opinion]) -> tuple[dict[Place, Drawing], list[Removed]]:
+def contour(
+    opinions: dict[Place, Opinion], offsets: Offsets = MappingProxyType({})
+) -> tuple[dict[Place, Drawing], list[Removed]]:
     """Borders of a patient's images, and the slices whose cavities were taken for something else.
 
     Parameters
     ----------
     opinions : the network's, by place
+    offsets : of slices whose first pixels do not lie behind one another
     """
-    return consistent({place: cavities(opinion) for place, opinion in opinions.items()})
+    return consistent({place: cavities(opinion) for place, opinion in opinions.items()}, offsets)
 
 
-def consistent(candidates: dict[Place, list[Drawing]]) -> tuple[dict[Place, Drawing], list[Removed]]:
+def consistent(
+    candidates: dict[Place, list[Drawing]], offsets: Offsets = MappingProxyType({})
+) -> tuple[dict[Place, Drawing], list[Removed]]:
     """Choose one candidate, or none, for every image by the rules above."""
     if not candidates:
         return {}, []
-    drawings = _one_body(candidates)
+    drawings = _one_body(candidates, offsets)
     slices = sorted({place.slice_index for place in drawings})
     removed = _seldom(drawings, slices)
     gone = {item.slice_index for item in removed}
     kept = [index for index in slices if index not in gone and sum(_areas(drawings, index).values()) > 0]
     removed += _atria(drawings, kept)
     gone = {item.slice_index for item in removed}
+    removed += _beside(candidates, [index for index in kept if index not in gone], gone)
+    gone = {item.slice_index for item in removed}
     told = {place: NOTHING if place.slice_index in gone else drawing for place, drawing in drawings.items()}
     return told, sorted(removed, key=lambda item: item.slice_index)
+
+
+def _beside(candidates: dict[Place, list[Drawing]], kept: Sequence[int], gone: Collection[int]) -> list[Removed]:
+    """Slices right behind the ventricle's ends in most of whose frames there is a large cavity, out of its reach."""
+    if not kept:
+        return []
+
+    def size(index: int) -> float:
+        areas = [found[0].area if found else 0.0 for place, found in candidates.items() if place.slice_index == index]
+        return float(np.median(areas)) if areas else 0.0
+
+    ends = ((min(kept) - 1, min(kept)), (max(kept) + 1, max(kept)))
+    return [
+        Removed(index, BESIDE_WHY) for index, end in ends if index not in gone and size(index) >= BESIDE * size(end) > 0
+    ]

@@ -15,18 +15,16 @@ import numpy as np
 from cmrpipe.linking import image_number
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.groups import (
-    LIKE,
     depth,
     groups,
     is_cine,
     parallel,
-    places,
     positions,
     same_spacing,
     same_turn,
-    slice_places,
 )
-from cmrpipe.slices import SAME_SLICE_MM, arrange, main_series, measure_gap, normal
+from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg
+from cmrpipe.slices import arrange, main_series, normal
 
 FEWEST_SLICES = 3
 """Slice positions below which a short-axis stack cannot be told from a single long-axis slice."""
@@ -34,20 +32,8 @@ FEWEST_SLICES = 3
 SURE_SLICES = 5
 """Slice positions below which parallel long-axis planes are as likely, which the result then says."""
 
-UNEVEN = 0.1
-"""Relative deviation of a slice gap from the median above which slices are missing, or lie anyhow."""
-
 PLAIN_PLANE_DEG = 15.0
 """A stack whose normal is this near to one of the patient's axes is transverse, coronal or sagittal."""
-
-USUAL_AXIS = (0.627, -0.680, -0.380)
-"""Direction of the left ventricle's long axis, base to apex, in patient coordinates (LPS, unit vector): to the left,
-forwards and down. Mean normal of the short-axis stacks of five patients, all of them within 13 degrees of it
-(Sunnybrook Cardiac Data; Radau et al. 2009)."""
-
-UNUSUAL_DEG = 55.0
-"""Angle of a stack's normal with that direction above which volumes are withheld: it may be one of long-axis planes,
-whose normals are at right angles with the ventricle's own axis."""
 
 ALONG_DEG = 75.0
 """The same angle above which a stack is one of long-axis planes."""
@@ -115,12 +101,6 @@ def _plain_plane(records: Sequence[ImageRecord]) -> str:
     return _AXES[axis] if angles[axis] <= PLAIN_PLANE_DEG else ""
 
 
-def _off_axis_deg(record: ImageRecord) -> float:
-    """Angle of an image's normal, of either sense, with the usual long axis; 0 where the header has no orientation."""
-    own = normal(record)
-    return 0.0 if own is None else float(np.degrees(np.arccos(np.clip(abs(own @ np.array(USUAL_AXIS)), 0, 1))))
-
-
 def _numbers(stack: Sequence[ImageRecord]) -> tuple[tuple[int, ...], list[str]]:
     """Numbers for contour file names: those of the files, unless two images share one."""
     own = [image_number(record) for record in stack]
@@ -142,7 +122,7 @@ def _no_stack(records: Sequence[ImageRecord]) -> str:
     plane = _plain_plane(records) if count else ""
     if plane:
         return f"the stack is {plane}; a short axis is oblique to the body"
-    angle = _off_axis_deg(records[0])
+    angle = off_axis_deg(records[0])
     if count and angle > ALONG_DEG:
         return f"the stack is a long axis: its normal is {angle:.0f} degrees off a ventricle's usual axis"
     return ""
@@ -151,7 +131,7 @@ def _no_stack(records: Sequence[ImageRecord]) -> str:
 def _rank(group: Sequence[ImageRecord]) -> tuple[bool, bool, bool, bool, int, int, str]:
     """The short-axis stack comes first."""
     count, first = positions(group), group[0]
-    unusual = _off_axis_deg(first) > UNUSUAL_DEG
+    unusual = off_axis_deg(first) > UNUSUAL_DEG
     return count == 0, bool(_no_stack(group)), not is_cine(group), unusual, -count, -len(group), first.path
 
 
@@ -167,7 +147,7 @@ def _stranger(record: ImageRecord, group: Sequence[ImageRecord], stack: Sequence
     if not same_spacing(record, first):
         theirs, ours = (_spacing(r) for r in (record, first))
         return f"{theirs}, the stack has {ours}"
-    if _apart(record, stack):
+    if apart(record, stack):
         return f"{depth(group):.3g} images a slice in its series, the stack has {depth(stack):.3g}"
     return "a further series where the stack already has slices"
 
@@ -175,40 +155,6 @@ def _stranger(record: ImageRecord, group: Sequence[ImageRecord], stack: Sequence
 def _spacing(record: ImageRecord) -> str:
     spacing = record.pixel_spacing_mm
     return "no pixel spacing" if spacing is None else f"pixels of {spacing[0]:.4g} x {spacing[1]:.4g} mm"
-
-
-def _apart(record: ImageRecord, stack: Sequence[ImageRecord]) -> bool:
-    """Whether an image lies where the stack has no slice."""
-    axis = normal(stack[0])
-    own = places([record], axis)
-    return bool(own) and all(abs(own[0] - place) > SAME_SLICE_MM for place in places(stack, axis))
-
-
-def _incomplete(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:
-    """Why volumes of the stack would be those of a part of the ventricle; "" where nothing speaks for it.
-
-    Parameters
-    ----------
-    others : images that were refused
-    """
-    gap, axis = measure_gap(stack), normal(stack[0])
-    if gap is None or axis is None:
-        return ""
-    if (angle := _off_axis_deg(stack[0])) > UNUSUAL_DEG:
-        return f"the stack's normal is {angle:.0f} degrees off a ventricle's usual axis: it may be a long axis"
-    if gap.irregularity_mm > UNEVEN * gap.gap_mm:
-        return (
-            f"slices are not evenly spaced: {gap.gap_mm:.1f} mm apart, after slice {gap.widest_after} "
-            f"{gap.irregularity_mm:.1f} mm off that"
-        )
-    ours, frames = places(stack, axis), depth(stack)
-    lost = 0
-    beside = [r for r in others if parallel(r, stack[0]) and _apart(r, stack)]
-    for place, count in slice_places(beside, axis):
-        steps = min(abs(place - own) for own in ours) / gap.gap_mm
-        like = frames / LIKE < count < frames * LIKE
-        lost += like and round(steps) > 0 and abs(steps - round(steps)) <= UNEVEN
-    return f"{lost} slice{'s' if lost > 1 else ''} of the stack could not be used (see refused.csv)" if lost else ""
 
 
 def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
@@ -254,9 +200,9 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
         tuple(ordered),
         numbers,
         tuple(sorted(refused, key=lambda item: item.path)),
-        (*_trust(ordered), *_missing(ordered), *told),
+        (*_trust(ordered), *missing(ordered), *told),
         "" if ordered else "no image has a place in a slice x frame grid",
-        _incomplete(ordered, [r for r in records if r.path not in taken]) if ordered else "",
+        incomplete(ordered, [r for r in records if r.path not in taken]) if ordered else "",
     )
 
 
@@ -274,12 +220,6 @@ def _trust(stack: Sequence[ImageRecord]) -> list[str]:
     if count < SURE_SLICES:
         return [f"only {count} slices: that these are no long-axis planes side by side is taken on trust"]
     return []
-
-
-def _missing(stack: Sequence[ImageRecord]) -> list[str]:
-    """How many images of the slice x frame grid are not there, where some are not."""
-    count = len({r.slice_index for r in stack}) * len({r.frame for r in stack}) - len(stack)
-    return [f"{count} of the stack's images {'is' if count == 1 else 'are'} missing"] if count else []
 
 
 def _same_size(stack: Sequence[ImageRecord]) -> tuple[list[ImageRecord], list[Refused]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,13 +18,19 @@ from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
 from cmrpipe.pixels import decode_pixels
-from cmrpipe.predict.contouring import APART_WHY, Place, Removed, cavity_curve, contour
+from cmrpipe.predict.contouring import APART_WHY, BESIDE_WHY, Place, Removed, cavity_curve, contour
 from cmrpipe.predict.judge import Judged, Refused, judge
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.slices import slice_gap_mm
 
 SURE_FROM = 0.94
 """Agreement of the looks (see `cmrpipe.learn.voting`) below which an image is unsure."""
+
+ENOUGH_FRAMES = 0.8
+"""Share of the frames that must have an image of every slice of the ventricle, so that ED and ES are among them."""
+
+CUT = 0.35
+"""Cavity area of the stack's first or last slice over the largest, at ED, from which the ventricle may go on there."""
 
 Images = npt.NDArray[np.generic]
 
@@ -179,11 +185,44 @@ def _heart(judged: Judged, images: Images) -> tuple[float, float] | None:
     return heart_centre(images[rows] for _, rows in sorted(slices.items()))
 
 
+def _offsets(stack: Sequence[ImageRecord]) -> dict[int, tuple[float, float]]:
+    """Where each slice's first pixel lies, (x, y) in pixels along rows and columns from the first slice's."""
+    found: dict[int, tuple[float, float]] = {}
+    first = stack[0]
+    if first.position_mm is None or first.orientation is None or first.pixel_spacing_mm is None:
+        return found
+    along = np.array([first.orientation[:3], first.orientation[3:]])
+    size = np.array([first.pixel_spacing_mm[1], first.pixel_spacing_mm[0]])
+    for record in stack:
+        if record.position_mm is not None and record.slice_index is not None:
+            x, y = along @ (np.array(record.position_mm) - np.array(first.position_mm)) / size
+            found.setdefault(record.slice_index, (float(x), float(y)))
+    return found
+
+
+def _ends(drawings: Mapping[Place, Drawing], places: Sequence[Place], ed: int | None) -> list[str]:
+    """What is said where the ventricle reaches an end of the stack, so that a part of it may lie beyond."""
+    areas = {place.slice_index: drawing.area for place, drawing in drawings.items() if place.frame == ed}
+    first, last = (choose(place.slice_index for place in places) for choose in (min, max))
+    largest = max(areas.values(), default=0.0)
+    ends = [
+        name
+        for name, index in (("first", first), ("last", last))
+        if largest > 0 and areas.get(index, 0.0) >= CUT * largest
+    ]
+    if not ends:
+        return []
+    plural = "s" if len(ends) > 1 else ""
+    return [
+        f"the ventricle reaches the stack's {' and '.join(ends)} slice{plural}: what lies beyond is not in the values"
+    ]
+
+
 def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Opinion]) -> Prediction:
     """From the network's opinions on the stack's images, in its order, to the patient's result."""
     places = [Place(record.slice_index or 0, record.frame or 1) for record in judged.stack]
     opinion = dict(zip(places, told, strict=True))
-    drawings, removed = contour(opinion)
+    drawings, removed = contour(opinion, _offsets(judged.stack))
     inside = {place.slice_index for place, drawing in drawings.items() if drawing.endo is not None}
     span = range(min(inside), max(inside) + 1) if inside else range(0)
     curve = cavity_curve(drawings, inside)
@@ -201,7 +240,8 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
         for record, number, place in zip(judged.stack, judged.numbers, places, strict=True)
     )
     notes = [*judged.notes]
-    partial = sorted({place.frame for place in places} - curve.keys())
+    frames = {place.frame for place in places}
+    partial = sorted(frames - curve.keys())
     if not inside:
         notes.append("no ventricle found in any image")
     elif partial:
@@ -216,6 +256,13 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
     if not samples:
         lacking = "end-diastole and end-systole cannot be told" if inside else "no ventricle found"
         values = ClinicalValues(patient_id, reason=lacking)
+    if samples and len(curve) < ENOUGH_FRAMES * len(frames):
+        lacking = f"only {len(curve)} of {len(frames)} frames have an image of every slice of the ventricle"
+        values = ClinicalValues(patient_id, reason=lacking)
+    if beside := [item.slice_index for item in removed if item.why == BESIDE_WHY]:
+        lacking = f"cavities of {slices_text(beside)} lie out of reach of the next slice's; the heart may have moved"
+        values = ClinicalValues(patient_id, reason=lacking)
     if judged.incomplete:
         values = ClinicalValues(patient_id, reason=judged.incomplete)
+    notes += _ends(drawings, places, ed)
     return Prediction(patient_id, judged, values, seen, images, tuple(removed), ed, es, tuple(notes))

@@ -6,7 +6,7 @@ import pytest
 from cmrpipe.learn.borders import Drawing
 from cmrpipe.learn.voting import SURE, Opinion
 from cmrpipe.model import Points
-from cmrpipe.predict.contouring import Place, consistent, contour
+from cmrpipe.predict.contouring import BESIDE_WHY, Place, consistent, contour
 from cmrpipe.raster import area_coverage
 
 FRAMES = (1, 2, 3, 4)
@@ -51,6 +51,38 @@ def test_a_larger_ghost_beside_it_is_not_taken() -> None:
     for frame in FRAMES:
         assert drawings[Place(4, frame)] is candidates[Place(4, frame)][1]
         assert drawings[Place(5, frame)].endo is None
+
+
+@pytest.mark.parametrize(("first", "step"), [(3, 30.0), (0, -25.0), (2, 60.0)])
+def test_a_field_of_view_that_moved_is_no_heart_that_did(first: int, step: float) -> None:
+    """Where headers say that first pixels do not lie behind one another, the ventricle is followed in the patient."""
+    candidates = {
+        Place(s, f): [heart(float(np.sqrt(found[0].area / np.pi)), x=40 + step * (s >= first))]
+        for (s, f), found in ventricle().items()
+    }
+    offsets = {s: (-step * (s >= first), 0.0) for s in range(5)}
+    drawings, removed = consistent(candidates, offsets)
+    assert removed == []
+    assert all(drawings[place] is candidates[place][0] for place in candidates)
+
+
+def test_a_large_cavity_out_of_reach_behind_the_ventricle_is_told() -> None:
+    """It may be the ventricle, where the heart moved between two slices; it is not taken, and not passed over."""
+    candidates = ventricle()
+    for place, found in candidates.items():
+        if place.slice_index >= 3:
+            candidates[place] = [heart(float(np.sqrt(found[0].area / np.pi)), x=75)]
+    drawings, removed = consistent(candidates)
+    assert [(item.slice_index, item.why) for item in removed] == [(3, BESIDE_WHY)]
+    assert all((drawings[place].endo is None) == (place.slice_index >= 3) for place in candidates)
+
+
+def test_a_small_cavity_out_of_reach_is_a_ghost() -> None:
+    """Less than half as large as the ventricle's end."""
+    candidates = ventricle()
+    for frame in FRAMES:
+        candidates[Place(5, frame)] = [heart(2.5, x=70)]
+    assert consistent(candidates)[1] == []
 
 
 def test_a_heart_that_a_breath_moved_is_found_in_all_frames() -> None:

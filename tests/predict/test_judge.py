@@ -172,6 +172,41 @@ def test_volumes_of_a_part_of_the_stack_are_none(change: dict[str, object], sepa
     assert found.incomplete == "3 slices of the stack could not be used (see refused.csv)"
 
 
+@pytest.mark.parametrize(
+    ("path", "count", "told"),
+    [
+        ("{}.dcm", 4, "4 files beside the stack's cannot be read, and may be a slice"),
+        ("{}.DCM", 2, "2 files beside the stack's cannot be read, and may be a slice"),
+        ("{}.dcm", 1, ""),  # an image of a slice is no slice
+        ("notes/{}.dcm", 4, ""),
+        ("{}.txt", 4, ""),
+    ],
+)
+def test_files_that_cannot_be_read_may_be_a_slice(path: str, count: int, told: str) -> None:
+    """Without a header nobody knows where they lie; names and folders tell whether they are the stack's."""
+    bad = [ImageRecord(path.format(100 + i), "", 0, "P", error="an empty file") for i in range(count)]
+    assert judge([*cine(), *bad], 20).incomplete == told
+
+
+def test_files_that_cannot_be_read_where_images_are_missing_are_these() -> None:
+    """As many as the grid has holes: no slice is lost, and the holes are told."""
+    bad = [ImageRecord(f"{i}.dcm", "", 0, "P", error="an empty file") for i in (1, 6, 11)]
+    found = judge([*(r for r in cine() if r.file_number not in (1, 6, 11)), *bad], 20)
+    assert (found.incomplete, found.notes) == ("", ("3 of the stack's images are missing",))
+
+
+def test_half_of_the_stacks_own_images_refused_take_the_volumes() -> None:
+    """A pixel spacing that alternates in the last digits leaves every second image aside."""
+    records = [replace(r, pixel_spacing_mm=(1.403, 1.403)) if i % 2 else r for i, r in enumerate(cine())]
+    assert judge(records, 20).incomplete == "10 images of the stack's own series could not be used (see refused.csv)"
+
+
+def test_frames_that_the_header_names_and_that_are_not_there_are_told() -> None:
+    """A cine cut off before end-systole has an ejection fraction that is none."""
+    (note,) = judge([r for r in cine(frames=10) if (r.trigger_time_ms or 0) < 240], 20).notes
+    assert note.startswith("6 of the heartbeat's 10 frames are there")
+
+
 def test_missing_images_are_counted() -> None:
     """Wherever in the grid they are."""
     assert judge(cine()[2:], 20).notes == ("2 of the stack's images are missing",)

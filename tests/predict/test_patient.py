@@ -87,6 +87,45 @@ def case(small_phantom: Path) -> Case:
     return Case(truth, judged, images, told, sorted({contour.slice_index for contour in truth.contours}))
 
 
+def test_frames_without_an_image_of_every_slice_take_the_volumes(case: Case) -> None:
+    """One slice has half of its frames: end-systole may be among those that are not considered."""
+    half = [
+        i
+        for i, r in enumerate(case.judged.stack)
+        if r.slice_index != case.drawn[1] or (r.frame or 0) <= len({r.frame for r in case.judged.stack}) // 2
+    ]
+    judged = replace(
+        case.judged,
+        stack=tuple(case.judged.stack[i] for i in half),
+        numbers=tuple(case.judged.numbers[i] for i in half),
+    )
+    found = case._replace(judged=judged, images=case.images[half], told=[case.told[i] for i in half]).found()
+    assert found.values.ef_pct is None
+    assert "frames have an image of every slice of the ventricle" in found.values.reason
+
+
+@pytest.mark.parametrize(
+    ("empty", "note"),
+    [
+        ((), "the ventricle reaches the stack's first and last slices: what lies beyond is not in the values"),
+        ((-1,), "the ventricle reaches the stack's first slice: what lies beyond is not in the values"),
+        ((0, -1), ""),
+    ],
+)
+def test_a_ventricle_that_reaches_an_end_of_the_stack_is_told(case: Case, empty: tuple[int, ...], note: str) -> None:
+    """A wide cavity in the stack's outermost slice goes on beyond it; where that shows none, it ends within."""
+    slices = sorted({r.slice_index or 0 for r in case.judged.stack})
+    without = {slices[i] for i in empty}
+    told = [
+        replace(opinion, cavity=np.zeros_like(opinion.cavity), heart=np.zeros_like(opinion.heart))
+        if record.slice_index in without
+        else opinion
+        for opinion, record in zip(case.told, case.judged.stack, strict=True)
+    ]
+    said = [text for text in case._replace(told=told).found().notes if "reaches the stack's" in text]
+    assert said == ([note] if note else [])
+
+
 def test_doubt_is_told_where_the_looks_disagree(case: Case) -> None:
     """At ED or ES; elsewhere it changes no value."""
     middle, es = case.truth.contours[0].slice_index, case.truth.es_frame
