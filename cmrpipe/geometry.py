@@ -99,6 +99,46 @@ def rounds(points: Points) -> int:
     return next((n // period for period in periods if np.array_equal(points[period:], points[:-period])), 1)
 
 
+def canonical_outline(points: Points) -> Points:
+    """The same closed outline with a start point and a direction that follow from its points alone.
+
+    Outlines that differ in where they start, in which way they run, or in points repeated in a row (a closing point,
+    say) give equal arrays; others do not.
+
+    Parameters
+    ----------
+    points : (n, 2), n >= 1
+
+    Returns
+    -------
+    (m, 2), 1 <= m <= n, the same points: of all starts and both directions the first in the order of x, then y
+    """
+    kept = points[np.any(points != _following(points), axis=1)]
+    places, ranks = np.unique((kept if len(kept) else points[:1]) + 0.0, axis=0, return_inverse=True)  # no -0.0
+    forward: list[int] = ranks.ravel().tolist()
+    starts = ((ring, _least_rotation(ring)) for ring in (forward, forward[::-1]))
+    return np.asarray(places[min(ring[start:] + ring[:start] for ring, start in starts)])
+
+
+def _least_rotation(ring: list[int]) -> int:
+    """Where a ring of numbers has to start to come first in dictionary order, in time proportional to its length."""
+    n = len(ring)
+    i, j, equal = 0, 1, 0
+    while max(i, j, equal) < n:
+        a, b = ring[(i + equal) % n], ring[(j + equal) % n]
+        if a == b:
+            equal += 1
+            continue
+        if a > b:
+            i += equal + 1
+        else:
+            j += equal + 1
+        if i == j:
+            j += 1
+        equal = 0
+    return min(i, j)
+
+
 def _side(start: Points, end: Points, point: Points) -> Floats:
     """Sign of the side of the directed line start → end on which a point lies; 0 on the line."""
     along, to = end - start, point - start

@@ -150,7 +150,7 @@ class ContourRecord:
     number : image number in the file name (contour 0048 belongs to 48.dcm); None when the name does not say
     kind : from the file name and folder; None when they do not say or disagree
     points : (n, 2) float64 in pixel-centre coordinates from 0 (declared origin taken off); None when unreadable
-    content_sha256 : of the points as written, so that a copy is recognised whatever its file's name or line ends
+    content_sha256 : of the points in the order of the file, whatever its name or line ends
     error : why the file could not be read
     """
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmrpipe.geometry import (
+    canonical_outline,
     centroid,
     contains_points,
     label_image,
@@ -43,6 +44,35 @@ def test_area_and_centroid_of_an_ellipse(x: float, y: float, a: float, b: float)
     points = ring(x, y, a, b)
     assert polygon_area(points) == pytest.approx(math.pi * a * b, rel=1e-3)
     assert centroid(points) == pytest.approx((x, y), abs=1e-6)
+
+
+CORNERS = st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.5]), st.integers(0, 2)), min_size=1, max_size=9)
+
+
+@repeatable
+@given(CORNERS, st.data())
+def test_one_outline_has_one_form(corners: list[tuple[float, float]], data: st.DataObject) -> None:
+    """Whatever its start, its direction, and however often a point is repeated in a row; its points stay the same."""
+    points = np.array(corners, dtype=np.float64)
+    form = canonical_outline(points)
+    start, back = data.draw(st.integers(0, len(points))), data.draw(st.booleans())
+    repeats = data.draw(st.lists(st.integers(1, 3), min_size=len(points), max_size=len(points)))
+    other = np.roll(np.repeat(points, repeats, axis=0), start, axis=0)
+    assert np.array_equal(canonical_outline(other[::-1] if back else other), form)
+    assert np.array_equal(canonical_outline(np.concatenate([other, other[:1]])), form)
+    assert {*map(tuple, form.tolist())} == {*map(tuple, points.tolist())}
+    assert np.array_equal(canonical_outline(form), form)
+
+
+def test_other_outlines_have_other_forms() -> None:
+    """Moved, mirrored, with a point less, or through the same points in another order."""
+    points = ring(20, 30, 9, 6, 40) + np.linspace(0, 1, 40)[:, None]
+    form = canonical_outline(points)
+    exchanged = points.copy()
+    exchanged[[3, 8]] = exchanged[[8, 3]]
+    for other in (points + 0.01, points[:, ::-1], points[1:], exchanged):
+        assert not np.array_equal(canonical_outline(other), form)
+    assert not np.signbit(canonical_outline(-0.0 * points)).any()
 
 
 def test_spacing_is_rows_then_columns() -> None:

@@ -1,9 +1,10 @@
 """The same contour content in more than one file, over the whole set: which file is the original, and which are copies.
 
-Equal points do not say whose they are; the images do. Every contour has a measure of how badly it lies (`misplaced`),
-from its image's edges and its patient's other contours. Where exactly one patient's lie well, and the others' do not,
-that one's are the originals. Files that are equal between the same patients are decided together, since one slice may
-fit by chance and nine do not.
+Contours are equal that are one closed outline, wherever their points start and whichever way they run: another export
+may begin elsewhere or go round the other way. Equal points do not say whose they are; the images do. Every contour has
+a measure of how badly it lies (`misplaced`), from its image's edges and its patient's other contours. Where exactly one
+patient's lie well, and the others' do not, that one's are the originals. Files that are equal between the same patients
+are decided together, since one slice may fit by chance and nine do not.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.neighbours import Jump
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.geometry import centroid, polygon_area, protrusion
+from cmrpipe.files import sha256_bytes
+from cmrpipe.geometry import canonical_outline, centroid, polygon_area, protrusion
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, Finding, Points, Sample
 
@@ -35,8 +37,9 @@ class Content:
 
     Attributes
     ----------
-    sha256 : of its points
+    sha256 : of its outline (see `canonical_outline`)
     misplaced : how badly it lies in its image and with its patient's other contours, 0 is perfect; None when unknown
+    written : SHA-256 of its points in the order of the file
     """
 
     sha256: str
@@ -45,6 +48,7 @@ class Content:
     number: int | None
     kind: str
     misplaced: float | None
+    written: str = ""
 
 
 def _endo(number: int, fits: Mapping[int, float], jumps: Mapping[int, Jump]) -> float | None:
@@ -82,12 +86,13 @@ def contents(
             misplaced = _epi(sample.endo.points, sample.epi.points)
         found.append(
             Content(
-                record.content_sha256,
+                sha256_bytes(canonical_outline(record.contour.points).tobytes()),
                 record.path,
                 labels.patient_id,
                 record.number,
                 record.kind.value,
                 None if misplaced is None else round(misplaced, 4),
+                record.content_sha256,
             )
         )
     return found
@@ -150,9 +155,12 @@ def _tell(group: Sequence[Content], original: str | None, files: int, across: bo
             continue
         other = source or next(entry for entry in group if entry is not row)
         place = f"{other.path} of {other.patient_id}" if other.patient_id != row.patient_id else other.path
+        rewritten = row.written != other.written
         message = f"{row.path} is a copy of {place}, in whose image it fits."
         if source is None:
             message = f"{row.path} holds the same points as {place}; it cannot be told which is the original."
+        if rewritten:
+            message += " The points start elsewhere or run the other way; the outline is one."
         elif across and files > 1:
             message += f" {files} contours of {row.patient_id} are copies of {other.patient_id}'s."
         yield finding(
@@ -164,7 +172,9 @@ def _tell(group: Sequence[Content], original: str | None, files: int, across: bo
             original=other.path if source else None,
             same_as=other.path,
             other_patient=other.patient_id,
-            content_sha256=row.sha256,
+            content_sha256=row.written,
+            outline_sha256=row.sha256,
+            rewritten=rewritten,
             copies=len(group),
             files=files,
             misplaced=row.misplaced,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cmrpipe.checks.copies import Content, check_copies, fold
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
@@ -32,6 +34,20 @@ def test_the_one_that_lies_well_is_the_original() -> None:
     (found,) = check_copies(rows, LIMIT)
     assert (found.code, found.patient_id, found.evidence["other_patient"]) == (Code.CONTOUR_COPIED, "B", "A")
     assert "is a copy of contourfiles/A/epi-1.txt of A" in found.message
+
+
+def test_a_copy_in_another_order_is_told_as_such() -> None:
+    """A plain copy keeps its message; one whose points start elsewhere or run the other way says so."""
+    original = replace(row("a", "A", 1, 0.05), written="w")
+    plain, turned = (replace(row("a", "B", 1, 0.8), written=written) for written in ("w", "v"))
+    (of_plain,), (of_turned,) = (list(check_copies([original, copy], LIMIT)) for copy in (plain, turned))
+    assert of_plain.message == (
+        "contourfiles/B/epi-1.txt is a copy of contourfiles/A/epi-1.txt of A, in whose image it fits."
+    )
+    assert (
+        of_turned.message == f"{of_plain.message} The points start elsewhere or run the other way; the outline is one."
+    )
+    assert (of_plain.evidence["rewritten"], of_turned.evidence["rewritten"]) == (False, True)
 
 
 def test_where_it_cannot_be_told_all_are() -> None:
