@@ -37,6 +37,8 @@ class FindingCode(StrEnum):
     IMAGE_DUPLICATE_INSTANCE = "image-duplicate-instance"
     IMAGE_DUPLICATE_NUMBER = "image-duplicate-number"
     IMAGE_DUPLICATE_PIXELS = "image-duplicate-pixels"
+    IMAGE_IN_TWO_PATIENTS = "image-in-two-patients"
+    INSTANCE_IN_TWO_PATIENTS = "instance-in-two-patients"
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     IMAGE_CONSTANT = "image-constant"
     IMAGE_BLANK_END = "image-blank-end"

@@ -113,6 +113,18 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_DUPLICATE_PIXELS: CodeInfo(
         _E, "two images hold the same pixels", "hash of the pixel bytes", "fetch the right image from its source"
     ),
+    _C.IMAGE_IN_TWO_PATIENTS: CodeInfo(
+        _E,
+        "images of two patients are the same: one patient under two ids, or images in another's folder",
+        "equal pixels, blank images apart, and equal SOPInstanceUID; told once for two patients",
+        "find out whose they are and remove the other's, or one id; until then their contours are left out in both",
+    ),
+    _C.INSTANCE_IN_TWO_PATIENTS: CodeInfo(
+        _E,
+        "images of two patients have one SOPInstanceUID and other pixels",
+        "equal SOPInstanceUID; no image of the two patients has equal pixels",
+        "find out at the source whether one was made from the other, or the identifiers mean nothing",
+    ),
     _C.IMAGE_PATIENT_MISMATCH: CodeInfo(
         _E,
         "an image's header names another patient than its folder",
@@ -288,7 +300,7 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.CONTOUR_COPIED: CodeInfo(
         _E,
         "a contour is a copy of another patient's, slice's or frame's",
-        "hash of the points; the original is the one that lies well in its image, with the others clearly worse",
+        "outline, whatever its start and direction; the original lies well in its image, the others clearly worse",
         "draw it anew on its own image, or leave it out",
         "validate.copy_original",
     ),

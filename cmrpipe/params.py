@@ -71,6 +71,7 @@ class ValidateParams(Section):
             FindingCode.IMAGE_NUMBER_MISMATCH,
             FindingCode.IMAGE_DUPLICATE_INSTANCE,
             FindingCode.IMAGE_DUPLICATE_PIXELS,
+            FindingCode.IMAGE_IN_TWO_PATIENTS,
             FindingCode.IMAGE_PATIENT_MISMATCH,
             FindingCode.IMAGE_CONSTANT,
             FindingCode.IMAGE_BLANK_END,

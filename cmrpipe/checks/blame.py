@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from cmrpipe.codes import FindingCode
 from cmrpipe.layouts import CONTOURS, DICOMS
@@ -11,20 +12,29 @@ from cmrpipe.model import Finding, Quarantine
 from cmrpipe.quarantine import RULE
 
 
-def quarantine_rows(findings: Iterable[Finding], codes: Iterable[FindingCode]) -> list[Quarantine]:
+def quarantine_rows(
+    findings: Iterable[Finding],
+    codes: Iterable[FindingCode],
+    in_doubt: Mapping[FindingCode, Iterable[str]] = MappingProxyType({}),
+) -> list[Quarantine]:
     """Rows for the file that a finding with one of `codes` is about, else for its patient.
 
     Some findings hold two files against each other, and do not tell which of them is wrong: an endocardium outside of
     its epicardium, two images with the same pixels, two files of one instance with different pixels. Where something
     else speaks against one of the two alone, that one is left out; else both are.
+
+    Parameters
+    ----------
+    in_doubt : of some codes, the contour files that their findings leave out
     """
     chosen = frozenset(codes)
-    accused = [found for found in findings if found.code in chosen]
+    accused = [found for found in findings if found.code in chosen and found.code not in in_doubt]
     against: dict[str, set[FindingCode]] = defaultdict(set)
     for found in accused:
         for path in _files(found):
             against[path].add(found.code)
-    rows = set()
+    listed = ((code, path) for code, paths in in_doubt.items() for path in paths if code in chosen)
+    rows: set[Quarantine | None] = {Quarantine("contour", path, code, RULE) for code, path in listed}
     for found in accused:
         files = _files(found)
         worse = [path for path in files if against[path] != {found.code}]

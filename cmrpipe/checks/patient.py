@@ -15,6 +15,7 @@ from cmrpipe.checks.neighbours import check_jumps, jumps
 from cmrpipe.checks.origins import PatientOrigin, measure_origin
 from cmrpipe.checks.otherframe import check_other_frame
 from cmrpipe.checks.otherslice import check_other_slice
+from cmrpipe.checks.twopatients import marks
 from cmrpipe.checks.walls import check_walls
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, Finding, Sample
@@ -29,6 +30,7 @@ class PatientReport:
     missing: tuple[Missing, ...]
     contents: tuple[Content, ...]
     origin: PatientOrigin | None
+    marks: tuple[str, ...]
 
 
 def _paths(labels: PatientLabels, kind: ContourKind) -> dict[int, str]:
@@ -86,5 +88,9 @@ def check_patient(
     ]
     origin = None if whole_patient(fits, limits) else measure_origin(samples, fits)
     return PatientReport(
-        tuple(findings), (*gone_images, *gone_contours), tuple(contents(labels, samples, fits, apart)), origin
+        tuple(findings),
+        (*gone_images, *gone_contours),
+        tuple(contents(labels, samples, fits, apart)),
+        origin,
+        marks(labels.images),
     )

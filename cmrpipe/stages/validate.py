@@ -24,6 +24,7 @@ from cmrpipe.checks.images import duplicate_pixels, pixel_twins, undecodable
 from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
 from cmrpipe.checks.strangers import check_strangers
+from cmrpipe.checks.twopatients import Shared, check_shared, suspects
 from cmrpipe.clinical import clinical_values
 from cmrpipe.codes import FindingCode
 from cmrpipe.codeversion import code_version
@@ -103,6 +104,7 @@ def _validate(task: _Task, out: Path) -> Written:
         "findings": [to_dict(found) for found in findings],
         "missing": [asdict(item) for item in report.missing],
         "contents": [asdict(row) for row in report.contents],
+        "marks": report.marks,
         "origin": None if report.origin is None else _origin_to_json(report.origin),
         "clinical": _clinical(labels, frozenset()),
     }
@@ -169,6 +171,13 @@ def _set_findings(
             yield finding(
                 FindingCode.STRAY_FILES, f"{unit}: {stray} stray files were passed over.", path=unit, files=stray
             )
+
+
+def _shared_images(raw: Path, catalog: Catalog, links: LinkMap, reports: dict[str, Any]) -> Shared:
+    """What patients have in common; only those that may have something are read again."""
+    some = suspects({patient: report["marks"] for patient, report in reports.items()})
+    labels = {patient: link_patient(catalog, patient, links.originals.get(patient, ())) for patient in some}
+    return check_shared(labels, lambda first, later: _equal_pixels(_Reader(raw), first, later))
 
 
 def _names(catalog: Catalog) -> Callable[[str], bool]:
@@ -240,10 +249,12 @@ def validate(
     found = [from_dict(value) for report in reports.values() for value in report["findings"]]
     decisions = read_quarantine(quarantine)
     found += check_decisions(decisions, _names(book), quarantine.name)
-    found = copies.fold([*found, *_set_findings(raw, book, links, reports, params)])
+    shared = _shared_images(raw, book, links, reports)
+    found += shared.without_echoes(_set_findings(raw, book, links, reports, params))
+    found = copies.fold([*found, *shared.findings])
     found = sorted((replace(f, severity=params.severity.get(f.code, f.severity)) for f in found), key=rank)
     missing = [row for report in reports.values() for row in report["missing"]]
-    rows = merge(decisions, quarantine_rows(found, params.quarantine))
+    rows = merge(decisions, quarantine_rows(found, params.quarantine, shared.in_doubt))
     decided = left_out(rows)
     write_pieces(out, Report(found, missing, list(_clinical_rows(book, links, reports, decided))))
     write_quarantine(quarantine, rows)

@@ -1,0 +1,89 @@
+"""Faults that two patients have in common: images of one that are the other's."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.dataset import FileDataset
+from pydicom.uid import UID
+
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.phantom.dicom_writer import encode, uid
+from cmrpipe.phantom.faults.allot import image_slots
+from cmrpipe.phantom.faults.kit import Fault, Note, Scope, Site, Spot
+
+
+def _note(spot: Spot, detail: str) -> Note:
+    """The account at the patient whose id comes first: that is where the finding for both stands."""
+    one, other = sorted(patient.patient_id for patient in spot.patients)
+    return Note(f"{DICOMS}/{one}", detail, patient_id=one, others=(other,))
+
+
+def _twice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    to, source = spot.patients
+    site.remove_folder(f"{DICOMS}/{to.patient_id}")
+    site.remove_folder(f"{CONTOURS}/{to.original_id}")
+    for path in site.images(source):
+        ds = site.dataset(path)
+        ds.PatientID = to.patient_id
+        ds.SeriesInstanceUID = uid(ds.SeriesInstanceUID, "again")
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid(ds.SOPInstanceUID, "again")
+        site.write(path.replace(source.patient_id, to.patient_id), encode(ds))
+    for path in site.contours(source):
+        points = site.points(path)
+        turned = np.roll(points[::-1], int(rng.integers(1, len(points))), axis=0)
+        site.write_points(path.replace(source.original_id, to.original_id), turned)
+    detail = (
+        f"{to.patient_id} was made {source.patient_id} once more: other UIDs, contours with another start, reversed"
+    )
+    return _note(spot, detail)
+
+
+def _frames(site: Site) -> list[int]:
+    """Numbers of images without contours."""
+    return [site.grid.number(*slot) for slot in image_slots(site.grid)]
+
+
+def _pixels(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    to, source = spot.patients
+    for number in _frames(site):
+        pixels = site.dataset(site.image(source, number)).PixelData
+
+        def change(ds: FileDataset, pixels: bytes = pixels) -> None:
+            ds.PixelData = pixels
+
+        site.change_image(site.image(to, number), change)
+    return _note(spot, f"images of {to.patient_id} without contours were given pixels of {source.patient_id}'s")
+
+
+def _instances(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    to, source = spot.patients
+    for number in _frames(site):
+        twin = UID(site.dataset(site.image(source, number)).SOPInstanceUID)
+
+        def change(ds: FileDataset, twin: UID = twin) -> None:
+            ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = twin
+
+        site.change_image(site.image(to, number), change)
+    return _note(spot, f"images of {to.patient_id} were given SOPInstanceUIDs of {source.patient_id}'s")
+
+
+FAULTS = (
+    Fault("patient-twice", "one patient under two ids", Code.IMAGE_IN_TWO_PATIENTS, Scope.PATIENT, _twice, patients=2),
+    Fault(
+        "images-of-other-patient",
+        "some images have another patient's pixels",
+        Code.IMAGE_IN_TWO_PATIENTS,
+        Scope.PATIENT,
+        _pixels,
+        patients=2,
+    ),
+    Fault(
+        "instances-of-other-patient",
+        "some images have another patient's UIDs",
+        Code.INSTANCE_IN_TWO_PATIENTS,
+        Scope.PATIENT,
+        _instances,
+        patients=2,
+    ),
+)

@@ -1,0 +1,163 @@
+"""Real patients and contours that were copied to others: told, and left out, whatever was rewritten."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import generate_uid
+
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.codes import Severity
+from cmrpipe.model import Finding
+from cmrpipe.params import ValidateParams
+from cmrpipe.quarantine import RULE, left_out, read_quarantine, write_quarantine
+from tests.stages.faulty import check, found
+
+ANON = "ANON77"
+
+
+def write_contour(path: Path, target: Path, rng: np.random.Generator) -> None:
+    """A contour as another program would write it: another start, the other way round, closed."""
+    points = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    turn = int(rng.integers(1, len(points)))
+    turned = [*points[turn:], *points[:turn]][::-1]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("".join(f"{float(x):.4f}, {float(y):.4f}\n" for x, y in [*turned, turned[0]]))
+
+
+def linked(final_data: Path, base: Path) -> Path:
+    """The real set below `base`, its images as links, its contours and table as files."""
+    (base / "set" / "dicoms").mkdir(parents=True)
+    for folder in (final_data / "dicoms").iterdir():
+        (base / "set" / "dicoms" / folder.name).symlink_to(folder)
+    shutil.copytree(final_data / "contourfiles", base / "set" / "contourfiles")
+    shutil.copy(final_data / "link.csv", base / "set" / "link.csv")
+    return base / "set"
+
+
+def add_twice(folder: Path, new_uids: bool) -> None:
+    """SCD0000101 once more under another id, its contours exported again under another original id."""
+    rng = np.random.default_rng(7)
+    (folder / "dicoms" / ANON).mkdir()
+    for path in (folder / "dicoms" / "SCD0000101").glob("*.dcm"):
+        ds = pydicom.dcmread(path)
+        ds.PatientID = ANON
+        if new_uids:
+            ds.SeriesInstanceUID = "1.2.3.77"
+            ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name])
+        ds.save_as(folder / "dicoms" / ANON / path.name)
+    for path in (folder / "contourfiles" / "SC-HF-I-1").rglob("*.txt"):
+        write_contour(path, folder / "contourfiles" / "EXPORT-77" / path.parent.name / path.name, rng)
+    with (folder / "link.csv").open("a") as table:
+        table.write(f"{ANON},EXPORT-77\n")
+
+
+def without_nine(findings: list[Finding]) -> list[Finding]:
+    """Errors but for SCD0000501's."""
+    return [f for f in findings if f.severity is Severity.ERROR and f.patient_id != "SCD0000501"]
+
+
+def contours(folder: Path, *originals: str) -> set[str]:
+    """Paths of contour files."""
+    paths = (path for original in originals for path in (folder / "contourfiles" / original).rglob("*.txt"))
+    return {path.relative_to(folder).as_posix() for path in paths}
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # the real UIDs have leading zeros
+@pytest.mark.parametrize("new_uids", [False, True])
+def test_one_patient_under_two_ids(real: Path, final_data: Path, tmp_path: Path, new_uids: bool) -> None:
+    """One line names both, neither patient's contours stay, a person's `keep` does; only the new one is looked at."""
+    base = tmp_path / "here"
+    shutil.copytree(real, base)
+    folder = linked(final_data, base)
+    images = len(list((folder / "dicoms" / "SCD0000101").iterdir()))
+    add_twice(folder, new_uids)
+    assert check(folder, base).done == 1
+    (told,) = without_nine(found(base))
+    assert (told.code, told.patient_id) == (Code.IMAGE_IN_TWO_PATIENTS, ANON)
+    assert told.message.startswith(f"{ANON} and SCD0000101 share {images} images: {images} with equal pixels")
+    assert told.evidence["one_instance"] == (0 if new_uids else images)
+    names = contours(folder, "SC-HF-I-1", "EXPORT-77")
+    rows = [row for row in read_quarantine(base / "quarantine.csv") if row.why == Code.IMAGE_IN_TWO_PATIENTS]
+    assert {row.name for row in rows} == names
+    assert {(row.what, row.by) for row in rows} == {("contour", RULE)}
+    nine = [f for f in found(base) if f.patient_id == "SCD0000501" and f.severity is Severity.ERROR]
+    assert {f.code for f in nine} == {Code.CONTOUR_COPIED}
+    assert len(nine) == 9
+    kept = [replace(row, by="reader", keep=True) for row in rows if row.name.startswith("contourfiles/SC-HF-I-1/")]
+    write_quarantine(base / "quarantine.csv", [*read_quarantine(base / "quarantine.csv"), *kept])
+    assert check(folder, base).done == 0
+    assert names & left_out(read_quarantine(base / "quarantine.csv")).rows.keys() == contours(folder, "EXPORT-77")
+    params = ValidateParams(quarantine=(Code.CONTOUR_COPIED,))
+    check(folder, base, params=params)
+    assert not names & left_out(read_quarantine(base / "quarantine.csv")).rows.keys()
+    shutil.rmtree(folder / "dicoms" / ANON)
+    shutil.rmtree(folder / "contourfiles" / "EXPORT-77")
+    shutil.copy(final_data / "link.csv", folder / "link.csv")
+    check(folder, base)
+    assert [f for f in found(base) if f.code is not Code.CONTOUR_COPIED] == [
+        f for f in found(real) if f.code is not Code.CONTOUR_COPIED
+    ]
+
+
+def test_some_images_of_another_patient(real: Path, final_data: Path, tmp_path: Path) -> None:
+    """Three uncontoured images with another patient's pixels: told with their number; no contour is left out."""
+    base = tmp_path / "here"
+    shutil.copytree(real, base)
+    folder = linked(final_data, base)
+    own = folder / "dicoms" / "SCD0000201"
+    own.unlink()
+    shutil.copytree(final_data / "dicoms" / "SCD0000201", own)
+    drawn = {int(name.split("-")[-3]) for name in contours(folder, "SC-HF-I-2", "SC-HF-I-4")}
+    free = [n for n in range(1, 200) if n not in drawn][:3]
+    for number in free:
+        ds = pydicom.dcmread(own / f"{number}.dcm")
+        ds.PixelData = pydicom.dcmread(folder / "dicoms" / "SCD0000301" / f"{number}.dcm").PixelData
+        ds.save_as(own / f"{number}.dcm")
+    check(folder, base)
+    (told,) = [f for f in without_nine(found(base)) if f.code is not Code.SIZE_CHANGES]
+    assert (told.code, told.patient_id) == (Code.IMAGE_IN_TWO_PATIENTS, "SCD0000201")
+    assert told.message.startswith("SCD0000201 and SCD0000301 share 3 images: 3 with equal pixels, 0 with one")
+    assert all(row.why != Code.IMAGE_IN_TWO_PATIENTS for row in read_quarantine(base / "quarantine.csv"))
+
+
+def test_all_real_patients_in_one_set_share_nothing(shared_data: Path, tmp_path: Path) -> None:
+    """The 30 patients beside one another: no image in two of them."""
+    folder = linked(shared_data / "final_data", tmp_path)
+    for path in (shared_data / "more_patients" / "dicoms").iterdir():
+        (folder / "dicoms" / path.name).symlink_to(path)
+    for path in (shared_data / "more_patients" / "contourfiles").iterdir():
+        (folder / "contourfiles" / path.name).symlink_to(path)
+    with (folder / "link.csv").open("a") as table:
+        table.writelines((shared_data / "more_patients" / "link.csv").read_text().splitlines(keepends=True)[1:])
+    assert check(folder, tmp_path, workers=2).done == 30
+    errors = [(f.code, f.patient_id) for f in found(tmp_path) if f.severity is Severity.ERROR]
+    assert set(errors) == {(Code.CONTOUR_COPIED, "SCD0000501"), (Code.CONTOUR_MISFIT, "SCD0004001")}
+    assert len(errors) == 10
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_nine_copies_are_told_however_they_are_written(
+    real: Path, final_data: Path, tmp_path: Path, closed: bool
+) -> None:
+    """SCD0000501's foreign epicardia with another start and the other way round are the same nine copies."""
+    base = tmp_path / "here"
+    shutil.copytree(real, base)
+    folder = linked(final_data, base)
+    rng = np.random.default_rng(5)
+    for path in sorted((folder / "contourfiles" / "SC-HF-I-6" / "o-contours").iterdir()):
+        write_contour(path, path, rng)
+        if not closed:
+            path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert check(folder, base).done == 1
+    before, after = ([f for f in found(at) if f.severity is Severity.ERROR] for at in (real, base))
+    places = [[(f.code, f.path, f.evidence["original"]) for f in some] for some in (after, before)]
+    assert places[0] == places[1]
+    assert len(after) == 9
+    assert all("The points start elsewhere or run the other way" in f.message for f in after)
+    assert not any("start elsewhere" in f.message for f in before)
