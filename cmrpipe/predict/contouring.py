@@ -43,8 +43,8 @@ APART = 0.1
 
 APART_WHY = "apart from the rest"
 
-BESIDE = 0.5
-"""Area of a cavity out of reach, over that of the ventricle's end in the slice before, from which it is told."""
+BESIDE = 0.35
+"""Area of a cavity out of reach of the ventricle's end, over that of its widest slice, from which it is told."""
 
 BESIDE_WHY = "out of reach of the next slice's"
 
@@ -273,7 +273,9 @@ def _beside(candidates: dict[Place, list[Drawing]], kept: Sequence[int], gone: C
         areas = [found[0].area if found else 0.0 for place, found in candidates.items() if place.slice_index == index]
         return float(np.median(areas)) if areas else 0.0
 
-    ends = ((min(kept) - 1, min(kept)), (max(kept) + 1, max(kept)))
+    widest = max(size(index) for index in kept)
     return [
-        Removed(index, BESIDE_WHY) for index, end in ends if index not in gone and size(index) >= BESIDE * size(end) > 0
+        Removed(index, BESIDE_WHY)
+        for index in (min(kept) - 1, max(kept) + 1)
+        if index not in gone and size(index) >= BESIDE * widest > 0
     ]

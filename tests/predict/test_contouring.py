@@ -78,10 +78,10 @@ def test_a_large_cavity_out_of_reach_behind_the_ventricle_is_told() -> None:
 
 
 def test_a_small_cavity_out_of_reach_is_a_ghost() -> None:
-    """Less than half as large as the ventricle's end."""
+    """Such as is often seen beyond the apex: far smaller than the ventricle is wide, though not than its end."""
     candidates = ventricle()
     for frame in FRAMES:
-        candidates[Place(5, frame)] = [heart(2.5, x=70)]
+        candidates[Place(5, frame)] = [heart(5.5, x=70)]
     assert consistent(candidates)[1] == []
 
 
