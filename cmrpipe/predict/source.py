@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,8 +121,18 @@ class _Reader:
         return PatientFolder(patient_id, folder, names)
 
 
+def _is_archive(path: Path) -> bool:
+    """Whether a file is called like an archive, as Windows and old systems write it, too."""
+    return path.name.lower().endswith(SUFFIX)
+
+
+def _archived(archive: Path) -> str:
+    """Whose archive it is."""
+    return archive.name[: -len(SUFFIX)]
+
+
 def _in_archive(archive: Path) -> PatientFolder:
-    patient_id = archive.name.removesuffix(SUFFIX)
+    patient_id = _archived(archive)
     try:
         names = tuple(name for name in members(archive) if not any(is_stray(part) for part in name.split("/")))
     except ArchiveError as error:
@@ -168,7 +179,7 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
     ------
     LayoutError : no folder, or nothing in it
     """
-    if folder.is_file() and folder.name.endswith(SUFFIX):
+    if folder.is_file() and _is_archive(folder):
         return [_in_archive(folder)]
     if not folder.is_dir():
         raise LayoutError(folder, "is not a folder", "Give a patient's folder of DICOM files, or a folder of such")
@@ -176,14 +187,14 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
     reader = _Reader(out)
     groups = reader.folders(base)
     loose = [path for path in reader.entries(base) if path.is_file()]
-    archives = [path for path in loose if path.name.endswith(SUFFIX)]
-    twice = {path.name.removesuffix(SUFFIX) for path in archives} & {path.name for path in groups}
-    if twice:
-        raise LayoutError(base / min(twice), "is there twice, as a folder and as an archive", "Remove one of the two")
+    archives = [path for path in loose if _is_archive(path)]
+    for name, times in Counter([*map(_archived, archives), *(path.name for path in groups)]).items():
+        if times > 1:
+            raise LayoutError(base / name, "is there twice, among folders and archives", "Remove one of the two")
     others = [path for path in loose if path not in archives]
     if not groups and not loose:
         raise LayoutError(folder, "holds no files", "Give a folder of DICOM files")
-    whole = not groups and (bool(others) or not archives)
+    whole = not groups and not archives
     if base == folder and not whole:
         whole = _first_image(others) is not None or (
             not archives and _one_patient([reader.files(path) for path in groups])

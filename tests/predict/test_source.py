@@ -144,6 +144,36 @@ def test_archives_are_patients_like_folders(small_phantom: Path, tmp_path: Path)
         find_patients(dicoms)
 
 
+@pytest.mark.parametrize("below", ["", "dicoms"])
+def test_other_files_beside_archives_mean_nothing(two: Path, tmp_path: Path, below: str) -> None:
+    """A readme does not make one patient of several archives, nor of a single one; an image does, or is one more."""
+    base = tmp_path / "zips" / below
+    base.mkdir(parents=True)
+    for name in BOTH:
+        pack(two / name, base / f"{name}.zip")
+    (base / "README.txt").write_text("two patients")
+    assert names(tmp_path / "zips") == BOTH
+    (base / f"{BOTH[1]}.zip").unlink()
+    assert names(tmp_path / "zips") == BOTH[:1]
+    shutil.copy(two / BOTH[0] / "7.dcm", base / "7.dcm")
+    assert names(tmp_path / "zips") == ([BOTH[0], "dicoms"] if below else ["zips"])
+
+
+def test_archives_may_be_called_in_capitals(two: Path, tmp_path: Path) -> None:
+    """Among others, alone, and beside one that is called the same but for its case."""
+    folder = tmp_path / "zips"
+    folder.mkdir()
+    pack(two / BOTH[0], folder / f"{BOTH[0]}.zip")
+    pack(two / BOTH[1], folder / f"{BOTH[1]}.ZIP")
+    assert names(folder) == BOTH
+    (alone,) = find_patients(folder / f"{BOTH[1]}.ZIP")
+    assert (alone.patient_id, len(alone.records())) == (BOTH[1], 40)
+    assert not any(record.error for record in alone.records())
+    shutil.copy(folder / f"{BOTH[1]}.ZIP", folder / f"{BOTH[1]}.zip")
+    with pytest.raises(LayoutError, match="there twice"):
+        find_patients(folder)
+
+
 def test_a_damaged_archive_stops_no_other_patient(small_phantom: Path, tmp_path: Path) -> None:
     """It is a patient whose files cannot be had, and says why; a damaged file of one is that file's trouble."""
     for name in ("PHA0000101", "PHA0000201"):
