@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from cmrpipe.errors import DiskError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_FULL_WORDS = re.compile("|".join((*map(os.strerror, _FULL), r"\d+ requested and \d+ written")))
+"""What a full disk is called where the number is lost: by HDF5, by pydicom, which wraps errors, and by NumPy."""
 _BLOCK = 1 << 20
 
 
@@ -95,7 +98,7 @@ def disk_trouble(folder: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:  # HDF5 tells of a disk that fills up while it closes by a RuntimeError
         code = getattr(error, "errno", None)
-        if code in _FULL or "No space left on device" in str(error):
+        if code in _FULL or (not isinstance(error, DiskError) and _FULL_WORDS.search(str(error))):
             raise DiskError(folder, "the disk is full", "Free some space and run again; nothing is lost") from error
         if code in _CLOSED and not isinstance(error, DiskError):
             raise DiskError(folder, f"cannot be written ({error})", "Check its permissions") from error

@@ -1,12 +1,14 @@
 """Atomic writes and hashes."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from cmrpipe.files import atomic, canonical_json, remove_leftovers, sha256_file, write_bytes
+from cmrpipe.errors import DiskError
+from cmrpipe.files import atomic, canonical_json, disk_trouble, remove_leftovers, sha256_file, write_bytes
 
 
 def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
@@ -53,3 +55,24 @@ def test_canonical_json_ignores_order_and_refuses_nan() -> None:
     assert canonical_json({"a": 1, "b": [1, 2]}) == canonical_json({"b": [1, 2], "a": 1})
     with pytest.raises(ValueError, match="JSON"):
         canonical_json({"a": float("nan")})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("983040 requested and 520192 written"),
+        OSError("With tag (0062,0002) got exception: [Errno 122] Disk quota exceeded\nTraceback"),
+        RuntimeError("Unable to close (errno = 28, error message = 'No space left on device')"),
+    ],
+)
+def test_a_full_disk_is_known_in_whatever_words(tmp_path: Path, error: Exception) -> None:
+    """The system's, NumPy's, pydicom's and HDF5's."""
+    with pytest.raises(DiskError, match="the disk is full"), disk_trouble(tmp_path):
+        raise error
+
+
+def test_other_trouble_stays_what_it_is(tmp_path: Path) -> None:
+    """A file that is not there, say."""
+    with pytest.raises(FileNotFoundError), disk_trouble(tmp_path):
+        raise FileNotFoundError(errno.ENOENT, "no such file")
