@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,10 +12,14 @@ from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
 from cmrpipe.params import load_params
 from cmrpipe.workspace import Workspace
 
+if TYPE_CHECKING:
+    from cmrpipe.predict.tables import Row
+
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
 
 _HERE = Workspace(Path())
+_VALUES = ("EDV {:.0f} mL", "ESV {:.0f} mL", "SV {:.0f} mL", "EF {:.1f} %", "CO {:.1f} L/min", "mass {:.0f} g")
 
 
 def predict_command(
@@ -44,12 +48,21 @@ def predict_command(
         options = Options(settings.ingest.contour_origin, overlays, segmentation)
         rows = predict(folder, output, model, settings, options, listen=listen)
     for row in rows:
-        names = ("EDV {:.0f} mL", "ESV {:.0f} mL", "SV {:.0f} mL", "EF {:.1f} %", "CO {:.1f} L/min", "mass {:.0f} g")
-        values = [name.format(value) for name, value in zip(names, row.values, strict=True) if value is not None]
-        doubts = [f"{row.unsure} image{'s' if row.unsure > 1 else ''} of ED and ES unsure"] if row.unsure else []
-        said = [f"{row.images} images", *values, *doubts, *([row.reason] if row.reason else [])]
-        typer.echo(f"{row.patient_id}: {'; '.join(said)}")
+        typer.echo(f"{row.patient_id}: {'; '.join(_said(row))}")
     raise typer.Exit(console.EXIT_CLEAN if all(row.judged for row in rows) else console.EXIT_FINDINGS)
+
+
+def _said(row: Row) -> list[str]:
+    """What is told of a patient, part by part."""
+    refused = [f"{_images(row.refused)} refused (see refused.csv)"] if row.refused else []
+    values = [name.format(value) for name, value in zip(_VALUES, row.values, strict=True) if value is not None]
+    among = "of all frames" if row.ed_frame is None else "of ED and ES"
+    doubts = [f"{_images(row.unsure)} {among} unsure"] if row.unsure else []
+    return [_images(row.images), *refused, *values, *doubts, *([row.reason] if row.reason else [])]
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def suspects_command(

@@ -10,25 +10,29 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cmrpipe.contours import FOLDERS
 from cmrpipe.errors import InputError
-from cmrpipe.files import sync_folder, write_json
+from cmrpipe.files import sync_folder, write_bytes, write_json
 from cmrpipe.geometry import polygon_area
 from cmrpipe.layouts import CONTOURS
 from cmrpipe.learn.tables import write_rows
+from cmrpipe.locking import alone
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.params import OverlayParams
 from cmrpipe.predict.patient import Prediction, Seen
 from cmrpipe.predict.pictures import overview, pictures
 from cmrpipe.predict.places import PATIENTS, RESULT
+from cmrpipe.predict.tables import lock_file
 
 IMAGES, REFUSED, LABELS = "images.csv", "refused.csv", "labels.npy"
 _SUFFIX = "contour-auto.txt"
@@ -66,22 +70,60 @@ def check_replaceable(out: Path, patient_id: str) -> None:
         raise InputError(min(others), "would be replaced, and predict did not write it", "Give another --output")
 
 
+def has_contours(out: Path, patient_id: str) -> bool:
+    """Whether an earlier run found something in the patient, which a run that fails must not take away."""
+    return (out / PATIENTS / patient_id / LABELS).is_file() or (out / CONTOURS / patient_id).is_dir()
+
+
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """Give an empty folder that takes `folder`'s place when the block ends well; else the old one stays as it was."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (folder.with_name(f".tmp-{os.getpid()}-{word}-{folder.name}") for word in ("new", "old"))
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
+def replacing(lock: Path, *folders: Path) -> Iterator[tuple[Path, ...]]:
+    """Give empty folders that take the places of `folders` when the block ends well; else all old ones stay.
+
+    Parameters
+    ----------
+    lock : lock file that is held while they change places
+    folders : a new one that is still empty when the block ends leaves nothing in the old one's place
+
+    Raises
+    ------
+    BusyError : another writer held the lock all the time
+    """
+    mark = f".tmp-{os.getpid()}"
+    waiting = [
+        (path, path.with_name(f"{mark}-new-{path.name}"), path.with_name(f"{mark}-old-{path.name}")) for path in folders
+    ]
     try:
-        yield new
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
+        for folder, new, _ in waiting:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+        yield tuple(new for _, new, _ in waiting)
+        with alone(lock):
+            _exchange(waiting)
     finally:
-        shutil.rmtree(new, ignore_errors=True)
+        for _, new, _ in waiting:
+            shutil.rmtree(new, ignore_errors=True)
+    for _, _, old in waiting:
         shutil.rmtree(old, ignore_errors=True)
-    sync_folder(folder.parent)
+    for parent in sorted({folder.parent for folder in folders}):
+        sync_folder(parent)
+
+
+def _exchange(waiting: Sequence[tuple[Path, Path, Path]]) -> None:
+    """Move every folder to its old one's name and its new one to the folder's, all of them or none."""
+    try:
+        for folder, new, old in waiting:
+            if folder.exists():
+                folder.rename(old)
+            if any(new.iterdir()):
+                new.rename(folder)
+    except BaseException:
+        for folder, new, old in waiting:
+            if not new.exists():
+                folder.rename(new)
+            if old.exists():
+                old.rename(folder)
+        raise
 
 
 def contour_text(points: Points, origin: float) -> str:
@@ -89,16 +131,22 @@ def contour_text(points: Points, origin: float) -> str:
     return "".join(f"{x:.2f} {y:.2f}\n" for x, y in (points + origin).tolist())
 
 
-def write_contours(folder: Path, found: Prediction, origin: float) -> None:
-    """Write all contours of a patient below its contour folder."""
-    with replacing(folder) as new:
-        for name, kind in FOLDERS.items():
-            (new / name).mkdir()
-            for item in found.seen:
-                points = item.drawing.endo if kind is ContourKind.ENDO else item.drawing.epi
-                if points is not None and item.drawing.endo is not None:
-                    file = new / name / f"IM-0001-{item.number:04d}-{_LETTER[kind]}{_SUFFIX}"
-                    file.write_text(contour_text(points, origin), encoding="ascii")
+def _write_contours(folder: Path, found: Prediction, origin: float) -> None:
+    """Write all contours of a patient into an empty folder."""
+    for name, kind in FOLDERS.items():
+        (folder / name).mkdir()
+        for item in found.seen:
+            points = item.drawing.endo if kind is ContourKind.ENDO else item.drawing.epi
+            if points is not None and item.drawing.endo is not None:
+                file = folder / name / f"IM-0001-{item.number:04d}-{_LETTER[kind]}{_SUFFIX}"
+                file.write_text(contour_text(points, origin), encoding="ascii")
+
+
+def _write_labels(path: Path, labels: npt.NDArray[np.uint8]) -> None:
+    """Write an array as `np.save` does, whose own writing to a file does not say what the system had against it."""
+    data = BytesIO()
+    np.save(data, labels, allow_pickle=False)
+    write_bytes(path, data.getvalue())
 
 
 def _row(item: Seen) -> list[object]:
@@ -123,6 +171,7 @@ def result(found: Prediction, model: str, segmentations: dict[str, str]) -> dict
         "es_frame": found.es_frame,
         "values": asdict(found.values),
         "removed_slices": [asdict(item) for item in found.removed],
+        "unsure_among": found.unsure_among,
         "unsure": [
             {"number": item.number, "slice_index": item.place.slice_index, "frame": item.place.frame}
             | {"phase": item.phase.value, "why": item.unsure}
@@ -133,7 +182,7 @@ def result(found: Prediction, model: str, segmentations: dict[str, str]) -> dict
 
 
 def write_patient(out: Path, found: Prediction, root: Path, model: str, options: Options) -> list[str]:
-    """Write everything of one patient; what was there of it is replaced whole.
+    """Write everything of one patient; what was there of it is replaced whole, or stays whole when this fails.
 
     Returns why Segmentations that were wanted could not be had.
 
@@ -141,13 +190,20 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
     ----------
     root : folder or archive that the records' paths are relative to
     model : SHA-256 of the weights
+
+    Raises
+    ------
+    BusyError : another run changes what is in `out`, and does not end
+    OSError : whatever the system has against it
     """
     labels = found.labels()
     told: dict[str, str] = {}
     lacking: dict[str, list[str]] = {}
-    with replacing(out / PATIENTS / found.patient_id) as new:
-        if found.seen:
-            np.save(new / LABELS, labels, allow_pickle=False)
+    places = (out / PATIENTS / found.patient_id, out / CONTOURS / found.patient_id)
+    with replacing(lock_file(out), *places) as (new, drawn):
+        if found.seen:  # else contours of an earlier run would stand beside a refusal: none take their place
+            _write_labels(new / LABELS, labels)
+            _write_contours(drawn, found, options.contour_origin)
         if options.segmentation and found.ed_frame is not None:
             # Imported here: it takes a second, and an extra of its own.
             from cmrpipe.predict.segmentation import write_segmentation  # noqa: PLC0415
@@ -172,9 +228,4 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
             ((item.path, " ".join(item.reason.split())) for item in found.judged.refused),
         )
         write_json(new / RESULT, result(found, model, told))
-    contours = out / CONTOURS / found.patient_id
-    if found.seen:
-        write_contours(contours, found, options.contour_origin)
-    else:  # those of an earlier run would stand beside a refusal
-        shutil.rmtree(contours, ignore_errors=True)
     return [f"no Segmentation of {' and '.join(phases)}: {why}" for why, phases in lacking.items()]

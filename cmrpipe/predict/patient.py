@@ -81,8 +81,17 @@ class Prediction:
 
     @property
     def unsure(self) -> tuple[Seen, ...]:
-        """Images of end-diastole and end-systole, on which the values rest, that a person should look at."""
-        return tuple(item for item in self.seen if item.unsure and item.phase is not Phase.OTHER)
+        """Images that a person should look at: of end-diastole and end-systole, on which the values rest.
+
+        Where these cannot be told, of all images.
+        """
+        every = self.ed_frame is None
+        return tuple(item for item in self.seen if item.unsure and (every or item.phase is not Phase.OTHER))
+
+    @property
+    def unsure_among(self) -> str:
+        """Which images are counted as unsure."""
+        return "all images" if self.ed_frame is None else "images of ED and ES"
 
     def labels(self) -> npt.NDArray[np.uint8]:
         """Label images (n, rows, cols), in the order of `seen`."""

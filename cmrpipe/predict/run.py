@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from cmrpipe.errors import CmrpipeError, DiskError, InputError
+from cmrpipe.errors import BusyError, CmrpipeError, DiskError, InputError
 from cmrpipe.files import disk_trouble, sha256_file
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.quiet import reproducible
 from cmrpipe.learn.saved import WEIGHTS, read_model
 from cmrpipe.logger import Logger
 from cmrpipe.params import Params
-from cmrpipe.predict.output import Options, check_replaceable, write_patient
-from cmrpipe.predict.patient import not_judged, predict_patient
+from cmrpipe.predict.output import Options, check_replaceable, has_contours, write_patient
+from cmrpipe.predict.patient import Prediction, not_judged, predict_patient
 from cmrpipe.predict.source import PatientFolder, find_patients
 from cmrpipe.predict.tables import Row, Tables, row_of
 from cmrpipe.progress import Listener, Progress
@@ -33,27 +34,66 @@ def _writable(out: Path) -> None:
         raise InputError(out, cause, "Give a folder as --output, or check its permissions") from error
 
 
-def _one(
-    patient: PatientFolder, predictor: Predictor, frames_per_slice: int, out: Path, digest: str, options: Options
-) -> Row:
-    """Predict a patient and write what came out; what goes wrong with one patient stops no other.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all patients of a run share; the values are those of `predict`.
 
-    Raises
-    ------
-    DiskError : the disk is full or closed, which no other patient would fare better with
+    Attributes
+    ----------
+    digest : SHA-256 of the model's weights
     """
-    try:
-        with disk_trouble(out):
-            found = predict_patient(patient, predictor, frames_per_slice)
-            return row_of(found, write_patient(out, found, patient.root, digest, options))
-    except DiskError:
-        raise
-    except CmrpipeError as error:
-        found = not_judged(patient, str(error))
-    except Exception as error:
-        log.error("a patient failed", patient=patient.patient_id, traceback=traceback.format_exc())
-        found = not_judged(patient, f"failed, by a defect of cmrpipe ({type(error).__name__}: {error})")
-    return row_of(found, write_patient(out, found, patient.root, digest, options))
+
+    out: Path
+    tables: Tables
+    predictor: Predictor
+    frames_per_slice: int
+    digest: str
+    options: Options
+
+    def one(self, patient: PatientFolder) -> Row:
+        """Predict a patient and write what came out; what goes wrong with one patient stops no other.
+
+        Raises
+        ------
+        DiskError : the disk is full or closed, which no other patient would fare better with
+        BusyError : another run holds the output folder, and does not end
+        InputError : a table is no longer what predict wrote
+        """
+        row, placed = self._row(patient)
+        if placed:
+            self.tables.write([row])
+        return row
+
+    def _row(self, patient: PatientFolder) -> tuple[Row, bool]:
+        """What is said of a patient, and whether that is in the output folder now."""
+        try:
+            with disk_trouble(self.out):
+                return self._write(self._judge(patient), patient), True
+        except (DiskError, BusyError):
+            raise
+        except CmrpipeError as error:
+            reason = str(error)
+        except Exception as error:
+            log.error("a patient failed", patient=patient.patient_id, traceback=traceback.format_exc())
+            said = f"{type(error).__name__}: {error}"
+            system = isinstance(error, OSError)
+            reason = f"could not be read or written ({said})" if system else f"failed, by a defect of cmrpipe ({said})"
+        # Nothing is known of the patient now: that is no judgement, and takes nobody's place.
+        if not has_contours(self.out, patient.patient_id):
+            return self._write(not_judged(patient, reason), patient), True
+        row = row_of(not_judged(patient, f"{reason}; what an earlier run found stays"))
+        return replace(row, refused=0), False
+
+    def _judge(self, patient: PatientFolder) -> Prediction:
+        try:
+            return predict_patient(patient, self.predictor, self.frames_per_slice)
+        except DiskError:
+            raise
+        except CmrpipeError as error:
+            return not_judged(patient, str(error))
+
+    def _write(self, found: Prediction, patient: PatientFolder) -> Row:
+        return row_of(found, write_patient(self.out, found, patient.root, self.digest, self.options))
 
 
 def predict(folder: Path, out: Path, model: Path, params: Params, options: Options, *, listen: Listener) -> list[Row]:
@@ -68,12 +108,15 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
 
     Returns
     -------
-    a row a patient, as in summary.csv; a patient that cannot be judged has its reason there
+    a row a patient, as in summary.csv; a patient that cannot be judged has its reason there. One with whom something
+    went wrong has a row here only, where what an earlier run found stays with its own
 
     Raises
     ------
     InputError : the folder holds nothing, the model is missing or altered, or the output cannot be written, or holds
         what predict did not write
+    DiskError : the disk is full or closed; what was there of the patient whose turn it was is whole
+    BusyError : another run holds the output folder, and does not end
     """
     patients = find_patients(folder, out)
     saved = read_model(model)
@@ -86,8 +129,8 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     rows: list[Row] = []
     with reproducible(0, judge.threads), disk_trouble(out):
         predictor = Predictor(saved, judge.batch_size, judge.accelerator)
+        run = _Run(out, tables, predictor, params.ingest.frames_per_slice, digest, options)
         for done, patient in enumerate(patients, 1):
-            rows.append(_one(patient, predictor, params.ingest.frames_per_slice, out, digest, options))
-            tables.write(rows)
+            rows.append(run.one(patient))
             listen(Progress("predict", patient.patient_id, done, len(patients)))
     return rows

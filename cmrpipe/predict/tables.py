@@ -10,6 +10,7 @@ from pathlib import Path
 from cmrpipe.errors import InputError
 from cmrpipe.layouts import CONTOURS, LINK_TABLE
 from cmrpipe.learn.tables import write_rows
+from cmrpipe.locking import alone
 from cmrpipe.predict.patient import Prediction
 from cmrpipe.predict.places import PATIENTS, SUMMARY
 
@@ -21,7 +22,10 @@ _MEND = "Move it away, or give another --output"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is said of one patient: `unsure` counts images of ED and ES; `reason` is why something cannot be had."""
+    """What is said of one patient: `reason` is why something cannot be had.
+
+    `unsure` counts images of ED and ES, and where these cannot be told, all images.
+    """
 
     patient_id: str
     images: int
@@ -56,8 +60,13 @@ def row_of(found: Prediction, lacking: Sequence[str] = ()) -> Row:
     )
 
 
+def lock_file(out: Path) -> Path:
+    """What a run holds while it changes tables of an output folder, or puts patients there (see `cmrpipe.locking`)."""
+    return out / ".predict.lock"
+
+
 class Tables:
-    """Both tables of an output folder, as they stand.
+    """Both tables of an output folder, to which other runs may write at the same time.
 
     Raises
     ------
@@ -66,22 +75,35 @@ class Tables:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        summary, links = _read(out / SUMMARY, _COLUMNS), _read(out / LINK_TABLE, _LINKS)
+        self._stand()
+
+    def _stand(self) -> tuple[dict[str, Sequence[object]], set[str]]:
+        """Rows of summary.csv by patient, and who is linked; of patients whose folders are there."""
+        summary, links = _read(self._out / SUMMARY, _COLUMNS), _read(self._out / LINK_TABLE, _LINKS)
         if others := [name for name, original in links if name != original]:
             cause = f"links {others[0]} to another name, which predict never does"
-            raise InputError(out / LINK_TABLE, cause, _MEND)
-        self._summary = {row[0]: row for row in summary if (out / PATIENTS / row[0]).is_dir()}
-        self._links = {row[0] for row in links if (out / CONTOURS / row[0]).is_dir()}
+            raise InputError(self._out / LINK_TABLE, cause, _MEND)
+        return (
+            {row[0]: row for row in summary if (self._out / PATIENTS / row[0]).is_dir()},
+            {row[0] for row in links if (self._out / CONTOURS / row[0]).is_dir()},
+        )
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Write what was there, with these rows in place of their patients' old ones."""
-        summary: dict[str, Sequence[object]] = {**self._summary}
-        links = self._links - {row.patient_id for row in rows} | {row.patient_id for row in rows if row.judged}
-        for r in rows:
-            row = [r.patient_id, r.images, r.refused, r.ed_frame, r.es_frame, *r.values, r.unsure, r.reason]
-            summary[r.patient_id] = row
-        write_rows(self._out / LINK_TABLE, _LINKS, ((name, name) for name in sorted(links)))
-        write_rows(self._out / SUMMARY, _COLUMNS, (row for _, row in sorted(summary.items())))
+        """Write what is there now, with these rows in place of their patients' old ones.
+
+        Raises
+        ------
+        BusyError : another run holds the tables, and does not end
+        InputError : one of them is no longer what predict wrote
+        """
+        with alone(lock_file(self._out)):
+            summary, links = self._stand()
+            links = links - {row.patient_id for row in rows} | {row.patient_id for row in rows if row.judged}
+            for r in rows:
+                row = [r.patient_id, r.images, r.refused, r.ed_frame, r.es_frame, *r.values, r.unsure, r.reason]
+                summary[r.patient_id] = row
+            write_rows(self._out / LINK_TABLE, _LINKS, ((name, name) for name in sorted(links)))
+            write_rows(self._out / SUMMARY, _COLUMNS, (row for _, row in sorted(summary.items())))
 
 
 def _read(path: Path, columns: Sequence[str]) -> list[list[str]]:

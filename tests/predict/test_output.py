@@ -1,6 +1,8 @@
 """What is written: contours that cmrpipe reads, tables, and DICOM Segmentations that others read."""
 
 import csv
+import errno
+import fcntl
 import json
 import shutil
 import subprocess
@@ -14,13 +16,16 @@ import pytest
 
 from cmrpipe.archives import pack
 from cmrpipe.contours import read_contour
+from cmrpipe.errors import BusyError
 from cmrpipe.geometry import label_image
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.params import IngestParams, ValidateParams
 from cmrpipe.pixels import decode_pixels
-from cmrpipe.predict.output import Options, replacing, write_patient
-from cmrpipe.predict.patient import Prediction
+from cmrpipe.predict.output import Options, has_contours, replacing, write_patient
+from cmrpipe.predict.patient import Prediction, not_judged
 from cmrpipe.predict.segmentation import write_segmentation
+from cmrpipe.predict.source import PatientFolder
+from cmrpipe.predict.tables import lock_file
 from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
@@ -135,21 +140,98 @@ def test_dciodvfy_finds_no_error_in_a_segmentation(out: Path, phase: Phase) -> N
 
 def test_a_patient_that_fails_midway_leaves_the_old_result(tmp_path: Path) -> None:
     """The new folder takes the old one's place only when it is whole; nothing is left behind."""
-    with replacing(tmp_path / "P") as new:
+    lock, place = tmp_path / "lock", tmp_path / "P"
+    with replacing(lock, place) as (new,):
         (new / "a").write_text("old")
 
     def fail() -> None:
-        with replacing(tmp_path / "P") as new:
+        with replacing(lock, place) as (new,):
             (new / "a").write_text("new")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert (tmp_path / "P" / "a").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["P"]
-    with replacing(tmp_path / "P") as new:
+    assert (place / "a").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["P", "lock"]
+    with replacing(lock, place) as (new,):
         (new / "b").write_text("new")
-    assert [path.name for path in (tmp_path / "P").iterdir()] == ["b"]
+    assert [path.name for path in place.iterdir()] == ["b"]
+
+
+def _everything(folder: Path) -> dict[str, bytes]:
+    """Files below a folder, but for the lock's, and their content."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path != lock_file(folder)}
+
+
+@pytest.mark.parametrize("last", range(1, 5))
+def test_whatever_fails_while_folders_change_places_the_old_ones_stay(
+    found: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    """Both: contours and results are of one run, whichever of the four renames it is."""
+    options, root = Options(1.0, overlays=False, segmentation=False), tmp_path
+    write_patient(tmp_path / "out", found, root, "0" * 64, options)
+    before = _everything(tmp_path / "out")
+    rename, done = Path.rename, [0]
+
+    def failing(path: Path, target: Path) -> Path:
+        if path.is_dir():
+            done[0] += 1
+            if done[0] == last:
+                raise OSError(errno.EIO, "no more")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="no more"):
+        write_patient(tmp_path / "out", found, root, "1" * 64, options)
+    assert _everything(tmp_path / "out") == before
+    monkeypatch.undo()
+    write_patient(tmp_path / "out", found, root, "1" * 64, options)
+    after = _everything(tmp_path / "out")
+    assert after.keys() == before.keys()
+    assert after != before
+
+
+def test_contours_that_cannot_be_written_leave_results_as_they_were(
+    found: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come last, or first: both of an earlier run stay, or both are new."""
+    options = Options(1.0, overlays=False, segmentation=False)
+    write_patient(tmp_path, found, tmp_path, "0" * 64, options)
+    before = _everything(tmp_path)
+
+    def refuse(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cmrpipe.predict.output.contour_text", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        write_patient(tmp_path, found, tmp_path, "1" * 64, options)
+    assert _everything(tmp_path) == before
+
+
+def test_a_refusal_takes_the_contours_away(found: Prediction, tmp_path: Path) -> None:
+    """And no empty folder stands in their place."""
+    options = Options(1.0, overlays=False, segmentation=False)
+    write_patient(tmp_path, found, tmp_path, "0" * 64, options)
+    assert has_contours(tmp_path, PATIENT)
+    refused = not_judged(PatientFolder(PATIENT, tmp_path, ("1.dcm",)), "no image")
+    write_patient(tmp_path, refused, tmp_path, "0" * 64, options)
+    assert not (tmp_path / "contourfiles" / PATIENT).exists()
+    assert not has_contours(tmp_path, PATIENT)
+    assert json.loads((tmp_path / "patients" / PATIENT / "result.json").read_text())["reason"] == "no image"
+
+
+def test_two_runs_that_put_the_same_patient_there_do_not_meet(found: Prediction, tmp_path: Path) -> None:
+    """Folders change places while the lock is held."""
+    options = Options(1.0, overlays=False, segmentation=False)
+    write_patient(tmp_path, found, tmp_path, "0" * 64, options)
+    before = _everything(tmp_path)
+    with lock_file(tmp_path).open("a+") as other, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        patch.setenv("CMRPIPE_LOCK_TIMEOUT", "0")
+        with pytest.raises(BusyError):
+            write_patient(tmp_path, found, tmp_path, "1" * 64, options)
+    assert _everything(tmp_path) == before
 
 
 def test_pixels_are_untouched(small_phantom: Path, found: Prediction) -> None:

@@ -15,7 +15,9 @@ from cmrpipe.model import Phase
 from cmrpipe.phantom.truth import PatientTruth, read_truth
 from cmrpipe.predict.contouring import Place, cavity_curve
 from cmrpipe.predict.judge import Judged, judge
+from cmrpipe.predict.output import result
 from cmrpipe.predict.patient import Prediction, choose_phases, interpret
+from cmrpipe.predict.tables import row_of
 from tests.predict.oracle import FRAMES, folder_of, opinions_of, perfect
 from tests.predict.test_contouring import ring, ventricle
 
@@ -134,6 +136,28 @@ def test_doubt_is_told_where_the_looks_disagree(case: Case) -> None:
     found = case.found()
     assert [(item.place, item.phase) for item in found.unsure] == [(Place(middle, es), Phase.ES)]
     assert "agree to 0.50 only" in found.unsure[0].unsure
+
+
+def test_doubt_is_told_where_there_are_no_phases(case: Case) -> None:
+    """Every frame lacks an image of a slice of the ventricle: every image in it counts, none beyond its ends."""
+    middle = case.drawn[len(case.drawn) // 2]
+    kept = [
+        i
+        for i, r in enumerate(case.judged.stack)
+        if not (r.slice_index == middle and r.frame != 1) and not (r.slice_index == case.drawn[0] and r.frame == 1)
+    ]
+    judged = replace(case.judged, stack=tuple(case.judged.stack[i] for i in kept), numbers=tuple(range(len(kept))))
+    told = [replace(case.told[i], agreement=0.5) for i in kept]
+    found = case._replace(judged=judged, images=case.images[kept], told=told).found()
+    assert found.ed_frame is None
+    flagged = [item for item in found.seen if item.unsure]
+    assert {item.place.slice_index for item in flagged} <= {*range(case.drawn[0], case.drawn[-1] + 1)}
+    assert len(flagged) > 20
+    assert list(found.unsure) == flagged
+    assert row_of(found).unsure == len(flagged)
+    told_of = result(found, "", {})
+    assert (len(told_of["unsure"]), told_of["unsure_among"]) == (len(flagged), "all images")
+    assert result(case.found(), "", {})["unsure_among"] == "images of ED and ES"
 
 
 @pytest.mark.parametrize("frames", ["all", "ED and ES"])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -14,9 +17,12 @@ from pydicom.uid import RLELossless
 from typer.testing import CliRunner
 
 from cmrpipe.cli import app
+from cmrpipe.cli.prediction import _said
+from cmrpipe.errors import ArchiveError
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.predict.patient import Prediction, predict_patient
 from cmrpipe.predict.source import PatientFolder
+from cmrpipe.predict.tables import Row, lock_file
 from cmrpipe.progress import silent
 from cmrpipe.stages.train import train
 from tests.learn.hearts import PATIENTS, make_patient, write_store
@@ -185,3 +191,96 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(source: Path, 
         assert code == 2
         assert "is no folder that can be written" in told.replace("\n", " ")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def _all(out: Path) -> dict[str, bytes]:
+    """Files of an output folder, but for the lock's, and their content."""
+    files = (path for path in sorted(out.rglob("*")) if path.is_file())
+    return {str(path.relative_to(out)): path.read_bytes() for path in files if path != lock_file(out)}
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_costs_no_earlier_result(
+    source: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that takes a part of the labels and no more: the error says so; what was there stays to the byte."""
+    out = tmp_path / "out"
+    assert _run(source / PHANTOMS[0], out, model)[0] == 0
+    before = _all(out)
+
+    def full(path: Path, data: bytes) -> int:
+        if path.name.endswith("labels.npy"):
+            with path.open("wb") as stream:
+                stream.write(data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        with path.open("wb") as stream:
+            return stream.write(data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    code, told = _run(source / PHANTOMS[0], out, model)
+    assert code == 2
+    assert "the disk is full" in told.replace("\n", " ")
+    assert _all(out) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ZeroDivisionError("by nothing"), "failed, by a defect of cmrpipe (ZeroDivisionError: by nothing)"),
+        (OSError(errno.EIO, "broken"), "could not be read or written (OSError: [Errno 5] broken)"),
+        (ArchiveError("A.zip", "is damaged", "Fetch it anew"), "A.zip: is damaged. Fetch it anew"),
+    ],
+)
+@pytest.mark.parametrize("where", ["cmrpipe.predict.output.write_json", "cmrpipe.predict.run.predict_patient"])
+def test_what_is_no_judgement_replaces_none(
+    source: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception, words: str
+) -> None:
+    """Something goes wrong with one patient: the earlier result stays, in the tables, too; the run goes on."""
+    out = tmp_path / "out"
+    assert _run(source / PHANTOMS[0], out, model)[0] == 0
+    before = _all(out)
+    failed = []
+
+    def fail(*_: object) -> None:
+        failed.append(1)
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr(where, fail)
+    code, told = _run(source, out, model)
+    assert (code, len(failed)) == (1, 1)
+    after = _all(out)
+    mine = [name for name in before if PHANTOMS[0] in name]
+    assert len(mine) > 10
+    if isinstance(error, ArchiveError) and where.endswith("predict_patient"):  # that is a judgement: a refusal
+        assert f"{PHANTOMS[0]}: 0 images; 40 images refused (see refused.csv); {words}\n" in told
+        assert not (out / "contourfiles" / PHANTOMS[0]).exists()
+    else:
+        assert f"{PHANTOMS[0]}: 0 images; {words}; what an earlier run found stays\n" in told
+        assert {name: after[name] for name in mine} == {name: before[name] for name in mine}
+        assert _summary(out)[PHANTOMS[0]]["images"] == "40"
+        assert f"{PHANTOMS[0]},{PHANTOMS[0]}" in (out / "link.csv").read_text()
+    assert _summary(out)[PHANTOMS[1]]["images"] == "40"
+
+
+def test_images_that_were_refused_are_told(source: Path, model: Path, tmp_path: Path) -> None:
+    """A second cine at the same slices, and how many of them; one that is refused alone is one image."""
+    folder = source / PHANTOMS[0]
+    for path in sorted(folder.glob("*.dcm")):
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesInstanceUID, dataset.SOPInstanceUID = "1.2.3", f"1.2.3.{path.stem}"
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(folder / f"again-{path.name}")
+    other = pydicom.dcmread(source / PHANTOMS[1] / "1.dcm")
+    other.Modality = "CT"
+    other.save_as(source / PHANTOMS[1] / "ct.dcm")
+    told = _run(source, tmp_path / "out", model)[1]
+    assert f"{PHANTOMS[0]}: 40 images; 40 images refused (see refused.csv)" in told
+    assert f"{PHANTOMS[1]}: 40 images; 1 image refused (see refused.csv)" in told
+    assert len((tmp_path / "out" / "patients" / PHANTOMS[0] / "refused.csv").read_text().splitlines()) == 41
+
+
+def test_words_say_which_images_are_counted() -> None:
+    """Doubts about ED and ES, or about all frames where these cannot be told."""
+    row = Row("A", 40, 0, None, None, (None,) * 6, 2, "")
+    assert _said(row) == ["40 images", "2 images of all frames unsure"]
+    assert _said(replace(row, ed_frame=1, es_frame=4, unsure=1)) == ["40 images", "1 image of ED and ES unsure"]

@@ -1,14 +1,18 @@
 """summary.csv and link.csv."""
 
+import fcntl
+import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from cmrpipe.clinical import ClinicalValues
-from cmrpipe.errors import InputError
+from cmrpipe.errors import BusyError, InputError
+from cmrpipe.learn.tables import write_rows
 from cmrpipe.predict.judge import Judged
 from cmrpipe.predict.patient import Prediction
-from cmrpipe.predict.tables import Row, Tables, row_of
+from cmrpipe.predict.tables import Row, Tables, lock_file, row_of
 
 
 def row(patient: str, images: int = 3) -> Row:
@@ -33,6 +37,51 @@ def test_patients_of_earlier_runs_keep_their_rows(tmp_path: Path) -> None:
     summary = (tmp_path / "summary.csv").read_text().splitlines()
     assert summary[1:] == [f'{name},{n},0,,,,1.500000,,,,,0,"a, b"' for name, n in (("A", 3), ("B", 0), ("D", 3))]
     assert (tmp_path / "link.csv").read_text() == "patient_id,original_id\nA,A\nD,D\n"
+
+
+def test_runs_at_the_same_time_keep_each_other_s_rows(tmp_path: Path) -> None:
+    """Neither began with the other's rows there; the later of two about one patient counts, in one table at a time."""
+    folder(tmp_path, "A", "B", "C", "D")
+    one, other = Tables(tmp_path), Tables(tmp_path)
+    one.write([row("A")])
+    other.write([row("B"), row("C")])
+    one.write([row("D"), row("C", images=7)])
+    summary = (tmp_path / "summary.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in summary[1:]] == [["A", "3"], ["B", "3"], ["C", "7"], ["D", "3"]]
+    assert (tmp_path / "link.csv").read_text() == "patient_id,original_id\nA,A\nB,B\nC,C\nD,D\n"
+
+
+def test_no_row_is_lost_between_reading_and_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run comes when one has read the tables and not yet written them: it waits."""
+    folder(tmp_path, "A", "B")
+    one, other = Tables(tmp_path), Tables(tmp_path)
+    late = threading.Thread(target=other.write, args=([row("B")],))
+
+    def write_late(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+        monkeypatch.undo()
+        late.start()
+        late.join(0.5)
+        write_rows(path, columns, rows)
+
+    monkeypatch.setattr("cmrpipe.predict.tables.write_rows", write_late)
+    one.write([row("A")])
+    late.join()
+    summary = (tmp_path / "summary.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in summary[1:]] == ["A", "B"]
+    assert (tmp_path / "link.csv").read_text() == "patient_id,original_id\nA,A\nB,B\n"
+
+
+def test_a_lock_file_left_behind_stops_nobody(tmp_path: Path) -> None:
+    """Who was killed holds nothing; who lives is waited for."""
+    folder(tmp_path, "A")
+    lock_file(tmp_path).write_text("process 1\n")
+    Tables(tmp_path).write([row("A")])
+    with lock_file(tmp_path).open("a+") as other, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        patch.setenv("CMRPIPE_LOCK_TIMEOUT", "0")
+        with pytest.raises(BusyError):
+            Tables(tmp_path).write([row("A", images=0)])
+    assert (tmp_path / "summary.csv").read_text().splitlines()[1].startswith("A,3,")
 
 
 @pytest.mark.parametrize(
