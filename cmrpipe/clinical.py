@@ -21,6 +21,10 @@ MYOCARDIUM_G_PER_ML = 1.05
 FEWEST_FOR_EF = 3
 """Slices at ED from which areas tell an ejection fraction where the slice gap or pixel spacing is unknown."""
 
+PLAUSIBLE_HEIGHT_M, PLAUSIBLE_WEIGHT_KG, PLAUSIBLE_RATE_BPM = (0.3, 2.6), (1.0, 500.0), (20.0, 300.0)
+"""From and to; what a header says beyond (a height in cm, say) is not used."""
+_NO_RATE = "heart rate unknown"
+
 MM3_PER_ML = 1000.0
 MS_PER_MINUTE = 60_000.0
 ML_PER_L = 1000.0
@@ -85,13 +89,25 @@ def ejection_fraction_pct(edv_ml: float, esv_ml: float) -> float:
     return 100.0 * (edv_ml - esv_ml) / edv_ml
 
 
-def heart_rate(samples: Sequence[Sample]) -> float | None:
-    """Beats a minute: median of the header's HeartRate, else from NominalInterval (R-R, ms); None without either."""
+def heart_rate(samples: Sequence[Sample]) -> tuple[float | None, str]:
+    """Beats a minute, or None and why: median of the header's HeartRate, else from NominalInterval (R-R, ms).
+
+    Rates that are not plausible are left out; where all are, there is none, whatever the interval says.
+    """
     rates = [s.record.heart_rate_bpm for s in samples if s.record.heart_rate_bpm]
     intervals = [s.record.nominal_interval_ms for s in samples if s.record.nominal_interval_ms]
-    if rates:
-        return _median(rates)
-    return MS_PER_MINUTE / _median(intervals) if intervals else None
+    rates = rates or [MS_PER_MINUTE / interval for interval in intervals]
+    if not rates:
+        return None, _NO_RATE
+    return _plausible(rates, PLAUSIBLE_RATE_BPM, "heart rate", "per minute")
+
+
+def _plausible(values: Sequence[float], reach: tuple[float, float], what: str, unit: str) -> tuple[float | None, str]:
+    """Median of the plausible ones of some values; None and the reason where none is."""
+    used = [value for value in values if reach[0] <= value <= reach[1]]
+    if used:
+        return _median(used), ""
+    return None, f"{what} of {_median(values):g} {unit} is not plausible ({reach[0]:g} to {reach[1]:g})"
 
 
 def clinical_values(
@@ -128,13 +144,11 @@ def clinical_values(
     esv, slices_es = _volume(samples, every, Phase.ES, gap_mm, reasons)
     mass, slices_mass = _mass(samples, every, gap_mm, reasons)
     stroke = edv - esv if edv is not None and esv is not None else None
-    rate = heart_rate(every)
-    output = None
-    if stroke is not None and rate is None:
-        reasons.append("no cardiac output: heart rate unknown")
-    elif stroke is not None and rate is not None:
-        output = stroke * rate / ML_PER_L
-    bsa = _body_surface(every)
+    rate, no_rate = heart_rate(every)
+    output = stroke * rate / ML_PER_L if stroke is not None and rate is not None else None
+    if no_rate and (stroke is not None or no_rate != _NO_RATE):
+        reasons.append(f"no cardiac output: {no_rate}")
+    bsa = _body_surface(every, reasons)
     return ClinicalValues(
         patient_id,
         edv_ml=edv,
@@ -188,13 +202,21 @@ def _per(value: float | None, bsa: float | None) -> float | None:
     return None if value is None or bsa is None else value / bsa
 
 
-def _body_surface(samples: Sequence[Sample]) -> float | None:
-    known = [
-        body_surface_m2(s.record.patient_size_m, s.record.patient_weight_kg)
-        for s in samples
-        if s.record.patient_size_m and s.record.patient_weight_kg
-    ]
-    return _median(known) if known else None
+def _body_surface(samples: Sequence[Sample], reasons: list[str]) -> float | None:
+    """Body surface, None where height or weight is unknown or not plausible; adds to `reasons` if not plausible."""
+    found: list[float | None] = []
+    heights = [s.record.patient_size_m for s in samples if s.record.patient_size_m]
+    weights = [s.record.patient_weight_kg for s in samples if s.record.patient_weight_kg]
+    for values, reach, what, unit in (
+        (heights, PLAUSIBLE_HEIGHT_M, "height", "m"),
+        (weights, PLAUSIBLE_WEIGHT_KG, "weight", "kg"),
+    ):
+        value, why = _plausible(values, reach, what, unit) if values else (None, "")
+        found.append(value)
+        if why:
+            reasons.append(f"no body surface: {why}")
+    height, weight = found
+    return None if height is None or weight is None else body_surface_m2(height, weight)
 
 
 def _contours(samples: Sequence[Sample], phase: Phase, kind: ContourKind) -> dict[int, tuple[Sample, Contour]]:

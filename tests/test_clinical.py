@@ -82,6 +82,61 @@ def test_heart_rate_from_the_interval() -> None:
     assert unknown.ef_pct is not None
 
 
+BODY = {"patient_size_m": 1.8, "patient_weight_kg": 80.0}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"patient_size_m": 175.0}, "height of 175 m is not plausible (0.3 to 2.6)"),
+        ({"patient_size_m": 0.2}, "height of 0.2 m is not plausible (0.3 to 2.6)"),
+        ({"patient_size_m": -1.8}, "height of -1.8 m is not plausible (0.3 to 2.6)"),
+        ({"patient_weight_kg": 80_000.0}, "weight of 80000 kg is not plausible (1 to 500)"),
+        ({"patient_weight_kg": 0.08}, "weight of 0.08 kg is not plausible (1 to 500)"),
+    ],
+)
+def test_a_body_that_nobody_has_gives_no_body_surface(fields: dict[str, object], reason: str) -> None:
+    """A height in cm, a weight in g: nothing is indexed, and it is said why; volumes and output stay."""
+    found = clinical_values("P", heart(**BODY | fields), GAP_MM)
+    assert (found.bsa_m2, found.edv_index_ml_m2, found.ci_l_min_m2, found.mass_index_g_m2) == (None,) * 4
+    assert found.reason == f"no body surface: {reason}"
+    assert found.edv_ml == pytest.approx(EDV, rel=1e-4)
+    assert found.co_l_min == pytest.approx((EDV - ESV) * 60 / 1000, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"heart_rate_bpm": 880.0}, "880"),
+        ({"heart_rate_bpm": 880.0, "nominal_interval_ms": 800.0}, "880"),
+        ({"heart_rate_bpm": 7.0}, "7"),
+        ({"heart_rate_bpm": None, "nominal_interval_ms": 0.8}, "75000"),
+    ],
+)
+def test_a_heart_that_does_not_beat_so_gives_no_output(fields: dict[str, object], said: str) -> None:
+    """Neither rate nor output nor its index, by header or interval, with or without volumes; the rest stays."""
+    found = clinical_values("P", heart(**BODY | fields), GAP_MM)
+    why = f"no cardiac output: heart rate of {said} per minute is not plausible (20 to 300)"
+    assert (found.heart_rate_bpm, found.co_l_min, found.ci_l_min_m2, found.reason) == (None, None, None, why)
+    assert found.sv_index_ml_m2 == pytest.approx((EDV - ESV) / 2, rel=1e-4)
+    drawn = heart(**fields)
+    kept = [replace(s, endo=None) if s.phase is Phase.ES else s for s in drawn]
+    assert clinical_values("P", kept, GAP_MM, drawn).reason.endswith(why)
+
+
+def test_what_one_header_says_wrongly_is_left_out() -> None:
+    """Among plausible ones: they are used; limits are plausible."""
+    samples = heart(**BODY)
+    samples[:9] = heart(patient_size_m=180.0, patient_weight_kg=0.0001, heart_rate_bpm=6000.0)[:9]
+    found = clinical_values("P", samples, GAP_MM)
+    assert found.bsa_m2 == pytest.approx(2.0)
+    assert (found.heart_rate_bpm, found.reason) == (60.0, "")
+    for height, weight, rate in ((0.3, 1.0, 20.0), (2.6, 500.0, 300.0)):
+        at = heart(patient_size_m=height, patient_weight_kg=weight, heart_rate_bpm=rate)
+        edge = clinical_values("P", at, GAP_MM)
+        assert (edge.bsa_m2, edge.heart_rate_bpm, edge.reason) == (body_surface_m2(height, weight), rate, "")
+
+
 EVENLY = "EF takes the slices as evenly spaced"
 
 
