@@ -3,8 +3,12 @@
 Its files::
 
     model.pt       the network's weights: a plain state dict, read back without running code (`weights_only`)
-    model.json     what the network is, how images are prepared for it, who it has seen, and the hash of its weights
+    model.json     what the network is, how images are prepared for it, who it has seen, the hashes of the other two
+                   files, and one of all that it says
     seen.npy       (n, 16) uint8, hashes of the images it has seen (see `leakage`)
+
+What is told as a model's hash is the SHA-256 of model.json: it covers weights, architecture and preprocessing, all that
+makes the model's figures.
 """
 
 from __future__ import annotations
@@ -22,15 +26,17 @@ import torch
 from torch import Tensor
 
 from cmrpipe.errors import InputError
-from cmrpipe.files import atomic, sha256_bytes, write_bytes, write_json
+from cmrpipe.files import canonical_json, sha256_bytes, write_bytes, write_json
 from cmrpipe.learn.leakage import Digests
 from cmrpipe.learn.network import VANILLA, Architecture, build
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.model import Label
 
-SCHEMA = 3
-"""2 adds the window about the heart and the kind of network; from 3 on its middle says what is dark and bright."""
+SCHEMA = 4
+"""2 adds the window about the heart and the kind of network; from 3 on its middle says what is dark and bright; from 4
+on the description has hashes of itself, of the seen images and of the split."""
 WEIGHTS, DESCRIPTION, SEEN = "model.pt", "model.json", "seen.npy"
+_SEAL = "sha256"
 _MEND = "Run `cmrpipe train` again"
 
 
@@ -58,11 +64,11 @@ class Model:
 
 def write_model(folder: Path, model: Model) -> list[str]:
     """Write a model; equal models give equal bytes. Returns the names of its files."""
-    stream = io.BytesIO()  # torch.save puts a path's name into the file; a stream has none
+    stream, seen = io.BytesIO(), io.BytesIO()  # torch.save puts a path's name into the file; a stream has none
     torch.save(dict(model.weights), stream)
     write_bytes(folder / WEIGHTS, stream.getvalue())
-    with atomic(folder / SEEN) as temporary, temporary.open("wb") as file:
-        np.save(file, model.seen, allow_pickle=False)
+    np.save(seen, model.seen, allow_pickle=False)
+    write_bytes(folder / SEEN, seen.getvalue())
     description = {
         "schema": SCHEMA,
         "classes": {str(label.value): label.name.lower() for label in Label},
@@ -71,9 +77,16 @@ def write_model(folder: Path, model: Model) -> list[str]:
         "patients": {"train": model.trained_on, "val": model.chosen_by},
         "origin": dict(model.origin),
         "weights_sha256": sha256_bytes(stream.getvalue()),
+        "seen_sha256": sha256_bytes(seen.getvalue()),
     }
-    write_json(folder / DESCRIPTION, description)
+    write_json(folder / DESCRIPTION, sealed(description))
     return [WEIGHTS, DESCRIPTION, SEEN]
+
+
+def sealed(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The description with the hash of everything else that it says."""
+    content = {name: value for name, value in description.items() if name != _SEAL}
+    return {**content, _SEAL: sha256_bytes(canonical_json(content))}
 
 
 def read_model(folder: Path) -> Model:
@@ -84,15 +97,14 @@ def read_model(folder: Path) -> Model:
     InputError : a file is missing, altered, or of another schema; or the weights belong to another description
     """
     try:
-        text, weights = (folder / DESCRIPTION).read_bytes(), (folder / WEIGHTS).read_bytes()
-        seen = np.load(folder / SEEN, allow_pickle=False)
+        text, weights, images = ((folder / name).read_bytes() for name in (DESCRIPTION, WEIGHTS, SEEN))
+        seen = np.load(io.BytesIO(images), allow_pickle=False)
         description = json.loads(text)
     except (OSError, EOFError, ValueError) as error:
         raise InputError(folder, f"holds no model that can be read ({error})", _MEND) from error
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         raise InputError(folder / DESCRIPTION, f"is not of schema {SCHEMA}", _MEND)
-    if sha256_bytes(weights) != description.get("weights_sha256"):
-        raise InputError(folder / WEIGHTS, f"is not what {DESCRIPTION} describes (another SHA-256)", _MEND)
+    _refuse_altered(folder, description, {WEIGHTS: weights, SEEN: images})
     try:
         model = Model(
             Architecture(**description["architecture"]),
@@ -107,6 +119,24 @@ def read_model(folder: Path) -> Model:
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
         raise InputError(folder, f"holds a damaged model ({' '.join(str(error).split())})", _MEND) from error
     return model
+
+
+def _refuse_altered(folder: Path, description: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Refuse a description that is not what `write_model` wrote, and files that are not those it describes.
+
+    Raises
+    ------
+    InputError : which it is
+    """
+    try:
+        whole = sealed(description) == description
+    except ValueError:  # a number that JSON does not have
+        whole = False
+    if not whole:
+        raise InputError(folder / DESCRIPTION, "was altered: it is not what its own SHA-256 was taken of", _MEND)
+    for name, part in ((WEIGHTS, "weights"), (SEEN, "seen")):
+        if sha256_bytes(files[name]) != description.get(f"{part}_sha256"):
+            raise InputError(folder / name, f"is not what {DESCRIPTION} describes (another SHA-256)", _MEND)
 
 
 def _check(model: Model) -> None:

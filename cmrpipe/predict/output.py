@@ -189,7 +189,7 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
     Parameters
     ----------
     root : folder or archive that the records' paths are relative to
-    model : SHA-256 of the weights
+    model : SHA-256 of the model's description (see `cmrpipe.learn.saved`)
 
     Raises
     ------

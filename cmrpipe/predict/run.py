@@ -11,7 +11,7 @@ from cmrpipe.errors import BusyError, CmrpipeError, DiskError, InputError
 from cmrpipe.files import disk_trouble, sha256_file
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.quiet import reproducible
-from cmrpipe.learn.saved import WEIGHTS, read_model
+from cmrpipe.learn.saved import DESCRIPTION, read_model
 from cmrpipe.logger import Logger
 from cmrpipe.params import Params
 from cmrpipe.predict.output import Options, check_replaceable, has_contours, write_patient
@@ -120,7 +120,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     """
     patients = find_patients(folder, out)
     saved = read_model(model)
-    digest = sha256_file(model / WEIGHTS)
+    digest = sha256_file(model / DESCRIPTION)
     _writable(out)
     tables = Tables(out)
     for patient in patients:

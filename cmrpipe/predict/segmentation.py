@@ -115,7 +115,8 @@ def write_segmentation(
     ----------
     labels : (n, rows, cols), in the order of `found.seen`
     root : folder or archive that the records' paths are relative to
-    model : SHA-256 of the weights; UIDs are made from it and the source's, so that the same prediction has the same
+    model : SHA-256 of the model's description, which covers weights, architecture and preprocessing; UIDs are made from
+        it and the source's, so that the same prediction has the same, and one by another preprocessing others
     """
     chosen: Sequence[tuple[Seen, npt.NDArray[np.uint8]]] = [
         (item, label) for item, label in zip(found.seen, labels, strict=True) if item.phase is phase

@@ -2,8 +2,10 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.learn.network import Architecture, build
 from cmrpipe.learn.preprocess import Preprocess
-from cmrpipe.learn.saved import Model, read_model, write_model
+from cmrpipe.learn.saved import Model, read_model, sealed, write_model
 from tests.learn.unpickled import Runs
 
 
@@ -43,15 +45,37 @@ def _flip(folder: Path) -> None:
     (folder / "model.pt").write_bytes(data)
 
 
+def described(folder: Path) -> dict[str, Any]:
+    """What model.json says."""
+    description: dict[str, Any] = json.loads((folder / "model.json").read_text())
+    return description
+
+
+def describe(folder: Path, description: Mapping[str, Any]) -> None:
+    """Write a model.json whose hash of itself is right."""
+    (folder / "model.json").write_text(json.dumps(sealed(description)))
+
+
 def _schema(folder: Path) -> None:
-    description = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps({**description, "schema": 99}))
+    describe(folder, {**described(folder), "schema": 99})
 
 
 def _without_patients(folder: Path) -> None:
-    description = json.loads((folder / "model.json").read_text())
+    description = described(folder)
     del description["patients"]
+    describe(folder, description)
+
+
+def _without_hash(folder: Path) -> None:
+    description = described(folder)
+    del description["sha256"]
     (folder / "model.json").write_text(json.dumps(description))
+
+
+def _of_no_images(folder: Path) -> None:
+    description = described(folder)
+    del description["seen_sha256"]
+    describe(folder, description)
 
 
 def _not_json(folder: Path) -> None:
@@ -68,9 +92,9 @@ def _seen_nothing(folder: Path) -> None:
 
 def _described(part: str, **change: object) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
-        description = json.loads((folder / "model.json").read_text())
+        description = described(folder)
         description[part].update(change)
-        (folder / "model.json").write_text(json.dumps(description))
+        describe(folder, description)
 
     return damage
 
@@ -82,9 +106,7 @@ def test_a_model_cannot_bring_code_along(model: Model, tmp_path: Path) -> None:
     stream = io.BytesIO()
     torch.save({**model.weights, "extra": Runs(mark)}, stream)
     (tmp_path / "model" / "model.pt").write_bytes(stream.getvalue())
-    description = json.loads((tmp_path / "model" / "model.json").read_text())
-    description["weights_sha256"] = sha256_bytes(stream.getvalue())
-    (tmp_path / "model" / "model.json").write_text(json.dumps(description))
+    describe(tmp_path / "model", {**described(tmp_path / "model"), "weights_sha256": sha256_bytes(stream.getvalue())})
     with pytest.raises(InputError, match="cmrpipe train"):
         read_model(tmp_path / "model")
     assert not mark.exists()
@@ -95,7 +117,7 @@ def test_a_model_cannot_bring_code_along(model: Model, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        *(_flip, _schema, _without_patients, _not_json, _no_weights, _seen_nothing),
+        *(_flip, _schema, _without_patients, _not_json, _no_weights, _seen_nothing, _without_hash, _of_no_images),
         *(_described("architecture", channels=channels) for channels in ([4, 16], [4, 8, 16], [], ["4", "8"], 4)),
         *(_described("architecture", kind=kind) for kind in ("basic", "vanilla", None)),
         *(_described("preprocess", size=size) for size in (0, -32, 33, "32", 32.5, None)),
@@ -110,3 +132,43 @@ def test_a_damaged_model_is_refused(model: Model, tmp_path: Path, damage: object
     with pytest.raises(InputError, match="cmrpipe train") as caught:
         read_model(tmp_path)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("preprocess", {"percentiles": [2.0, 98.0]}),
+        ("preprocess", {"pixel_mm": 1.0}),
+        ("patients", {"train": ["A"]}),
+        ("origin", {"note": float("nan")}),
+    ],
+)
+def test_a_description_that_was_altered_is_told(
+    model: Model, tmp_path: Path, part: str, change: dict[str, object]
+) -> None:
+    """Weights as they were and a value that might be: its own hash is not of that."""
+    write_model(tmp_path, model)
+    description = described(tmp_path)
+    description[part].update(change)
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match=r"model\.json: was altered.*cmrpipe train"):
+        read_model(tmp_path)
+
+
+def test_images_that_it_has_seen_are_not_forgotten(model: Model, tmp_path: Path) -> None:
+    """Another seen.npy, whole and of the right shape, is refused."""
+    write_model(tmp_path, model)
+    np.save(tmp_path / "seen.npy", np.zeros((0, 16), np.uint8))
+    with pytest.raises(InputError, match=r"seen\.npy: is not what model\.json describes"):
+        read_model(tmp_path)
+
+
+def test_another_preprocessing_gives_another_hash(model: Model, tmp_path: Path) -> None:
+    """The same weights, prepared for otherwise: the file whose hash is told differs."""
+    write_model(tmp_path / "one", model)
+    write_model(tmp_path / "two", replace(model, preprocess=Preprocess(32, (2.0, 98.0))))
+    one, two = (
+        {name: (tmp_path / f / name).read_bytes() for name in ("model.pt", "model.json")} for f in ("one", "two")
+    )
+    assert one["model.pt"] == two["model.pt"]
+    assert one["model.json"] != two["model.json"]

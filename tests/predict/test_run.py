@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from cmrpipe.cli import app
 from cmrpipe.cli.prediction import _said
 from cmrpipe.errors import ArchiveError
+from cmrpipe.files import sha256_file
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.predict.patient import Prediction, predict_patient
 from cmrpipe.predict.source import PatientFolder
@@ -70,6 +71,8 @@ def test_who_can_be_judged_is_and_who_cannot_is_told_why(source: Path, model: Pa
     assert "not MR but CT" in refused
     assert "not a DICOM file" in refused
     assert "STRANGE" not in (out / "link.csv").read_text()
+    told = json.loads((out / "patients" / PHANTOMS[0] / "result.json").read_text())
+    assert told["model_sha256"] == sha256_file(model / "model.json")
     before = {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
     assert CliRunner().invoke(app, command).exit_code == 1
     assert before == {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
