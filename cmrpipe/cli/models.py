@@ -39,12 +39,14 @@ def add(app: typer.Typer) -> None:
         """Judge two models on the new one's test patients, less those that either of them has seen."""
         with console.guarded("compare"), console.needs("train"), console.progress() as listen:
             from cmrpipe.learn.contest import compare
-            from cmrpipe.learn.splits import read_split
+            from cmrpipe.learn.saved import read_model
+            from cmrpipe.learn.splits import read_split, refuse_other_split
             from cmrpipe.store import open_store
 
-            candidates = read_split(new / "splits.json").test
+            split = read_split(new / "splits.json")
+            refuse_other_split(new / "splits.json", split, read_model(new).origin)
             with open_store(store) as source:
-                found = compare(source, new, last, candidates, load_params(params).evaluate, listen=listen)
+                found = compare(source, new, last, split.test, load_params(params).evaluate, listen=listen)
             if out is not None:
                 write_json(out, asdict(found))
         if not events.wanted():

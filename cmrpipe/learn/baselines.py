@@ -22,6 +22,9 @@ BASELINES = {
     OTSU: "Otsu threshold inside the epicardium (the expert's where drawn, else the model's)",
     MEAN_SHAPE: "mean shape of the training patients at their mean place",
 }
+WITHHELD = "withheld"
+"""Where figures of a baseline would stand: the reason for there being none."""
+NO_SHAPE = "no training patient is in the store that was judged"
 _BINS = 256
 _GRID = 256
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cmrpipe import __version__
-from cmrpipe.learn.baselines import BASELINES, OTSU
+from cmrpipe.learn.baselines import BASELINES, OTSU, WITHHELD
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import Part
 from cmrpipe.learn.totals import no_ef
@@ -51,8 +52,31 @@ _GIVEN = "given"
 _BESIDE = [name.replace("_", " ") for name in BASELINES]
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the model was judged on.
+
+    Attributes
+    ----------
+    store : the store's fingerprint
+    patients : ids of all its patients, of whom the test part judges
+    spaced : number of judged patients whose pixel spacing is known
+    """
+
+    store: str
+    patients: Sequence[str]
+    spaced: int
+
+
 def _is_given(baseline: str, name: str) -> bool:
     return baseline == OTSU and Part.EPICARDIUM in name
+
+
+def _cell(others: Mapping[str, Any], baseline: str, name: str, text: str) -> str:
+    """A baseline's cell in the row of a figure: what it was given is not its merit, what is withheld is said to be."""
+    if _is_given(baseline, name):
+        return _GIVEN
+    return WITHHELD if WITHHELD in others[baseline] else text
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[str]:
@@ -62,7 +86,7 @@ def _figures(metrics: Mapping[str, Any]) -> list[str]:
         if name in found:
             figure = found[name]
             beside = [
-                _GIVEN if _is_given(key, name) else _number(others[key]["all_slices"].get(name, {}).get("mean"))
+                _cell(others, key, name, _number(others[key]["all_slices"].get(name, {}).get("mean")))
                 for key in BASELINES
             ]
             cells = [text, _number(figure["mean"]), _interval(figure["low"], figure["high"])]
@@ -75,8 +99,9 @@ def _good(metrics: Mapping[str, Any]) -> list[str]:
         return [f"{row['good']} of {row['images']}", _number(row["dice"]), _number(row["apd_mm"], 2)]
 
     def beside(key: str, part: str) -> str:
-        good, dice, apd = cells(metrics["baselines"][key]["good_contours_apd_below_5mm"][part])
-        return _GIVEN if _is_given(key, part) else f"{good} ({dice}, {apd})" if dice else good
+        row = metrics["baselines"][key]["good_contours_apd_below_5mm"].get(part)
+        good, dice, apd = cells(row) if row else ("", "", "")
+        return _cell(metrics["baselines"], key, part, f"{good} ({dice}, {apd})" if dice else good)
 
     rows = [
         [part, *cells(row), *(beside(key, part) for key in BASELINES)]
@@ -96,7 +121,10 @@ def _clinical(metrics: Mapping[str, Any]) -> list[str]:
             _number(row["bias"], 1),
             _interval(row["low"], row["high"], 1),
             _number(row["mean_absolute"], 1),
-            *(_number(others[key]["clinical"][name]["mean_absolute"], 1) for key in BASELINES),
+            *(
+                _cell(others, key, name, _number(others[key]["clinical"][name]["mean_absolute"], 1))
+                for key in BASELINES
+            ),
         ]
         for name, row in found.items()
         if row["mean_absolute"] is not None
@@ -121,6 +149,22 @@ def _completed(origin: Mapping[str, Any]) -> list[str]:
         "the epicardium that the first network saw (`train.complete`). Nothing is judged by these.",
         "",
     ]
+
+
+def _other_store(judged: Judged, parts: Mapping[str, Sequence[str]], origin: Mapping[str, Any]) -> list[str]:
+    if judged.store == origin.get("store"):
+        return []
+    there = len(set(parts["train"]) & set(judged.patients))
+    return [
+        "The store that was judged is not the one that the model was trained from: their hashes differ. Of "
+        f"{_count(len(parts['train']), 'training patient')} it has {there}.",
+        "",
+    ]
+
+
+def _withheld(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Baselines without figures, and why."""
+    return {key: told[WITHHELD] for key, told in metrics["baselines"].items() if WITHHELD in told}
 
 
 def _spaced(paragraphs: Iterable[str]) -> list[str]:
@@ -155,7 +199,7 @@ def model_card(
     data: Mapping[str, str],
     parts: Mapping[str, Sequence[str]],
     origin: Mapping[str, Any],
-    spaced: int,
+    judged: Judged,
     dvc: DvcRecord,
 ) -> str:
     """The card's text.
@@ -166,10 +210,12 @@ def model_card(
     data : names and hashes of the data's version
     parts : patients of each part of the split
     origin : how the model came about, as it is kept beside its weights
-    spaced : judged patients whose pixel spacing is known
+    judged : the store, and what is known of its patients
     dvc : what DVC recorded of the data, proven
     """
     known = {f"{key} that the model was trained with": value for key, value in origin.items() if isinstance(value, str)}
+    strangers = sorted(set(judged.patients).difference(*parts.values()))
+    shown = {**parts, **({"in no part, in the store": strangers} if strangers else {})}
     lines = [
         "# Model card",
         "",
@@ -183,9 +229,10 @@ def model_card(
         ),
         dvc.sentence(),
         "",
+        *_other_store(judged, parts, origin),
         "## Patients",
         "",
-        *_table(["part", "patients", "ids"], [[n, str(len(ids)), ", ".join(ids)] for n, ids in parts.items()]),
+        *_table(["part", "patients", "ids"], [[n, str(len(ids)), ", ".join(ids)] for n, ids in shown.items()]),
         *_completed(origin),
         "## How good it is",
         "",
@@ -198,10 +245,11 @@ def model_card(
         *_good(metrics),
         *_clinical(metrics),
         *[f"Beside it: {key.replace('_', ' ')} is the {text}." for key, text in BASELINES.items()],
+        *[f"No figures of {key.replace('_', ' ')} are told: {why}." for key, why in _withheld(metrics).items()],
         "",
         "## Known limits",
         "",
-        *[f"- {sentence}" for sentence in limits(metrics, spaced)],
+        *[f"- {sentence}" for sentence in limits(metrics, judged.spaced)],
         "",
         "## Parameters of the training",
         "",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from cmrpipe.learn.baselines import BASELINES
+from cmrpipe.learn.baselines import BASELINES, WITHHELD
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, Region
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.volumes import QUANTITIES, Pair, Volumes
@@ -23,22 +24,30 @@ def _cells(score: ImageScore) -> list[object]:
     return [*(getattr(score, name) for name in _PLACE), *(score.figures[name] for name in FIGURES)]
 
 
-def write_scores(out: Path, scores: Mapping[str, Sequence[ImageScore]]) -> list[str]:
+def write_scores(
+    out: Path, scores: Mapping[str, Sequence[ImageScore]], withheld: Mapping[str, str] | None = None
+) -> list[str]:
     """Write figures by image, the model's and the baselines' apart; returns the files' names.
 
     Parameters
     ----------
     out : folder
     scores : by way of labelling (see `WAYS`)
+    withheld : baselines without figures: each has one row, with the reason alone
     """
     write_rows(out / PER_IMAGE, [*_PLACE, *FIGURES], map(_cells, scores[OURS]))
-    rows = ([name, *_cells(score)] for name in BASELINES for score in scores[name])
-    write_rows(out / BASELINES_CSV, ["baseline", *_PLACE, *FIGURES], rows)
+    rows = [[name, *_cells(score), None] for name in BASELINES for score in scores[name]]
+    rows += [[name, *[None] * (len(_PLACE) + len(FIGURES)), why] for name, why in (withheld or {}).items()]
+    write_rows(out / BASELINES_CSV, ["baseline", *_PLACE, *FIGURES, WITHHELD], rows)
     return [PER_IMAGE, BASELINES_CSV]
 
 
 def write_volumes(out: Path, pairs: Mapping[str, Sequence[Pair]]) -> list[str]:
-    """Write volumes by patient: the expert's, then those of each way of labelling; returns the file's name."""
+    """Write volumes by patient: the expert's, then those of each way of labelling; returns the file's name.
+
+    A way that is withheld has no pairs, and empty cells.
+    """
+    none = [replace(found, model=Volumes()) for found in pairs[OURS]]
 
     def cells(*same: Pair) -> Iterator[object]:
         yield same[0].patient_id
@@ -47,7 +56,7 @@ def write_volumes(out: Path, pairs: Mapping[str, Sequence[Pair]]) -> list[str]:
         yield same[0].reason
 
     columns = [f"{name}_{who}" for name in QUANTITIES for who in (EXPERT, *WAYS)]
-    rows = (cells(*same) for same in zip(*(pairs[way] for way in WAYS), strict=True))
+    rows = (cells(*same) for same in zip(*(pairs[way] or none for way in WAYS), strict=True))
     write_rows(out / VOLUMES, ["patient_id", *columns, "reason"], rows)
     return [VOLUMES]
 
@@ -78,7 +87,8 @@ def read_scores(out: Path) -> dict[str, list[ImageScore]]:
     found: dict[str, list[ImageScore]] = {way: [] for way in WAYS}
     found[OURS] = [_score(row) for row in _rows(out / PER_IMAGE)]
     for row in _rows(out / BASELINES_CSV):
-        found[row["baseline"]].append(_score(row))
+        if not row[WITHHELD]:
+            found[row["baseline"]].append(_score(row))
     return found
 
 

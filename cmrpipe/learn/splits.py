@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import InputError, StoreError
-from cmrpipe.files import sha256_bytes, write_json
+from cmrpipe.files import canonical_json, sha256_bytes, write_json
 
 SCHEMA = 1
 FEWEST = 3
@@ -176,6 +176,27 @@ def read_split(path: Path) -> Split:
         return Split(_ids(content.get("train")), _ids(content.get("val")), _ids(content.get("test")))
     except ValueError as error:
         raise InputError(path, f"is no split of patients: {error}", mend) from error
+
+
+def split_hash(split: Split) -> str:
+    """SHA-256 of who is in which part; a model keeps that of its own split."""
+    return sha256_bytes(canonical_json(asdict(split)))
+
+
+def refuse_other_split(path: Path, split: Split, origin: Mapping[str, Any]) -> None:
+    """Refuse to judge a model on other patients than were set aside when it was trained.
+
+    Parameters
+    ----------
+    path : where the split was read
+    origin : what the model says of how it came about; `split` is the hash of its split
+
+    Raises
+    ------
+    InputError : the split is another one, or the model does not tell its own
+    """
+    if origin.get("split") != split_hash(split):
+        raise InputError(path, "is not the split that the model was trained with", "Run `cmrpipe train` again")
 
 
 def _ids(value: Any) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ _BASELINES = {"otsu": "Otsu inside epicardium", "mean_shape": "Mean shape"}
 _SHORT = {"otsu": "Otsu", "mean_shape": "Mean shape"}
 _GIVEN = "given"
 """What Otsu's threshold does not find: it is told the expert's outer border."""
+_WITHHELD = "withheld"
+"""In the cells of a baseline that could not be had; metrics.json has the reason under this name."""
 _QUANTITIES = {
     "edv_ml": ("End-diastolic volume", "mL"),
     "esv_ml": ("End-systolic volume", "mL"),
@@ -62,6 +64,13 @@ def _between(row: Mapping[str, Any], digits: int = 3) -> str:
     return "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
 
 
+def _cell(told: Mapping[str, Any], baseline: str, name: str, text: str) -> str:
+    """A baseline's cell: what Otsu's threshold was given is not its merit, what is withheld is said to be."""
+    if baseline == "otsu" and "epicardium" in name:
+        return _GIVEN
+    return _WITHHELD if _WITHHELD in _beside(told)[baseline] else text
+
+
 def _figures(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
     """Means over all slices with intervals, beside those of the baselines."""
     found, beside = told.get("all_slices", {}), told.get("baselines", {})
@@ -69,9 +78,7 @@ def _figures(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
     for name, text in _FIGURES.items():
         if (row := found.get(name)) is not None:
             others = [
-                _GIVEN
-                if key == "otsu" and "epicardium" in name
-                else _text(beside.get(key, {}).get("all_slices", {}).get(name, {}).get("mean"))
+                _cell(told, key, name, _text(beside.get(key, {}).get("all_slices", {}).get(name, {}).get("mean")))
                 for key in _BASELINES
             ]
             means = (_text(row["mean"]), _between(row), _text(row["median"]), _text(row["mean_patients"]))
@@ -86,11 +93,7 @@ def _good(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
     for part, row in told.get(name, {}).items():
         beside = [told.get("baselines", {}).get(key, {}).get(name, {}).get(part) for key in _BASELINES]
         others = [
-            _GIVEN
-            if key == "otsu" and part == "epicardium"
-            else f"{other['good']} of {other['images']}"
-            if other
-            else ""
+            _cell(told, key, part, f"{other['good']} of {other['images']}" if other else "")
             for key, other in zip(_BASELINES, beside, strict=True)
         ]
         figures = (f"{row['good']} of {row['images']}", _text(row["dice"]), _text(row["apd_mm"], 2))
@@ -119,7 +122,12 @@ def _agreement(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
         row = told.get("clinical", {}).get(name)
         if row is not None and row["mean_absolute"] is not None:
             others = [
-                _text(beside.get(key, {}).get("clinical", {}).get(name, {}).get("mean_absolute"), 1)
+                _cell(
+                    told,
+                    key,
+                    name,
+                    _text(beside.get(key, {}).get("clinical", {}).get(name, {}).get("mean_absolute"), 1),
+                )
                 for key in _BASELINES
             ]
             sizes = (_text(row["bias"], 1), _between(row, 1), _text(row["mean_absolute"], 1))
@@ -129,7 +137,7 @@ def _agreement(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _notes(model: ModelFacts) -> tuple[str, ...]:
-    """Who is missing in the agreement, and how that counts."""
+    """Which baseline is missing, who is missing in the agreement, and how that counts."""
     ways = {"the model": model.evaluation, **{_BASELINES[k]: v for k, v in _beside(model.evaluation).items()}}
     found = {name: told.get("clinical", {}).get("ef_pct", {}) for name, told in ways.items()}
     lost = [
@@ -138,12 +146,17 @@ def _notes(model: ModelFacts) -> tuple[str, ...]:
         for name, row in found.items()
         if row.get("without_model")
     ]
+    not_had = [
+        f"No figures of {_BASELINES[key].lower()} are told: {way[_WITHHELD]}."
+        for key, way in _beside(model.evaluation).items()
+        if _WITHHELD in way
+    ]
     withheld = [
         f"{row['patient_id']} has no EF, by expert or model: {row['reason']}."
         for row in model.volumes
         if row.get("reason") and not row.get("ef_pct_expert")
     ]
-    return (*lost, *withheld)
+    return (*not_had, *lost, *withheld)
 
 
 def _beside(told: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Missing, Pair
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Listener, silent
-from cmrpipe.stages.evaluate import Task, judge, missing_images
+from cmrpipe.stages.evaluate import MODEL_HASH, Task, judge, missing_images
 from cmrpipe.stages.summary import Summary
 from cmrpipe.stages.train import helps_to_train, train_split, training_folder
 from cmrpipe.store import open_store
@@ -81,10 +81,10 @@ def _judge(task: Fold, out: Path, *, version: str, listen: Listener) -> Written:
     with open_store(task.store) as source:
         versions = {
             "store (over the SHA-256 of its patients' files)": source.fingerprint,
-            "model.pt (SHA-256)": sha256_file(model / "model.pt"),
+            MODEL_HASH: sha256_file(model / "model.json"),
             "code of the evaluation": version,
         }
-        judgement = Task(model, task.split.test, task.missing, task.evaluate, versions, _NO_RECORD)
+        judgement = Task(model, task.split, task.missing, task.evaluate, versions, _NO_RECORD)
         judged = judge(judgement, out / task.name, store=source, listen=listen)
     return Written([f"{task.name}/{name}" for name in judged.files], judged.info)
 

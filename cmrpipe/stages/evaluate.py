@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +14,14 @@ from cmrpipe.codeversion import code_version
 from cmrpipe.errors import InputError
 from cmrpipe.files import atomic, sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
-from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, OTSU, MeanShape, otsu_labels
-from cmrpipe.learn.card import CARD, model_card
+from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, NO_SHAPE, OTSU, WITHHELD, MeanShape, otsu_labels
+from cmrpipe.learn.card import CARD, Judged, model_card
 from cmrpipe.learn.dvcrecord import DvcRecord, proven, recorded
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means, score_patient
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import refuse_seen
 from cmrpipe.learn.scoretables import OURS, WAYS, write_scores, write_volumes
-from cmrpipe.learn.splits import read_split
+from cmrpipe.learn.splits import Split, read_split, refuse_other_split
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Missing, Pair, left_out, pair
@@ -37,6 +38,7 @@ FIGURES_TOLD = ("test_dice_cavity", "test_dice_myocardium")
 MOST_SHAPES = 200
 """Training patients that the mean shape is taken from, at most."""
 MODEL_FILES = ("model.json", "model.pt", "seen.npy", SPLITS)
+MODEL_HASH = "model (SHA-256 of model.json, which has those of weights, architecture and preprocessing)"
 
 
 def prediction_file(patient_id: str) -> str:
@@ -53,13 +55,14 @@ class Task:
 
     Attributes
     ----------
+    split : whose test patients judge it; it must be the one that the model was trained with
     missing : drawn images of each patient that the store lacks (see `cmrpipe.learn.volumes`)
     versions : what the model card says of versions
     dvc : what DVC recorded of the store, not yet held against it
     """
 
     model: Path
-    patients: tuple[str, ...]
+    split: Split
     missing: Mapping[str, Missing]
     params: EvaluateParams
     versions: Mapping[str, str]
@@ -72,13 +75,27 @@ def missing_images(store: Store, patients: Iterable[str]) -> dict[str, Missing]:
     return {patient: found.get(patient, {}) for patient in patients}
 
 
-def _mean_shape(store: Store, patients: Sequence[str]) -> MeanShape:
-    """From the training patients that the store still has; the first of them where there are very many."""
-    there = [patient for patient in patients if patient in set(store.patients)]
-    return MeanShape(store.load(patient) for patient in there[:MOST_SHAPES])
+def _mean_shape(store: Store, patients: Sequence[str]) -> MeanShape | None:
+    """From the training patients that the store still has, None without any; the first where there are very many."""
+    known = set(store.patients)
+    there = [patient for patient in patients if patient in known]
+    return MeanShape(store.load(patient) for patient in there[:MOST_SHAPES]) if there else None
 
 
-def _write_tables(out: Path, found: Mapping[str, list[ImageScore]], pairs: Mapping[str, list[Pair]]) -> list[str]:
+def _beside(
+    found: Mapping[str, list[ImageScore]], pairs: Mapping[str, list[Pair]], withheld: Mapping[str, str]
+) -> dict[str, Any]:
+    """Figures of the baselines; of one that is withheld there are none, and the reason is told."""
+    told = {name: summarise(found[name], pairs[name]) for name in BASELINES}
+    return {name: {**told[name], **({WITHHELD: withheld[name]} if name in withheld else {})} for name in told}
+
+
+def _write_tables(
+    out: Path,
+    found: Mapping[str, list[ImageScore]],
+    pairs: Mapping[str, list[Pair]],
+    withheld: Mapping[str, str],
+) -> list[str]:
     means = {patient: (rows, patient_means(rows)) for patient, rows in by_patient(found[OURS]).items()}
     write_rows(
         out / PER_PATIENT,
@@ -93,12 +110,13 @@ def _write_tables(out: Path, found: Mapping[str, list[ImageScore]], pairs: Mappi
             for patient, (rows, figures) in means.items()
         ),
     )
-    return [PER_PATIENT, *write_scores(out, found), *write_volumes(out, pairs)]
+    return [PER_PATIENT, *write_scores(out, found, withheld), *write_volumes(out, pairs)]
 
 
 def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
     """Judge a model and write figures, tables and predicted labels into `out` (see `evaluate`)."""
-    total = len(task.patients)
+    patients = task.split.test
+    total = len(patients)
     listen(Progress("evaluate", "start", 0, total, "loading torch"))
     require_torch()
     # Imported here: they take seconds, which a run with nothing to evaluate must not cost.
@@ -108,18 +126,23 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
     from cmrpipe.learn.saved import read_model  # noqa: PLC0415
 
     model = read_model(task.model)
-    refuse_seen(store, task.patients, model.trained_on + model.chosen_by, model.seen)
+    refuse_seen(store, patients, model.trained_on + model.chosen_by, model.seen)
+    refuse_other_split(task.model / SPLITS, task.split, model.origin)
     shape = _mean_shape(store, model.trained_on)
+    withheld = {MEAN_SHAPE: NO_SHAPE} if shape is None else {}
     found: dict[str, list[ImageScore]] = {name: [] for name in WAYS}
     pairs: dict[str, list[Pair]] = {name: [] for name in found}
     files, spaced = [], 0
     with reproducible(0, task.params.threads):
         predictor = Predictor(model, task.params.batch_size, task.params.accelerator)
-        for done, patient in enumerate(task.patients, 1):
+        for done, patient in enumerate(patients, 1):
             data = store.load(patient)
             predicted = predicted_labels(predictor, data.image, data.pixel_spacing_mm, data.heart_px)
-            guess = np.broadcast_to(shape.label((data.label.shape[1], data.label.shape[2])), data.label.shape)
-            for name, labels in ((OURS, predicted), (OTSU, otsu_labels(data, predicted)), (MEAN_SHAPE, guess)):
+            ways = {OURS: predicted, OTSU: otsu_labels(data, predicted)}
+            if shape is not None:
+                guess = shape.label((data.label.shape[1], data.label.shape[2]))
+                ways[MEAN_SHAPE] = np.broadcast_to(guess, data.label.shape)
+            for name, labels in ways.items():
                 found[name] += score_patient(data, labels)
                 pairs[name].append(pair(data, labels, task.missing[patient]))
             spaced += data.pixel_spacing_mm is not None
@@ -131,15 +154,16 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
         {
             **headlines(found[OURS]),
             **summarise(found[OURS], pairs[OURS]),
-            "baselines": {name: summarise(found[name], pairs[name]) for name in BASELINES},
+            "baselines": _beside(found, pairs, withheld),
         }
     )
-    parts = {"train": model.trained_on, "val": model.chosen_by, "test": task.patients}
+    parts = {"train": model.trained_on, "val": model.chosen_by, "test": patients}
+    judged = Judged(store.fingerprint, store.patients, spaced)
     write_json(out / METRICS, metrics)
     dvc = proven(task.dvc, store.folder)
-    write_text(out / CARD, model_card(metrics, task.versions, parts, model.origin, spaced, dvc))
+    write_text(out / CARD, model_card(metrics, task.versions, parts, model.origin, judged, dvc))
     told = {name: metrics[name] for name in (*COUNTS, *FIGURES_TOLD)}
-    files += [*_write_tables(out, found, pairs), METRICS, CARD]
+    files += [*_write_tables(out, found, pairs, withheld), METRICS, CARD]
     return Written(files, {"metrics": told})
 
 
@@ -157,7 +181,8 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
 
     Raises
     ------
-    InputError : the model is missing or altered, or the workspace's dvc.lock cannot be read
+    InputError : the model is missing or altered, its splits.json is not of the split that it was trained with, or the
+        workspace's dvc.lock cannot be read
     StoreError : a test patient is not in the store, or the model has seen it, or one of its images
     CmrpipeError : torch is not installed
     """
@@ -173,10 +198,10 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
         key = fingerprint(source.fingerprint, made_of, settings, version, missing, asdict(dvc))
         versions = {
             "store (over the SHA-256 of its patients' files)": source.fingerprint,
-            "model.pt (SHA-256)": made_of[MODEL_FILES.index("model.pt")],
+            MODEL_HASH: made_of[MODEL_FILES.index("model.json")],
             "code of the evaluation": version,
         }
-        unit = Unit(EVALUATION, key, Task(model, split.test, missing, params, versions, dvc))
+        unit = Unit(EVALUATION, key, Task(model, split, missing, params, versions, dvc))
         work = partial(judge, store=source, listen=listen)
         result = refresh("evaluate", out, [unit], work, listen=silent)
     metrics = result.info[EVALUATION]["metrics"]

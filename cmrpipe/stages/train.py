@@ -16,7 +16,7 @@ from cmrpipe.files import write_bytes, write_json
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh, salvage
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import digests, refuse_seen
-from cmrpipe.learn.splits import Split, read_groups, split_patients, write_split
+from cmrpipe.learn.splits import Split, read_groups, split_hash, split_patients, write_split
 from cmrpipe.learn.tables import DIGITS, write_table
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import Listener, Progress, silent
@@ -70,6 +70,7 @@ def train_split(
     origin = {
         "params": params.model_dump(mode="json"),
         "store": store.fingerprint,
+        "split": split_hash(split),
         "code": version,
         "torch": torch.__version__,
         "precision": precision(params),

@@ -1,17 +1,27 @@
 """The model card."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from cmrpipe.learn.baselines import BASELINES
-from cmrpipe.learn.card import model_card
+from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, WITHHELD
+from cmrpipe.learn.card import Judged, model_card
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Missing, pair
 from tests.learn.hearts import make_patient
 
+PATIENTS = ("A", "B", "C", "D", "E")
 
-def card(wrong: bool = False, spaced: int = 2, missing: Missing | None = None) -> str:
+
+def card(
+    wrong: bool = False,
+    spaced: int = 2,
+    missing: Missing | None = None,
+    judged: Judged = Judged("5ad", PATIENTS, 2),  # noqa: B008 it cannot change
+    withheld: str = "",
+) -> str:
     """Of a model that is perfect, or finds nothing, on two patients."""
     patients = [make_patient("A", 0), make_patient("B", 1)]
     guesses = [np.zeros_like(data.label) if wrong else data.label for data in patients]
@@ -19,12 +29,14 @@ def card(wrong: bool = False, spaced: int = 2, missing: Missing | None = None) -
     scores = [score for data, guess in both for score in score_patient(data, guess)]
     pairs = [pair(data, guess, missing or {}) for data, guess in both]
     told = summarise(scores, pairs)
-    metrics = rounded({**headlines(scores), **told, "baselines": dict.fromkeys(BASELINES, told)})
+    beside = dict.fromkeys(BASELINES, told)
+    if withheld:
+        beside[MEAN_SHAPE] = {**summarise([], []), WITHHELD: withheld}
+    metrics = rounded({**headlines(scores), **told, "baselines": beside})
     dvc = DvcRecord("570e.dir", "4a3.dir")
     parts = {"train": ("C", "D"), "val": ("E",), "test": ("A", "B")}
-    return model_card(
-        metrics, {"store": "5ad"}, parts, {"code": "c0de", "completed": 7, "params": {"seed": 3}}, spaced, dvc
-    )
+    origin = {"store": "5ad", "code": "c0de", "completed": 7, "params": {"seed": 3}}
+    return model_card(metrics, {"store": "5ad"}, parts, origin, replace(judged, spaced=spaced), dvc)
 
 
 def test_it_names_data_patients_code_params_and_figures_with_intervals() -> None:
@@ -74,3 +86,30 @@ def test_volumes_that_are_withheld_are_told() -> None:
     assert "| EF, percentage points |" not in text
     assert "No volume can be had" in text
     assert "Of 2 patients no EF is told" in text
+
+
+def test_patients_of_the_store_that_neither_taught_nor_judge_are_listed() -> None:
+    """Those that came later, or that someone struck off; nothing where there are none."""
+    assert "in no part" not in card()
+    assert "| in no part, in the store | 2 | F, G |" in card(judged=Judged("5ad", (*PATIENTS, "G", "F"), 2))
+
+
+def test_a_store_that_the_model_was_not_trained_from_is_told() -> None:
+    """By the hashes; with the number of training patients that it has."""
+    assert "The store that was judged is not" not in card()
+    text = card(judged=Judged("0ther", ("A", "B", "D"), 2))
+    assert "The store that was judged is not the one that the model was trained from: their hashes differ." in text
+    assert "Of 2 training patients it has 1." in text
+
+
+def test_a_baseline_that_cannot_be_had_has_no_figures() -> None:
+    """Its cells say so, and a sentence has the reason; the other one's stay."""
+    text = card(withheld="nobody is there")
+    for line in (
+        "| Dice, cavity | 1.000 | 1.000 to 1.000 | 1.000 | 8 | 1.000 | withheld |",
+        "| cavity | 8 of 8 | 1.000 | 0.00 | 8 of 8 (1.000, 0.00) | withheld |",
+        "| EF, percentage points | 2 of 2 | 0.0 | 0.0 to 0.0 | 0.0 | 0.0 | withheld |",
+        "No figures of mean shape are told: nobody is there.",
+    ):
+        assert line in text
+    assert "withheld" not in card()

@@ -85,6 +85,17 @@ def test_tables_tell_the_evaluations_figures() -> None:
     assert len(section.plots) == 1
 
 
+def test_a_baseline_that_is_withheld_has_the_reason_in_place_of_figures() -> None:
+    """A word in its cells, and a note; the other one's figures stay."""
+    model = told()
+    beside = {**model.evaluation["baselines"], "mean_shape": {"all_slices": {}, "withheld": "nobody is there"}}
+    section = model_section(replace(model, evaluation={**model.evaluation, "baselines": beside}), {})
+    assert [row[-2:] for row in section.figures[1:]] == [("0.600", "withheld"), ("given", "withheld")]
+    assert section.good[1][-2:] == ("7 of 40", "withheld")
+    assert section.agreement[1][-2:] == ("9.0", "withheld")
+    assert section.notes == ("No figures of mean shape are told: nobody is there.",)
+
+
 def test_patients_without_an_ejection_fraction_are_told() -> None:
     """One that the model missed, with how it counts; one whose contours were left out, with the reason."""
     model = told()

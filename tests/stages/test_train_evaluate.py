@@ -14,9 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from cmrpipe.cli import app
 from cmrpipe.errors import InputError, StoreError
+from cmrpipe.files import sha256_file
 from cmrpipe.learn.dvcrecord import folder_md5
+from cmrpipe.learn.saved import sealed
+from cmrpipe.learn.scoretables import read_scores
 from cmrpipe.learn.splits import split_patients
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Progress, silent
@@ -267,6 +272,107 @@ def test_a_split_that_was_tampered_with_is_refused(store: Path, model: Path, tmp
     (folder / "splits.json").write_text(json.dumps(split))
     with pytest.raises(StoreError, match="the model was trained on"):
         evaluate(store, folder, tmp_path / "eval", JUDGE, listen=silent)
+
+
+def test_a_split_that_was_shortened_is_refused(store: Path, model: Path, tmp_path: Path) -> None:
+    """The same of a validation patient: the model keeps the hash of its split, and says so on the card."""
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    evaluate(store, folder, tmp_path / "eval", JUDGE, listen=silent)
+    own = json.loads((folder / "model.json").read_text())["origin"]["split"]
+    assert f"| split that the model was trained with | `{own}` |" in (tmp_path / "eval" / "model_card.md").read_text()
+    split = json.loads((folder / "splits.json").read_text())
+    (folder / "splits.json").write_text(json.dumps({**split, "val": []}))
+    with pytest.raises(InputError, match=r"splits\.json: is not the split .*cmrpipe train"):
+        evaluate(store, folder, tmp_path / "eval", JUDGE, listen=silent)
+
+
+def test_a_test_part_that_was_shortened_is_refused(tmp_path: Path) -> None:
+    """Whoever is judged badly cannot be struck off, neither for `evaluate` nor for `compare`."""
+    store = write_store(tmp_path / "store", [make_patient(patient, seed) for seed, patient in enumerate("ABCDEF")])
+    model = tmp_path / "model"
+    train(store, model, BRIEF.model_copy(update={"test_fraction": 0.4, "complete": False}), listen=silent)
+    split = json.loads((model / "splits.json").read_text())
+    assert len(split["test"]) > 1
+    command = ["compare", str(model), "--model", str(model), "--store", str(store)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    (model / "splits.json").write_text(json.dumps({**split, "test": split["test"][1:]}))
+    with pytest.raises(InputError, match="is not the split that the model was trained with"):
+        evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
+    assert not (tmp_path / "eval" / "metrics.json").exists()
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 2
+    assert "is not the split that the model was trained with" in done.output
+
+
+def test_a_model_of_before_is_to_be_trained_again(store: Path, model: Path, tmp_path: Path) -> None:
+    """One whose description has no hash of itself, of the seen images and of the split."""
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    told = json.loads((folder / "model.json").read_text())
+    del told["sha256"], told["seen_sha256"], told["origin"]["split"]
+    (folder / "model.json").write_text(json.dumps({**told, "schema": 3}))
+    with pytest.raises(InputError, match=r"is not of schema 4.*cmrpipe train"):
+        evaluate(store, folder, tmp_path / "eval", JUDGE, listen=silent)
+
+
+def test_the_hash_that_the_card_tells_covers_the_preprocessing(store: Path, model: Path, tmp_path: Path) -> None:
+    """That of model.json; with other percentiles it is another one, and unless that was meant the model is refused."""
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+
+    def told() -> str:
+        evaluate(store, folder, tmp_path / "eval", JUDGE, listen=silent)
+        (row,) = (x for x in (tmp_path / "eval" / "model_card.md").read_text().splitlines() if "SHA-256 of model" in x)
+        return row.split("`")[1]
+
+    before = told()
+    assert before == sha256_file(folder / "model.json")
+    description = json.loads((folder / "model.json").read_text())
+    description["preprocess"]["percentiles"] = [20.0, 80.0]
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match="was altered"):
+        told()
+    (folder / "model.json").write_text(json.dumps(sealed(description)))
+    assert told() == sha256_file(folder / "model.json") != before
+
+
+def test_without_training_patients_in_the_store_there_is_no_mean_shape(model: Path, tmp_path: Path) -> None:
+    """No figure of it in any file, and the reason in each; the card says that it is another store."""
+    split = json.loads((model / "splits.json").read_text())
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
+    store = write_store(tmp_path / "store", [p for p in patients if p.patient_id not in split["train"]])
+    evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
+    metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    told = metrics["baselines"]["mean_shape"]
+    why = "no training patient is in the store that was judged"
+    assert told["withheld"] == why
+    assert (told["all_slices"], told["good_contours_apd_below_5mm"]) == ({}, {})
+    assert told["clinical"]["ef_pct"]["mean_absolute"] is None
+    assert "dice_cavity" in metrics["baselines"]["otsu"]["all_slices"]
+    rows = pd.read_csv(tmp_path / "eval" / "baselines.csv")
+    of_shape, of_otsu = rows[rows.baseline == "mean_shape"], rows[rows.baseline == "otsu"]
+    assert of_shape.withheld.tolist() == [why]
+    assert of_shape.drop(columns=["baseline", "withheld"]).isna().all(axis=None)
+    assert of_otsu.dice_cavity.notna().all()
+    assert of_otsu.withheld.isna().all()
+    volumes = pd.read_csv(tmp_path / "eval" / "volumes.csv")
+    assert volumes.filter(regex="mean_shape").isna().all(axis=None)
+    assert volumes.filter(regex="otsu").notna().all(axis=None)
+    assert not read_scores(tmp_path / "eval")["mean_shape"]
+    card = (tmp_path / "eval" / "model_card.md").read_text()
+    assert f"No figures of mean shape are told: {why}." in card
+    assert f"Of {len(split['train'])} training patients it has 0." in card
+
+
+def test_the_card_lists_patients_of_the_store_that_are_in_no_part(model: Path, tmp_path: Path) -> None:
+    """A patient who came after the training; the store is another one, then."""
+    patients = [make_patient(patient, seed) for seed, patient in enumerate((*PATIENTS, "LATE"))]
+    evaluate(write_store(tmp_path / "store", patients), model, tmp_path / "eval", JUDGE, listen=silent)
+    card = (tmp_path / "eval" / "model_card.md").read_text()
+    assert "| in no part, in the store | 1 | LATE |" in card
+    assert "The store that was judged is not the one that the model was trained from" in card
+    assert "withheld" not in json.loads((tmp_path / "eval" / "metrics.json").read_text())["baselines"]["mean_shape"]
 
 
 def test_a_test_patient_that_is_gone_is_named(model: Path, tmp_path: Path) -> None:
