@@ -22,11 +22,22 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")]
 
 
-def _compare(root: Path, model: str, last: str, tell: Tell, timeout_s: float) -> dict[str, Any]:
-    """Both models on the same patients, in a child: torch stays out of this process."""
+def _schema(folder: Path) -> object:
+    """Version of a model's description; None where there is none that can be read."""
+    try:
+        return json.loads((folder / "model.json").read_bytes())["schema"]
+    except (OSError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _compare(root: Path, model: str, last: str, tell: Tell, timeout_s: float) -> dict[str, Any] | None:
+    """Both models on the same patients, in a child: torch stays out of this process. None for another version's last."""
     out = kept(root, model) / COMPARISON
     if not kept(root, last).is_dir():
         run_dvc(["pull", "--no-run-cache", str(KEPT)], root, log_name="pull-models", timeout_s=timeout_s)
+    versions = _schema(kept(root, last)), _schema(kept(root, model))
+    if None not in versions and versions[0] != versions[1]:
+        return None
     arguments = ["compare", str(KEPT / last), "--model", str(KEPT / model), "--out", str(out.relative_to(root))]
     run_command("cmrpipe", arguments, root, tell=tell, timeout_s=timeout_s)
     found: dict[str, Any] = json.loads(out.read_bytes())

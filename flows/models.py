@@ -173,12 +173,16 @@ def decide(model: str, last: str, contest: Mapping[str, Any] | None, may_lose: f
     Parameters
     ----------
     model, last : ids; `last` is "" when no model is current
-    contest : a `cmrpipe.learn.contest.Contest` as JSON; None without a last model
+    contest : a `cmrpipe.learn.contest.Contest` as JSON; None without a last model, or where it cannot be read any more
     may_lose : Dice that the new model may lose against the last
     least : fewest patients that such a verdict rests on
     """
-    if not last or contest is None:
+    if not last:
         return Verdict(model, True, "the first model", "", 0, {})
+    if contest is None:
+        return Verdict(
+            model, True, f"{last} is of another version, which this one cannot read: it makes way", last, 0, {}
+        )
     held_out, figures = len(contest["held_out"]), contest["figures"]
     scores = {name: _score(found) for name, found in figures.items()}
     new, old = scores.get("new"), scores.get("last")

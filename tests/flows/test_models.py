@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cmrpipe.errors import InputError
-from flows.models import current, decide, verdict_of
+from flows.judge import _compare
+from flows.models import current, decide, kept, verdict_of
 
 
 def contest(new: float | None, last: float | None, held_out: int = 3) -> dict[str, Any]:
@@ -23,6 +24,17 @@ def contest(new: float | None, last: float | None, held_out: int = 3) -> dict[st
 def test_the_first_model_is_current() -> None:
     """There is nothing to hold it against."""
     assert decide("new", "", None, 0.0, 5).current
+
+
+def test_a_model_of_another_version_makes_way(tmp_path: Path) -> None:
+    """This version cannot read it, so nothing can be predicted with it either; the reason says so."""
+    for name, schema in (("new", 4), ("old", 3)):
+        (kept(tmp_path, name)).mkdir(parents=True)
+        (kept(tmp_path, name) / "model.json").write_text(f'{{"schema": {schema}}}')
+    found = _compare(tmp_path, "new", "old", lambda *_: None, 1.0)
+    verdict = decide("new", "old", found, 0.0, 5)
+    assert (verdict.current, verdict.last) == (True, "old")
+    assert "another version" in verdict.why
 
 
 @pytest.mark.parametrize(
