@@ -31,7 +31,10 @@ def _schema(folder: Path) -> object:
 
 
 def _compare(root: Path, model: str, last: str, tell: Tell, timeout_s: float) -> dict[str, Any] | None:
-    """Both models on the same patients, in a child: torch stays out of this process. None for another version's last."""
+    """Both models on the same patients, in a child: torch stays out of this process.
+
+    None where the last model is of another version, which this one cannot read.
+    """
     out = kept(root, model) / COMPARISON
     if not kept(root, last).is_dir():
         run_dvc(["pull", "--no-run-cache", str(KEPT)], root, log_name="pull-models", timeout_s=timeout_s)

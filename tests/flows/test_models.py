@@ -27,7 +27,7 @@ def test_the_first_model_is_current() -> None:
 
 
 def test_a_model_of_another_version_makes_way(tmp_path: Path) -> None:
-    """This version cannot read it, so nothing can be predicted with it either; the reason says so."""
+    """It cannot be read any more, so nothing can be predicted with it either; the reason says so."""
     for name, schema in (("new", 4), ("old", 3)):
         (kept(tmp_path, name)).mkdir(parents=True)
         (kept(tmp_path, name) / "model.json").write_text(f'{{"schema": {schema}}}')
