@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,9 @@ from cmrpipe.model import ImageRecord
 
 SAME_TIME_MS = 0.5
 """Trigger times that follow one another within this belong to one frame."""
+
+LEAST_SPREAD_MS = 20.0
+"""Where no slice's trigger times spread over more, they are fillers, or seconds: a heartbeat lasts 300 ms and more."""
 
 
 def frame_count(record: ImageRecord, default: int) -> int:
@@ -46,6 +50,7 @@ def assign_frames(slices: Sequence[Sequence[ImageRecord]], default: int) -> list
     slices : the images of each slice, in scanner order (which is the order of frames where trigger times are missing)
     default : frames a slice, where the header does not say
     """
+    slices = _without_fillers(slices)
     ranks = [_ranks(members) for members in slices]
     counts = [max((frame_count(record, default) for record in members), default=default) for members in slices]
     complete = [max(rank, default=0) >= count for rank, count in zip(ranks, counts, strict=True)]
@@ -65,6 +70,14 @@ def assign_frames(slices: Sequence[Sequence[ImageRecord]], default: int) -> list
                 chosen = by_time
         frames.append(chosen)
     return frames
+
+
+def _without_fillers(slices: Sequence[Sequence[ImageRecord]]) -> Sequence[Sequence[ImageRecord]]:
+    """The slices, without trigger times where these tell nothing."""
+    several = [times for members in slices if len(members) > 2 and (times := _times(members))]
+    if not several or max(max(times) - min(times) for times in several) > LEAST_SPREAD_MS:
+        return slices
+    return [[replace(record, trigger_time_ms=None) for record in members] for members in slices]
 
 
 def _times(members: Sequence[ImageRecord]) -> list[float] | None:

@@ -106,7 +106,7 @@ def _stack(records: Iterable[ImageRecord]) -> list[list[ImageRecord]]:
     """Readable images of the stack with a position, a list per slice, slice 0 first, each in scanner order."""
     placed = sorted((r for r in records if r.position_mm is not None), key=_order)
     axis = _common_normal(placed)
-    if axis is None:
+    if axis is None or not any(any(r.position_mm or ()) for r in placed):  # (0, 0, 0) in all of them is a filler
         return []
     places = along(placed, axis)
     slices: dict[int, list[ImageRecord]] = {}

@@ -134,6 +134,22 @@ def test_without_trigger_time_the_instance_number_orders() -> None:
     assert places([r for r in records if r.file_number != 3]) == {n: p for n, p in expected().items() if n != 3}
 
 
+@pytest.mark.parametrize("unit", [0.0, 0.001])
+def test_trigger_times_that_tell_nothing_are_passed_over(unit: float) -> None:
+    """Zero in all images, or seconds: the scanner's order is that of the frames, not one frame for all."""
+    records = [replace(r, trigger_time_ms=unit * (r.trigger_time_ms or 0.0)) for r in cine()]
+    assert places(records) == expected()
+    assert {r.grid_source for r in arrange(records, 20)} == {"position"}
+
+
+def test_positions_that_are_all_zero_are_none() -> None:
+    """An anonymiser's filler: one slice of all images would be nonsense; numbers tell, and it is said so."""
+    records = cine(position_mm=(0.0, 0.0, 0.0))
+    assert places(records) == expected()
+    assert {r.grid_source for r in arrange(records, 20)} == {"number"}
+    assert slice_gap_mm(records) is None
+
+
 def test_one_image_without_position_joins_its_neighbours() -> None:
     """A single image without position gets the slice of the images numbered around it."""
     records = cine(direction=-1)

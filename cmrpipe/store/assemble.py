@@ -28,6 +28,9 @@ from cmrpipe.store.schema import UNKNOWN, PatientData, StoredSample
 
 Spacing = tuple[float, float]
 
+ROUNDED = 0.01
+"""Relative difference up to which two pixel spacings of one patient are one, as the finding `size-changes` has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -56,9 +59,16 @@ def select(labels: PatientLabels, excluded: Container[str]) -> Selection:
 
 
 def spacing_of(samples: Sequence[Sample]) -> Spacing | None:
-    """The pixel spacing (between rows, between columns) that all samples share, mm; None when there is none."""
-    spacings = {sample.record.pixel_spacing_mm for sample in samples}
-    return spacings.pop() if len(spacings) == 1 else None
+    """The pixel spacing (between rows, between columns) that all samples share, mm; None when there is none.
+
+    Spacings that differ by rounding (1 %, as `size-changes` has it) are one: the most frequent, the smallest of equals.
+    """
+    spacings = Counter(sample.record.pixel_spacing_mm for sample in samples)
+    known = [spacing for spacing in spacings if spacing is not None]
+    if len(known) < len(spacings) or not known:
+        return None
+    usual = min(known, key=lambda spacing: (-spacings[spacing], spacing))
+    return usual if all(np.allclose(spacing, usual, rtol=ROUNDED, atol=0) for spacing in known) else None
 
 
 def _cine(selection: Selection, raw: Path) -> Iterator[npt.NDArray[np.generic]]:
