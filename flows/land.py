@@ -33,7 +33,7 @@ def land(
     def count(event: Mapping[str, Any]) -> None:
         nonlocal left
         if event["event"] == "landed":
-            left = event["failed"] + event["unsettled"]
+            left = event["left"]
 
     root = workspace.resolve()
     with console.guarded("land"), console.needs("flows"), console.progress() as listen:

@@ -82,6 +82,7 @@ def land_step(
     counts: dict[str, int] = {}
     if landed is not None:
         counts = {key: landed.patients(getattr(landed, key)) for key in _LANDED} | {"aside": landed.aside}
+        counts["left"] = len(landed.failed) + len(landed.unsettled)  # contours and link table too
     tell("land", {"event": "landed", "source": chosen, **counts})
 
 

@@ -110,7 +110,7 @@ LANDED = {
     "changed": "{} changed",
     "unchanged": "{} unchanged",
     "unsettled": "{} still changing in the source, left for the next landing",
-    "failed": "{} could not be fetched, left for the next landing",
+    "failed": "{} could not land, left for the next landing",
     "blocked": "{} of forgotten patients, left out",
     "withdrawn": "{} gone from the source (`cmrpipe forget` removes)",
     "not_in_source": "{} landed earlier and not in this source",

@@ -74,7 +74,7 @@ def land_command(
         settings = _settings(params, contours)
         with alone(raw.parent / f".{raw.name}.lock"):
             landed = land(
-                open_source(source, settings, raw, name=name),
+                open_source(full_address(source), settings, raw, name=name),
                 raw,
                 settle_s=settings.settle_s,
                 packing=settings.pack,
@@ -101,21 +101,23 @@ def sources_command(
 
     Exit codes: 0 nothing to land and nothing gone, 1 something is, 2 could not look.
     """
-    from cmrpipe.connect.opening import open_source
+    from cmrpipe.connect.opening import full_address, open_source
 
     with console.guarded("sources"):
         settings = _settings(params, contours)
-        place = open_source(source, settings, raw)
-        look = place.look()
-        plan = make_plan(place, look, raw, Ledger(raw), Forgotten(HERE.forgotten).holds)
+        place = open_source(full_address(source), settings, raw)
+        look, ledger = place.look(), Ledger(raw)
+        plan = make_plan(place, look, raw, ledger, Forgotten(HERE.forgotten).holds)
     rows = [(offer.folder, "changed" if standing(raw, offer.folder) else "new") for offer in plan.todo]
+    others = {offer.folder for offer in plan.todo if ledger.others(offer.folder, place.address)}
     quiet = {offer.folder for offer in plan.todo if offer.quiet}
     rows += [(folder, "forgotten, will not land") for folder in plan.blocked]
     rows += [(folder, "gone from the source") for folder in plan.withdrawn]
     rows += [(folder, f"cannot be fetched: {cause}") for folder, cause in look.bad.items()]
-    shown = rows + ([(folder, "unchanged") for folder in plan.unchanged] if everything else [])
+    shown = rows + ([(offer.folder, "unchanged") for offer in plan.unchanged] if everything else [])
     for folder, state in sorted(shown):
         note = "" if folder in quiet or state not in ("new", "changed") else ", has to hold still first"
+        note += ", landed from another source; lands if it is the same patient" if folder in others else ""
         typer.echo(f"{folder}  {state}{note}")
     counts = Counter(state.partition(":")[0] for _, state in rows) | Counter({"unchanged": len(plan.unchanged)})
     typer.echo(f"sources: folders: {', '.join(f'{count} {state}' for state, count in counts.items()) or 'none'}")

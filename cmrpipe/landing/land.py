@@ -4,7 +4,8 @@ Each folder that a source offers is copied beside the raw folder, made durable, 
 has held still for the settling time: looked at and read again, it has the same files with the same hashes. Link tables
 are kept word for word as `links/<source>.csv`. A folder that cannot be fetched, or still changes, is told and left for
 the next landing; it stops no other. A changed folder takes the place of the old one, which DVC keeps, else a folder
-beside raw; the ledger says so. A folder that is gone from the source stays and is reported.
+beside raw; the ledger says so. A folder that is gone from the source stays and is reported. One that has the name of
+another source's, and nothing else in common with it, is refused.
 
 Folders may be packed on the way, each into one archive of the same files; an archive of the source lands as it is.
 """
@@ -12,7 +13,7 @@ Folders may be packed on the way, each into one archive of the same files; an ar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from cmrpipe.archives import pack
 from cmrpipe.asides import write_asides
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.folder import FolderSource, read_optional
-from cmrpipe.connect.source import Fetched, Offer, Source, content_digest
+from cmrpipe.connect.source import Fetched, Look, Offer, Source, content_digest
 from cmrpipe.errors import ArchiveError, CmrpipeError, DiskError, LandingError
 from cmrpipe.files import disk_trouble, sha256_file, write_bytes
 from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
+from cmrpipe.landing.namesakes import check_namesake, naming
 from cmrpipe.landing.phantoms import check_mix, make_way
 from cmrpipe.landing.place import Placer, marked, never, remove
 from cmrpipe.landing.plan import make_plan, nobody
@@ -45,7 +47,8 @@ class Landed:
     Attributes
     ----------
     unsettled : still changing in the source; left for the next landing
-    failed : could not be fetched, with the cause; left for the next landing
+    failed : could not be fetched, or would take the place of another source's patient, with the cause; left for the
+        next landing
     blocked : of forgotten patients; left out
     withdrawn : landed from this source earlier and gone from it; nothing was removed
     not_in_source : patients of any origin that are not in this source
@@ -80,6 +83,7 @@ class _Landing:
         self.same: list[str] = []
         self.unsettled: list[str] = []
         self.failed: dict[str, str] = {}
+        self.refused: set[str] = set()
         self.aside = 0
         self.waiting: list[tuple[Offer, Fetched]] = []
 
@@ -128,11 +132,40 @@ class _Landing:
                 self._fail(offer, str(error))
                 continue
             if steady:
-                self._place(offer, fetched)
+                self._place_own(offer, fetched)
             else:
                 self.unsettled.append(offer.folder)
                 self._drop(offer)
                 log.warning("still changes in the source; left for the next landing", folder=offer.folder)
+
+    def _place_own(self, offer: Offer, fetched: Fetched) -> None:
+        """Place what does not take the place of another source's patient."""
+        folder, address = offer.folder, self._source.address
+        ours = not fetched.files or self._ledger.brought(folder, address)
+        if not ours and content_of(self._raw, folder) not in ("", fetched.digest):
+            try:
+                check_namesake(folder, address, self._ledger.last(folder), self._raw, self._new)
+            except LandingError as error:
+                self.refused.add(folder)
+                self._fail(offer, str(error))
+                return
+        self._place(offer, fetched)
+
+    def remember(self, unchanged: Iterable[Offer]) -> None:
+        """Write who has what stands already, so that it is known for this source's when it has a newer version."""
+        for offer in unchanged:
+            if not self._ledger.brought(offer.folder, self._source.address):
+                digest = content_of(self._raw, offer.folder)
+                self._ledger.add(Entry(now(), SAME, offer.folder, self._source.address, offer.token, digest, digest))
+
+    def links(self, look: Look, forgotten: Callable[[str], bool]) -> bytes | None:
+        """The link table that may land: no row gives another source's folder to a patient of this one, or back."""
+        if look.links is None:
+            return None
+        left = (*look.bad, *self.failed, *self.unsettled)
+        others = {folder for folder in left if self._ledger.others(folder, self._source.address)}
+        foreign = naming(others | self.refused, [offer.folder for offer in look.offers])
+        return redacted(look.links, lambda folder: forgotten(folder) or foreign(folder))
 
     def _place(self, offer: Offer, fetched: Fetched) -> None:
         if offer.folder.startswith(f"{DICOMS}/"):
@@ -219,6 +252,7 @@ def land(
             write_bytes(raw / PHANTOM, origin.phantom)
         plan = make_plan(origin, look, raw, ledger, forgotten)
         landing = _Landing(origin, raw, ledger, placer, work, packing=packing)
+        landing.remember(plan.unchanged)
         total, placed = len(look.offers), time.monotonic()
         for done, offer in enumerate(plan.todo, total - len(plan.todo) + 1):
             landing.fetch(offer)
@@ -228,21 +262,21 @@ def land(
                 landing.place(only_quiet=not settled)
                 placed = time.monotonic()
         table = raw / LINK_FOLDER / f"{origin.name}.csv"
-        links = None if look.links is None else redacted(look.links, forgotten)
-        differs = links is not None and links != read_optional(table)
-        if landing.waiting or (differs and not look.links_quiet):
+        known, links = read_optional(table), landing.links(look, forgotten)
+        if landing.waiting or (links not in (None, known) and not look.links_quiet):
             time.sleep(max(0.0, started + settle_s - time.monotonic()))
             landing.place(only_quiet=False)
-        if differs and look.links == origin.links():
+            links = landing.links(look, forgotten)
+        if links not in (None, known) and look.links == origin.links():
             write_bytes(table, links or b"")
             log.info("link table landed", file=str(table))
-        elif differs:
+        elif links not in (None, known):
             landing.unsettled.append(LINK_TABLE)
         write_asides(raw, f"_{origin.name}", look.asides)
     return Landed(
         tuple(landing.new),
         tuple(landing.changed),
-        (*plan.unchanged, *landing.same),
+        (*(offer.folder for offer in plan.unchanged), *landing.same),
         plan.not_in_source,
         made_way,
         tuple(landing.unsettled),

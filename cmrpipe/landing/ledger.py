@@ -76,14 +76,23 @@ class Ledger:
         """The newest line of a folder."""
         return self._last.get(folder)
 
+    def brought(self, folder: str, source: str) -> bool:
+        """Whether what landed last is this source's newest version, whoever else brought it."""
+        ours, last = self._by_source.get((folder, source)), self._last.get(folder)
+        return ours is not None and last is not None and ours.new == last.new != ""
+
+    def others(self, folder: str, source: str) -> bool:
+        """Whether what landed last is known to come from another source, and not from this one."""
+        last = self._last.get(folder)
+        return last is not None and last.new != "" and not self.brought(folder, source)
+
     def has(self, folder: str, source: str, token: str) -> bool:
         """Whether this version of this source is what landed last, whoever brought it."""
-        ours, last = self._by_source.get((folder, source)), self._last.get(folder)
-        return ours is not None and last is not None and ours.token == token and ours.new == last.new != ""
+        return self.brought(folder, source) and self._by_source[folder, source].token == token
 
     def landed_from(self, source: str) -> list[str]:
-        """Folders that this source brought last, sorted."""
-        return sorted(folder for folder, entry in self._last.items() if entry.source == source and entry.new)
+        """Folders that stand as this source has brought them, sorted."""
+        return sorted(folder for folder, whose in self._by_source if whose == source and self.brought(folder, source))
 
     def add(self, entry: Entry) -> None:
         """Append a line, durable; a line that a kill cut short is closed first."""

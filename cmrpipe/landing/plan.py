@@ -30,7 +30,7 @@ class Plan:
     """
 
     todo: tuple[Offer, ...]
-    unchanged: tuple[str, ...]
+    unchanged: tuple[Offer, ...]
     blocked: tuple[str, ...]
     withdrawn: tuple[str, ...]
     not_in_source: tuple[str, ...]
@@ -39,14 +39,14 @@ class Plan:
 def make_plan(source: Source, look: Look, raw: Path, ledger: Ledger, forgotten: Callable[[str], bool] = nobody) -> Plan:
     """Hold what a source offers against the raw folder."""
     todo: list[Offer] = []
-    unchanged: list[str] = []
+    unchanged: list[Offer] = []
     blocked: list[str] = []
     for offer in look.offers:
         place = standing(raw, offer.folder)
         if place is None and forgotten(offer.folder):
             blocked.append(offer.folder)
         elif place is not None and (ledger.has(offer.folder, source.address, offer.token) or source.same(offer, place)):
-            unchanged.append(offer.folder)
+            unchanged.append(offer)
         else:
             todo.append(offer)
     there = {offer.folder for offer in look.offers} | set(look.bad)
