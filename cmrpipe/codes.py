@@ -83,5 +83,6 @@ class FindingCode(StrEnum):
     LABEL_SUSPECT = "label-suspect"
 
     QUARANTINE_WITHOUT_EFFECT = "quarantine-without-effect"
+    QUARANTINE_UNSIGNED = "quarantine-unsigned"
     FILES_BESIDE = "files-beside"
     STRAY_FILES = "stray-files"

@@ -351,6 +351,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "no patient, image or contour file of that name; or another person keeps what it leaves out",
         "write the name as it stands in the catalog and the findings, or remove the row",
     ),
+    _C.QUARANTINE_UNSIGNED: CodeInfo(
+        _W,
+        "a row of quarantine.csv says `rule`, and no rule gives it",
+        "neither now nor in the last validation, whose findings lie in the findings folder; without these, not now",
+        "put your name into `by` when the row is yours, else remove it",
+    ),
     _C.FILES_BESIDE: CodeInfo(
         _E,
         "files or folders lie where the layout has none, belong to nobody and were not read",

@@ -2,7 +2,8 @@
 
 Columns: what (contour, image, patient), name (path relative to the raw folder, or patient id), why, by, when, decision
 (leave-out or keep). Rows by `rule` are written anew by every validation. Rows by anybody else are a person's and are
-never touched; a person's `keep` beats a rule's `leave-out`.
+never touched; a person's `keep` beats a rule's `leave-out`. A row that says `rule`, and that no rule gives nor gave in
+the last validation, is a person's too: nobody else can have written it. It stays and is told.
 """
 
 from __future__ import annotations
@@ -58,11 +59,27 @@ def read_quarantine(path: Path) -> list[Quarantine]:
     return rows
 
 
-def merge(old: Iterable[Quarantine], by_rule: Iterable[Quarantine]) -> list[Quarantine]:
-    """New rows of the rules and untouched rows of people, sorted."""
-    people = [row for row in old if row.by != RULE]
-    rows = {*people, *by_rule}
-    return sorted(rows, key=lambda r: (r.what, r.name, r.by != RULE, r.by, r.why))
+def unsigned(
+    rows: Iterable[Quarantine], by_rule: Iterable[Quarantine], before: Iterable[Quarantine]
+) -> list[Quarantine]:
+    """Rows by `rule` that no rule wrote: neither among what rules give now, nor among what they gave before."""
+    known = {*by_rule, *before}
+    return [row for row in rows if row.by == RULE and row not in known]
+
+
+def merge(old: Iterable[Quarantine], by_rule: Iterable[Quarantine], before: Iterable[Quarantine]) -> list[Quarantine]:
+    """New rows of the rules and untouched rows of people, sorted.
+
+    Parameters
+    ----------
+    old : the file as it is
+    by_rule : what the rules give now
+    before : what they gave in the last validation; of these, what they do not give any more goes
+    """
+    listed, given = list(old), list(by_rule)
+    people = [row for row in listed if row.by != RULE]
+    rows = {*people, *unsigned(listed, given, before), *given}
+    return sorted(rows, key=lambda r: (r.what, r.name, r.by != RULE, r.by, r.why, r.when, r.keep))
 
 
 def write_quarantine(path: Path, rows: Sequence[Quarantine]) -> None:

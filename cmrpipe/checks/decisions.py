@@ -1,4 +1,7 @@
-"""What people wrote into quarantine.csv and what has no effect: what they meant to keep away would be learnt from."""
+"""What people wrote into quarantine.csv and what has no effect: what they meant to keep away would be learnt from.
+
+And what they wrote in a rule's name, by filling down a rule's row for instance.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,32 @@ from cmrpipe.model import Finding, Quarantine
 from cmrpipe.quarantine import RULE
 
 
-def check_decisions(rows: Iterable[Quarantine], is_there: Callable[[str], bool], path: str) -> Iterator[Finding]:
-    """Rows of people that name nothing in the catalog, and those to leave out what another person keeps.
+def check_decisions(
+    rows: Iterable[Quarantine], by_nobody: Iterable[Quarantine], is_there: Callable[[str], bool], path: str
+) -> Iterator[Finding]:
+    """Rows of people that name nothing in the catalog, those to leave out what another person keeps, and by nobody.
 
     Parameters
     ----------
+    rows : all of them
+    by_nobody : those of them that say `rule` and that no rule gave
     is_there : whether there is a patient, an image or a contour file of a name
     path : what to call the quarantine file
     """
-    people = [row for row in rows if row.by != RULE]
+    people, nobodys = [row for row in rows if row.by != RULE], list(by_nobody)
     keepers = {row.name: row.by for row in people if row.keep}
-    for row in people:
+    for row in nobodys:
+        does = (
+            "it stays, and does nothing, since only a person can keep" if row.keep else "it stays, and leaves that out"
+        )
+        yield finding(
+            FindingCode.QUARANTINE_UNSIGNED,
+            f"The row about {row.what} {row.name!r} ({row.why or 'no reason'}) is by {RULE!r}, and no rule gives it, "
+            f"nor gave it in the last validation: {does}.",
+            path=path,
+            name=row.name,
+        )
+    for row in [*people, *(row for row in nobodys if not row.keep)]:
         if not is_there(row.name):
             why = (
                 "there is no such file or patient; give the path below the raw folder (contourfiles/..., dicoms/...) "

@@ -28,10 +28,10 @@ from cmrpipe.checks.twopatients import Shared, check_shared, suspects
 from cmrpipe.clinical import clinical_values
 from cmrpipe.codes import FindingCode
 from cmrpipe.codeversion import code_version
-from cmrpipe.errors import DicomError, LinkError
+from cmrpipe.errors import DicomError, InputError, LinkError
 from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
-from cmrpipe.findings import PIECE_FILES, Report, from_dict, rank, to_dict, write_pieces
+from cmrpipe.findings import BY_RULE, PIECE_FILES, Report, from_dict, rank, read_findings, to_dict, write_pieces
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, link_tables, strangers, strays_beside
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
@@ -40,7 +40,7 @@ from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
-from cmrpipe.quarantine import LeftOut, left_out, merge, read_quarantine, write_quarantine
+from cmrpipe.quarantine import LeftOut, left_out, merge, read_quarantine, unsigned, write_quarantine
 from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
@@ -199,6 +199,16 @@ def _names(catalog: Catalog) -> Callable[[str], bool]:
     return has
 
 
+def _rows_before(out: Path, params: ValidateParams) -> list[Quarantine]:
+    """What rules left out in the last validation; of an older version's, what its findings give; else nothing."""
+    try:
+        if (out / BY_RULE).is_file():
+            return read_quarantine(out / BY_RULE)
+        return quarantine_rows(read_findings(out), {*params.quarantine, *ValidateParams().quarantine})
+    except InputError:
+        return []
+
+
 def _clinical_rows(
     catalog: Catalog, links: LinkMap, reports: dict[str, Any], quarantine: LeftOut
 ) -> Iterable[dict[str, Any]]:
@@ -229,7 +239,7 @@ def validate(
     raw : the raw folder; only read
     catalog : the ingest stage's output
     out : what the whole set says of each patient, in pieces (see `cmrpipe.findings`), and a file a patient by itself
-    quarantine : quarantine.csv; rows of rules are written anew, rows of people stay
+    quarantine : quarantine.csv; rows of rules are written anew, rows of people stay, and those by `rule` of no rule
     workers : processes
     """
     check_layout(raw)
@@ -243,21 +253,24 @@ def validate(
         sources = [shards[unit]["files"] for unit in (f"{DICOMS}/{patient}", *(f"{CONTOURS}/{o}" for o in originals))]
         task = _Task(raw, catalog, patient, originals, params)
         units.append(Unit(patient, fingerprint(context, sources, originals), task))
-    result = refresh("validate", out, units, _validate, listen=listen, workers=workers, beside=PIECE_FILES)
+    result = refresh("validate", out, units, _validate, listen=listen, workers=workers, beside=(*PIECE_FILES, BY_RULE))
 
     reports = {unit.key: json.loads((out / patient_report(unit.key)).read_bytes()) for unit in units}
     found = [from_dict(value) for report in reports.values() for value in report["findings"]]
-    decisions = read_quarantine(quarantine)
-    found += check_decisions(decisions, _names(book), quarantine.name)
     shared = _shared_images(raw, book, links, reports)
     found += shared.without_echoes(_set_findings(raw, book, links, reports, params))
     found = copies.fold([*found, *shared.findings])
+    by_rule, before = quarantine_rows(found, params.quarantine, shared.in_doubt), _rows_before(out, params)
+    decisions = read_quarantine(quarantine)
+    found += check_decisions(decisions, unsigned(decisions, by_rule, before), _names(book), quarantine.name)
     found = sorted((replace(f, severity=params.severity.get(f.code, f.severity)) for f in found), key=rank)
     missing = [row for report in reports.values() for row in report["missing"]]
-    rows = merge(decisions, quarantine_rows(found, params.quarantine, shared.in_doubt))
+    rows = merge(decisions, by_rule, before)
     decided = left_out(rows)
-    write_pieces(out, Report(found, missing, list(_clinical_rows(book, links, reports, decided))))
+    clinical = list(_clinical_rows(book, links, reports, decided))
     write_quarantine(quarantine, rows)
+    write_quarantine(out / BY_RULE, merge((), by_rule, ()))
+    write_pieces(out, Report(found, missing, clinical))
     return Summary(
         "validate",
         done=len(result.done),

@@ -10,8 +10,9 @@ import pytest
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.errors import InputError
-from cmrpipe.findings import CLINICAL_CSV
+from cmrpipe.findings import BY_RULE, CLINICAL_CSV
 from cmrpipe.model import Quarantine
+from cmrpipe.params import ValidateParams
 from cmrpipe.phantom import Truth
 from cmrpipe.quarantine import left_out, read_quarantine, write_quarantine
 from tests.stages.faulty import SEED, check, found, plant_in_copy, table, tables
@@ -64,6 +65,72 @@ def test_a_contours_name_in_capitals_costs_no_more_than_the_contour(clean: tuple
     upper = f"{path.rpartition('/')[0]}/{path.rpartition('/')[2].upper()}"
     (base / "set" / path).rename(base / "set" / upper)
     assert set(left_out(read_quarantine(_checked(base))).rows) == {upper}
+
+
+@pytest.fixture
+def moved(clean: tuple[Path, Truth], tmp_path: Path) -> tuple[Path, Quarantine, str]:
+    """A set with one contour that a rule leaves out: its folder, the rule's row, the path of another contour."""
+    base = tmp_path / "here"
+    plant_in_copy(*clean, base, ["contour-moved"], SEED)
+    (row,) = read_quarantine(_checked(base))
+    paths = (path.relative_to(base / "set").as_posix() for path in sorted(base.glob("set/contourfiles/*/*/*.txt")))
+    return base, row, next(path for path in paths if path != row.name)
+
+
+def unsigned_in(base: Path) -> list[str]:
+    """Names of what is told as by nobody."""
+    return sorted(str(f.evidence["name"]) for f in found(base) if f.code is Code.QUARANTINE_UNSIGNED)
+
+
+def test_a_row_that_was_filled_down_stays_and_is_told(moved: tuple[Path, Quarantine, str]) -> None:
+    """A rule's row with another file or another reason, and `rule` still in it, is a person's: it stays, and counts."""
+    base, row, other = moved
+    filled = [replace(row, name=other), replace(row, why="blurred"), replace(row, why=Code.CONTOUR_MISFIT)]
+    filled = [r for r in filled if r != row]
+    write_quarantine(base / "quarantine.csv", [row, *filled])
+    for _ in range(2):
+        assert set(read_quarantine(_checked(base))) == {row, *filled}
+        assert unsigned_in(base) == sorted(r.name for r in filled)
+    assert set(left_out(read_quarantine(base / "quarantine.csv")).rows) == {row.name, other}
+    write_quarantine(base / "quarantine.csv", [row, *(replace(r, by="ann") for r in filled)])
+    _checked(base)
+    assert unsigned_in(base) == []
+
+
+def test_a_rules_row_turned_into_keep_stays_and_is_told(moved: tuple[Path, Quarantine, str]) -> None:
+    """Who only changed the decision is told that a name is missing; until then the rule holds."""
+    base, row, _ = moved
+    write_quarantine(base / "quarantine.csv", [replace(row, keep=True)])
+    rows = read_quarantine(_checked(base))
+    assert set(rows) == {row, replace(row, keep=True)}
+    assert set(left_out(rows).rows) == {row.name}
+    assert unsigned_in(base) == [row.name]
+
+
+def test_rows_of_rules_that_hold_no_more_go(moved: tuple[Path, Quarantine, str]) -> None:
+    """Data were mended, a rule was taken out of the parameters: nothing is left of its rows, nor told."""
+    base, row, _ = moved
+    findings = base / "findings"
+    for older in (False, True):
+        write_quarantine(base / "quarantine.csv", [row])
+        check(base / "set", base)
+        if older:  # findings that an earlier version wrote
+            (findings / BY_RULE).unlink()
+        rules = tuple(code for code in ValidateParams().quarantine if code != row.why)
+        check(base / "set", base, params=ValidateParams(quarantine=rules))
+        assert read_quarantine(base / "quarantine.csv") == []
+        assert unsigned_in(base) == []
+
+
+def test_without_the_last_findings_nothing_is_dropped(moved: tuple[Path, Quarantine, str]) -> None:
+    """Nobody knows whose a row is: it stays and is told, also what names nothing that is there."""
+    base, row, other = moved
+    gone = replace(row, name=f"{row.name}.old")
+    write_quarantine(base / "quarantine.csv", [row, replace(row, name=other), gone])
+    shutil.rmtree(base / "findings")
+    assert len(read_quarantine(_checked(base))) == 3
+    assert unsigned_in(base) == sorted([other, gone.name])
+    assert [f.evidence["name"] for f in found(base) if f.code is Code.QUARANTINE_WITHOUT_EFFECT] == [gone.name]
 
 
 def _checked(base: Path) -> Path:
