@@ -64,13 +64,12 @@ def _order(sample: Sample) -> tuple[int, int, int, str]:
     return first, second, third, record.path
 
 
-def read_image(record: ImageRecord, raw: Path) -> npt.NDArray[np.generic]:
-    """The image that the catalog describes, (rows, columns), from the raw folder.
+def _catalogued(record: ImageRecord | ContourRecord, raw: Path, again: str) -> bytes:
+    """The bytes of a file, which are those that the catalog describes; `again` is what to run when they were changed.
 
     Raises
     ------
-    DicomError : the file is the one that was catalogued, and its pixels cannot be decoded
-    StaleError : it is gone, cannot be read, or is another file than the one that was catalogued
+    StaleError : it is gone, cannot be read, or is another file
     """
     try:
         data = read_file(raw, record.path)
@@ -82,9 +81,34 @@ def read_image(record: ImageRecord, raw: Path) -> npt.NDArray[np.generic]:
         raise StaleError(
             raw / record.path,
             "is not the file that the catalog describes (its SHA-256 is another)",
-            "`cmrpipe ingest` when you changed it, `cmrpipe verify` when you did not",
+            f"{again} when you changed it, `cmrpipe verify` when you did not",
         )
-    return decode_pixels(data, raw / record.path)
+    return data
+
+
+def read_image(record: ImageRecord, raw: Path) -> npt.NDArray[np.generic]:
+    """The image that the catalog describes, (rows, columns), from the raw folder.
+
+    Raises
+    ------
+    DicomError : the file is the one that was catalogued, and its pixels cannot be decoded
+    StaleError : it is gone, cannot be read, or is another file than the one that was catalogued
+    """
+    return decode_pixels(_catalogued(record, raw, "`cmrpipe ingest`"), raw / record.path)
+
+
+def check_contours(labels: PatientLabels, raw: Path) -> None:
+    """Hold a patient's contour files against the catalog, whose points would else be drawn for files that differ.
+
+    Those in quarantine count too: phases are told from all contours as drawn.
+
+    Raises
+    ------
+    StaleError : one is gone, cannot be read, or is another file than the one that was catalogued
+    """
+    for record in labels.contours:
+        if record.sha256:  # ingest could read it
+            _catalogued(record, raw, "`cmrpipe ingest`, then `cmrpipe validate`,")
 
 
 def load_pixels(sample: Sample, raw: Path) -> Sample:

@@ -15,6 +15,7 @@ from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.logger import Logger
 from cmrpipe.quarantine import left_out, read_quarantine
+from cmrpipe.samples import check_contours
 from cmrpipe.store import PatientData
 from cmrpipe.store.assemble import Selection, Spacing, assemble, find_heart, one_sample, select, spacing_of
 from cmrpipe.store.schema import StoredSample
@@ -124,6 +125,7 @@ class DirectSource:
         held = self._held.get(patient_id)
         if held is None:
             selection = self._select(patient_id)
+            check_contours(selection.labels, self._raw)
             held = _Held(selection, spacing_of(selection.samples), find_heart(selection, self._raw))
             while len(self._held) >= MOST_HELD:
                 self._held.popitem(last=False)

@@ -30,7 +30,7 @@ from cmrpipe.params import OverlayParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.raster import area_mask
-from cmrpipe.samples import patient_samples, read_image
+from cmrpipe.samples import check_contours, patient_samples, read_image
 from cmrpipe.stages.summary import Summary
 
 log = Logger(__name__)
@@ -76,6 +76,7 @@ class _Patient:
     def __init__(self, task: _Task) -> None:
         self.task = task
         labels = link_patient(Catalog(task.catalog), task.patient_id, task.originals)
+        check_contours(labels, task.raw)
         self.labels = labels
         self.samples = {sample.record.path: sample for sample in patient_samples(labels)}
         self.grid = {

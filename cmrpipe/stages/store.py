@@ -101,7 +101,7 @@ def store(
     ------
     NewerError : a newer cmrpipe wrote the store; it stays as it is
     StoreError : a patient's images cannot be stacked
-    DicomError, StaleError : an image that the catalog knows is gone or altered
+    DicomError, StaleError : an image or a contour file that the catalog knows is gone or altered
     """
     _check_not_newer(out)
     book = Catalog(catalog)

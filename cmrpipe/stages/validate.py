@@ -36,12 +36,12 @@ from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refre
 from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, link_tables, strangers, strays_beside
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
 from cmrpipe.links import LinkTable, read_link_table
-from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.model import Finding, ImageRecord, Quarantine
 from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import LeftOut, left_out, merge, read_quarantine, unsigned, write_quarantine
-from cmrpipe.samples import patient_samples, read_image
+from cmrpipe.samples import check_contours, patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
 
@@ -94,6 +94,7 @@ def _equal_pixels(pixels: Pixels, first: ImageRecord, later: ImageRecord) -> boo
 
 def _validate(task: _Task, out: Path) -> Written:
     labels = link_patient(Catalog(task.catalog), task.patient_id, task.originals)
+    check_contours(labels, task.raw)
     pixels = _Reader(task.raw)
     samples = [replace(sample, image=pixels(sample.record)) for sample in patient_samples(labels)]
     report = check_patient(labels, samples, pixels, task.params)

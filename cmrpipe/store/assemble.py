@@ -22,7 +22,7 @@ from cmrpipe.geometry import label_image
 from cmrpipe.heart import FEWEST_FRAMES, heart_centre
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, ImageRecord, Phase, Sample
-from cmrpipe.samples import load_pixels, patient_samples, read_image
+from cmrpipe.samples import check_contours, load_pixels, patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.store.schema import UNKNOWN, PatientData, StoredSample
 
@@ -130,9 +130,10 @@ def assemble(selection: Selection, raw: Path) -> PatientData:
     Raises
     ------
     StoreError : images of different sizes
-    DicomError, StaleError : an image that the catalog knows is gone or altered
+    DicomError, StaleError : an image or a contour file that the catalog knows is gone or altered
     """
     labels = selection.labels
+    check_contours(labels, raw)
     samples = [load_pixels(sample, raw) for sample in selection.samples]
     shapes = {sample.image.shape for sample in samples if sample.image is not None}
     if len(shapes) != 1:

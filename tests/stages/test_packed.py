@@ -11,11 +11,14 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.codes import FindingCode
 from cmrpipe.errors import StaleError
 from cmrpipe.findings import read_findings
-from cmrpipe.landing import land
-from cmrpipe.layouts import archive_file, patient_folders
+from cmrpipe.landing import land, remove
+from cmrpipe.layouts import archive_file, contour_folders, patient_folders
+from cmrpipe.learn.source import DirectSource
 from cmrpipe.linking import catalog_links, link_patient
+from cmrpipe.model import Quarantine
 from cmrpipe.params import Params
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import read_quarantine, write_quarantine
 from cmrpipe.samples import patient_samples
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.overlay import overlay
@@ -153,4 +156,48 @@ def test_a_raw_file_that_changed_after_ingest_is_never_used(small_phantom: Path,
     before = catalog.joinpath("manifest.json").read_bytes()
     read(raw, tmp_path)
     assert catalog.joinpath("manifest.json").read_bytes() != before
+    store(raw, catalog, quarantine, tmp_path / "store", SETTINGS.store, listen=silent)
+
+
+@pytest.mark.parametrize("packing", [False, True])
+@pytest.mark.parametrize("lost", [False, True])
+def test_another_contour_file_than_the_catalogs_stops_every_stage_that_draws_it(
+    small_phantom: Path, tmp_path: Path, packing: bool, lost: bool
+) -> None:
+    """Edited or gone after ingest, also when it is in quarantine: named, with what to run; then it is taken."""
+    raw, folder = tmp_path / "raw", tmp_path / "again"
+    land(small_phantom, raw, packing=packing, listen=silent)
+    read(raw, tmp_path)
+    original = contour_folders(raw)[0]
+    shutil.copytree(small_phantom / "contourfiles" / original, folder)
+    path = sorted(folder.glob("i-contours/*.txt"))[0]
+    path.write_text(path.read_text().replace(".", ".1"))
+    if lost:
+        path.unlink()
+    for place in (raw / "contourfiles" / original, archive_file(raw, f"contourfiles/{original}")):
+        remove(place)
+    if packing:
+        pack(folder, archive_file(raw, f"contourfiles/{original}"))
+    else:
+        shutil.copytree(folder, raw / "contourfiles" / original)
+    name = f"contourfiles/{original}/i-contours/{path.name}"
+    catalog, quarantine, findings = tmp_path / "catalog", tmp_path / "quarantine.csv", tmp_path / "findings"
+    words = rf"{name}: .*cmrpipe ingest" + ("" if lost else r".*cmrpipe validate")
+    rows = read_quarantine(quarantine)
+    for more in ([], [Quarantine("contour", name, "a test", "me", "2026-01-01")]):
+        write_quarantine(quarantine, [*rows, *more])
+        with pytest.raises(StaleError, match=words):
+            store(raw, catalog, quarantine, tmp_path / "store", SETTINGS.store, listen=silent)
+    with pytest.raises(StaleError, match=words):
+        overlay(raw, catalog, findings, quarantine, tmp_path / "overlays", SETTINGS.overlay, listen=silent)
+    direct = DirectSource(raw, catalog, quarantine)
+    patient = next(p for p, originals in catalog_links(Catalog(catalog)).originals.items() if original in originals)
+    for ask in (direct.load, lambda p: direct.sample(p, 0)):
+        with pytest.raises(StaleError, match=words):
+            ask(patient)
+    shutil.rmtree(findings)
+    with pytest.raises(StaleError, match=words):
+        validate(raw, catalog, findings, quarantine, SETTINGS.validate_, listen=silent)
+    assert not (tmp_path / "store" / "patients").exists()
+    read(raw, tmp_path)
     store(raw, catalog, quarantine, tmp_path / "store", SETTINGS.store, listen=silent)
