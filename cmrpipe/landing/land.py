@@ -23,9 +23,9 @@ from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.folder import FolderSource, read_optional
 from cmrpipe.connect.source import Fetched, Look, Offer, Source, content_digest
 from cmrpipe.errors import ArchiveError, CmrpipeError, DiskError, LandingError
-from cmrpipe.files import disk_trouble, sha256_file, write_bytes
+from cmrpipe.files import disk_trouble, sha256_bytes, sha256_file, write_bytes
 from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
-from cmrpipe.landing.namesakes import check_namesake, naming
+from cmrpipe.landing.namesakes import check_namesake, check_table, naming
 from cmrpipe.landing.phantoms import check_mix, make_way
 from cmrpipe.landing.place import Placer, marked, never, remove
 from cmrpipe.landing.plan import make_plan, nobody
@@ -167,6 +167,29 @@ class _Landing:
         foreign = naming(others | self.refused, [offer.folder for offer in look.offers])
         return redacted(look.links, lambda folder: forgotten(folder) or foreign(folder))
 
+    def place_links(self, table: Path, known: bytes | None, links: bytes, *, steady: bool) -> None:
+        """Write the link table, unless the one of that name that stands there is another source's."""
+        unit, address = f"{LINK_FOLDER}/{self._source.name}", self._source.address
+        old, new = "" if known is None else sha256_bytes(known), sha256_bytes(links)
+        if old == new:
+            if not self._ledger.brought(unit, address):
+                self._ledger.add(Entry(now(), SAME, unit, address, "", old, new))
+            return
+        last = self._ledger.last(unit)
+        if known is not None and last is not None and self._ledger.others(unit, address):
+            try:
+                check_table(table.name, address, last, known, links)
+            except LandingError as error:
+                log.warning("not landed", folder=LINK_TABLE, cause=str(error))
+                self.failed[LINK_TABLE] = str(error)
+                return
+        if not steady:
+            self.unsettled.append(LINK_TABLE)
+            return
+        write_bytes(table, links)
+        self._ledger.add(Entry(now(), CHANGED if old else NEW, unit, address, "", old, new))
+        log.info("link table landed", file=str(table))
+
     def _place(self, offer: Offer, fetched: Fetched) -> None:
         if offer.folder.startswith(f"{DICOMS}/"):
             write_asides(self._raw, offer.folder.partition("/")[2], fetched.asides)
@@ -267,11 +290,8 @@ def land(
             time.sleep(max(0.0, started + settle_s - time.monotonic()))
             landing.place(only_quiet=False)
             links = landing.links(look, forgotten)
-        if links not in (None, known) and look.links == origin.links():
-            write_bytes(table, links or b"")
-            log.info("link table landed", file=str(table))
-        elif links not in (None, known):
-            landing.unsettled.append(LINK_TABLE)
+        if links is not None:
+            landing.place_links(table, known, links, steady=look.links == origin.links())
         write_asides(raw, f"_{origin.name}", look.asides)
     return Landed(
         tuple(landing.new),

@@ -27,10 +27,11 @@ class Entry:
     ----------
     when : UTC, ISO 8601
     event : new, changed, same (another source, or a new token, has the landed bytes), forgotten
-    folder : `dicoms/<patient_id>` or `contourfiles/<original_id>`
+    folder : `dicoms/<patient_id>`, `contourfiles/<original_id>`, or `links/<source>` for a link table
     source : address of the source, without secrets
     token : what the source called this version
-    old, new : digest of the folder's content before and after (see `connect.source.content_digest`), "" for none
+    old, new : digest of the folder's content before and after (see `connect.source.content_digest`; of a link table its
+        SHA-256), "" for none
     kept : where the old version is: `dvc` (in its cache, recorded), or a folder beside raw
     """
 
@@ -91,7 +92,7 @@ class Ledger:
         return self.brought(folder, source) and self._by_source[folder, source].token == token
 
     def landed_from(self, source: str) -> list[str]:
-        """Folders that stand as this source has brought them, sorted."""
+        """Folders, and its link table, that stand as this source has brought them, sorted."""
         return sorted(folder for folder, whose in self._by_source if whose == source and self.brought(folder, source))
 
     def add(self, entry: Entry) -> None:

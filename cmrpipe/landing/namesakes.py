@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from cmrpipe.errors import CmrpipeError, LandingError
+from cmrpipe.errors import CmrpipeError, LandingError, LinkError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.landing.ledger import Entry
 from cmrpipe.layouts import CONTOURS, DICOMS, is_stray, list_files, read_file
-from cmrpipe.links import normalise_id
+from cmrpipe.links import normalise_id, read_link_table
 
 _UNKNOWN = "a source that data/landings.csv does not name"
 
@@ -80,6 +80,37 @@ def check_namesake(folder: str, address: str, last: Entry | None, raw: Path, new
         "Rename the folder in one of the two sources and in its link table; or, if this one is to take its place, "
         "`cmrpipe forget` the patient and remove those rows from forgotten.csv, then land again",
     )
+
+
+def check_table(name: str, address: str, last: Entry, known: bytes, new: bytes) -> None:
+    """Refuse to replace another source's link table by one that has no row in common with it.
+
+    Parameters
+    ----------
+    name : of the table, which both sources give
+    last : the ledger's newest line of it
+    known, new : the table that landed, and the one that would replace it
+
+    Raises
+    ------
+    LandingError : patients of the source that landed it would lose their contours
+    """
+    ours, theirs = _rows(known), _rows(new)
+    if not ours or ours & theirs:
+        return
+    raise LandingError(
+        address,
+        f"its link table would take the place of that from {last.source}, which is called {name} too, and they have no "
+        "row in common; what landed stays",
+        "Land it with another --name, or rename the source's folder",
+    )
+
+
+def _rows(table: bytes) -> frozenset[tuple[str, str]]:
+    try:
+        return frozenset((link.patient_id, link.original_id) for link in read_link_table(table, "link table").links)
+    except LinkError:
+        return frozenset()
 
 
 def naming(folders: Collection[str], offered: Collection[str]) -> Callable[[str], bool]:

@@ -70,7 +70,7 @@ def test_what_dvc_has_is_not_kept_twice(source: Path, target: Path) -> None:
 
 
 def test_a_line_that_a_kill_cut_short_is_passed_over(source: Path, target: Path) -> None:
-    """The ledger goes on after a torn line, whose folder gets another."""
+    """The ledger goes on after a torn line; what that was about gets another."""
     land(source, target, listen=silent)
     path = ledger_file(target)
     path.write_bytes(path.read_bytes()[:-30])
@@ -219,6 +219,6 @@ def test_killed_at_random_moments_it_loses_and_doubles_nothing(source: Path, tar
     assert hash_tree(target / "dicoms") == states[-1]
     assert not staging(target).exists()
     now: dict[str, str] = {}
-    for line in Ledger(target).entries:
+    for line in (entry for entry in Ledger(target).entries if not entry.folder.startswith("links/")):
         assert line.old == now.get(line.folder, ""), "a version without a line, or with two"
         now[line.folder] = line.new

@@ -131,6 +131,39 @@ def test_renamed_it_lands(sites: Sites) -> None:
     assert sites.rows() == {("001", "SC-A"), ("B-001", "SC-B")}
 
 
+def test_two_link_tables_of_one_name(sites: Sites) -> None:
+    """Both sites call their folder `export`: the second table does not take the first one's place; named, it lands."""
+    a, b = sites.site("a/export", 0, "A1", "SC-A"), sites.site("b/export", 1, "B1", "SC-B")
+    sites.land(a)
+    for _ in range(2):
+        landed = sites.land(b)
+        assert set(landed.failed) == {"link.csv"}
+        assert str(a) in landed.failed["link.csv"]
+        assert "--name" in landed.failed["link.csv"]
+        assert sites.land(a).failed == {}
+    assert sites.rows() == {("A1", "SC-A")}
+    assert land(b, sites.raw, name="b", listen=silent).failed == {}
+    assert sites.rows() == {("A1", "SC-A"), ("B1", "SC-B")}
+
+
+def test_a_link_table_grows_moves_and_is_mended(sites: Sites) -> None:
+    """From its own source whatever it says; from another address with a row in common."""
+    a = sites.site("a/export", 0, "A1", "SC-A")
+    sites.land(a)
+    (a / "link.csv").write_text("patient_id,original_id\nA1,SC-B\n")
+    assert sites.land(a).failed == {}
+    moved = a.rename(sites.root / "export")
+    assert sites.land(moved).failed == {}
+    (moved / "link.csv").write_text("patient_id,original_id\nA1,SC-A\n")
+    assert sites.land(moved).failed == {}
+    (moved / "link.csv").write_text("patient_id,original_id\nA1,SC-A\nA2,SC-C\n")
+    assert sites.land(moved).failed == {}
+    back = moved.rename(a)
+    (back / "link.csv").write_text("patient_id,original_id\nA2,SC-C\n")
+    assert sites.land(back).failed == {}
+    assert sites.rows() == {("A2", "SC-C")}
+
+
 def drop_an_image(source: Path) -> None:
     """The patient as it was before its last image came."""
     sorted(source.glob("dicoms/*/*.dcm"))[0].unlink()
@@ -171,7 +204,7 @@ def test_a_source_that_moved_unchanged_may_draw_all_its_contours_anew(sites: Sit
     assert sites.land(moved).changed == ()
     rewrite_contours(moved)
     assert sites.land(moved).changed == ("contourfiles/SC-A",)
-    assert Ledger(sites.raw).landed_from(str(moved)) == ["contourfiles/SC-A", "dicoms/001"]
+    assert Ledger(sites.raw).landed_from(str(moved)) == ["contourfiles/SC-A", "dicoms/001", "links/elsewhere"]
 
 
 def test_lines_of_an_older_ledger_tell_who_brought_what(sites: Sites) -> None:
