@@ -2,7 +2,7 @@
 
     <findings>/pieces/3f.json     findings, missing items and clinical values of the patients whose id's SHA-256 starts
                                   with 3f, so that one patient's change rewrites one small piece
-    <findings>/by-rule.csv        what rules left out, as rows of quarantine.csv: others that say `rule` are a person's
+    <findings>/by-rule.json       what rules left out, [what, name, why]: other rows that say `rule` are a person's
     <tables>/findings.csv, findings.json, missing.csv, clinical.csv      all of them, made from the pieces
 
 The pieces are versioned and what later stages read; the tables are a view that can be made again at any time.
@@ -29,7 +29,7 @@ CLINICAL_CSV = "clinical.csv"
 FINDING_COLUMNS = ("severity", "code", "patient_id", "instance_number", "path", "message", "evidence")
 MISSING_COLUMNS = ("patient_id", "what", "slice_index", "frame", "instance_number", "why")
 PIECES = "pieces"
-BY_RULE = "by-rule.csv"
+BY_RULE = "by-rule.json"
 PIECE_FILES = tuple(f"{PIECES}/{number:02x}.json" for number in range(256))
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 

@@ -40,7 +40,7 @@ from cmrpipe.model import Finding, ImageRecord, Quarantine
 from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
-from cmrpipe.quarantine import LeftOut, left_out, merge, read_quarantine, unsigned, write_quarantine
+from cmrpipe.quarantine import RULE, LeftOut, left_out, merge, read_quarantine, unsigned, write_quarantine
 from cmrpipe.samples import check_contours, patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
@@ -204,9 +204,9 @@ def _rows_before(out: Path, params: ValidateParams) -> list[Quarantine]:
     """What rules left out in the last validation; of an older version's, what its findings give; else nothing."""
     try:
         if (out / BY_RULE).is_file():
-            return read_quarantine(out / BY_RULE)
+            return [Quarantine(what, name, why, RULE) for what, name, why in json.loads((out / BY_RULE).read_bytes())]
         return quarantine_rows(read_findings(out), {*params.quarantine, *ValidateParams().quarantine})
-    except InputError:
+    except (InputError, ValueError, TypeError):
         return []
 
 
@@ -270,7 +270,7 @@ def validate(
     decided = left_out(rows)
     clinical = list(_clinical_rows(book, links, reports, decided))
     write_quarantine(quarantine, rows)
-    write_quarantine(out / BY_RULE, merge((), by_rule, ()))
+    write_json(out / BY_RULE, sorted([row.what, row.name, row.why] for row in by_rule))
     write_pieces(out, Report(found, missing, clinical))
     return Summary(
         "validate",
