@@ -149,11 +149,12 @@ def check_shared(labels: Mapping[str, PatientLabels], equal: Equal) -> Shared:
             continue
         code = Code.IMAGE_IN_TWO_PATIENTS if pixels else Code.INSTANCE_IN_TWO_PATIENTS
         drawn: tuple[set[str], set[str]] = set(), set()
-        for image, twin in images:
+        for image, twin in pixels or instances:
             mine, others = contours[one].get(image.path, []), contours[other].get(twin.path, [])
             drawn[0].update(mine)
             drawn[1].update(others)
-            same |= {two for a in mine for b in others for two in ((a, b), (b, a))}
+            if pixels:  # an identifier in common makes no image one
+                same |= {two for a in mine for b in others for two in ((a, b), (b, a))}
         in_doubt[code] |= drawn[0] | drawn[1]
         findings.append(_told(code, (one, other), (images, pixels, instances), (len(drawn[0]), len(drawn[1]))))
     return Shared(tuple(findings), {code: frozenset(names) for code, names in in_doubt.items()}, frozenset(same))

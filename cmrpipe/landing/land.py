@@ -29,8 +29,8 @@ from cmrpipe.landing.namesakes import check_namesake, check_table, naming
 from cmrpipe.landing.phantoms import check_mix, make_way
 from cmrpipe.landing.place import Placer, marked, never, remove
 from cmrpipe.landing.plan import make_plan, nobody
-from cmrpipe.landing.tables import redacted
-from cmrpipe.layouts import DICOMS, LINK_FOLDER, LINK_TABLE, PHANTOM, archive_file, standing
+from cmrpipe.landing.tables import rows_of, without_rows
+from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE, PHANTOM, archive_file, standing
 from cmrpipe.logger import Logger
 from cmrpipe.progress import Listener, Progress
 
@@ -158,14 +158,27 @@ class _Landing:
                 digest = content_of(self._raw, offer.folder)
                 self._ledger.add(Entry(now(), SAME, offer.folder, self._source.address, offer.token, digest, digest))
 
-    def links(self, look: Look, forgotten: Callable[[str], bool]) -> bytes | None:
-        """The link table that may land: no row gives another source's folder to a patient of this one, or back."""
+    def links(self, look: Look, forgotten: Callable[[str], bool], known: bytes | None) -> bytes | None:
+        """The link table that may land: no row gives another source's folder to a patient of this one, or back.
+
+        Of folders that may be this source's or not (they could not be read now, or still change) rows that stand
+        already in the table `known` stay: a source that was moved is still the same.
+        """
         if look.links is None:
             return None
         left = (*look.bad, *self.failed, *self.unsettled)
-        others = {folder for folder in left if self._ledger.others(folder, self._source.address)}
-        foreign = naming(others | self.refused, [offer.folder for offer in look.offers])
-        return redacted(look.links, lambda folder: forgotten(folder) or foreign(folder))
+        offered = [offer.folder for offer in look.offers]
+        refused = naming(self.refused, offered)
+        foreign = naming({folder for folder in left if self._ledger.others(folder, self._source.address)}, offered)
+        standing = rows_of(known)
+
+        def drop(patient: str, original: str) -> bool:
+            folders = (f"{DICOMS}/{patient}", f"{CONTOURS}/{original}")
+            if any(forgotten(folder) or refused(folder) for folder in folders):
+                return True
+            return any(map(foreign, folders)) and (patient, original) not in standing
+
+        return without_rows(look.links, drop)
 
     def place_links(self, table: Path, known: bytes | None, links: bytes, *, steady: bool) -> None:
         """Write the link table, unless the one of that name that stands there is another source's."""
@@ -285,11 +298,12 @@ def land(
                 landing.place(only_quiet=not settled)
                 placed = time.monotonic()
         table = raw / LINK_FOLDER / f"{origin.name}.csv"
-        known, links = read_optional(table), landing.links(look, forgotten)
+        known = read_optional(table)
+        links = landing.links(look, forgotten, known)
         if landing.waiting or (links not in (None, known) and not look.links_quiet):
             time.sleep(max(0.0, started + settle_s - time.monotonic()))
             landing.place(only_quiet=False)
-            links = landing.links(look, forgotten)
+            links = landing.links(look, forgotten, known)
         if links is not None:
             landing.place_links(table, known, links, steady=look.links == origin.links())
         write_asides(raw, f"_{origin.name}", look.asides)

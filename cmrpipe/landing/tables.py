@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cmrpipe.errors import LinkError
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.links import read_link_table
 
 
@@ -25,8 +24,13 @@ def without_rows(data: bytes, drop: Callable[[str, str], bool]) -> bytes:
     return "".join(kept).encode(encoding)
 
 
-def redacted(data: bytes, forgotten: Callable[[str], bool]) -> bytes:
-    """A link table without rows that name a forgotten folder."""
-    return without_rows(
-        data, lambda patient, original: forgotten(f"{DICOMS}/{patient}") or forgotten(f"{CONTOURS}/{original}")
-    )
+def rows_of(data: bytes | None) -> frozenset[tuple[str, str]]:
+    """(patient id, original id) of a link table's rows; none of what is no table."""
+    try:
+        return (
+            frozenset()
+            if data is None
+            else frozenset((link.patient_id, link.original_id) for link in read_link_table(data, "link table").links)
+        )
+    except LinkError:
+        return frozenset()

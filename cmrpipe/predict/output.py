@@ -111,6 +111,11 @@ def replacing(lock: Path, *folders: Path) -> Iterator[tuple[Path, ...]]:
 
 def _exchange(waiting: Sequence[tuple[Path, Path, Path]]) -> None:
     """Move every folder to its old one's name and its new one to the folder's, all of them or none."""
+    for folder, _, old in waiting:  # of a run that was killed in the middle
+        if old.exists() and folder.exists():
+            shutil.rmtree(old)
+        elif old.exists():
+            old.rename(folder)
     try:
         for folder, new, old in waiting:
             if folder.exists():

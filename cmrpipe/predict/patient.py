@@ -20,7 +20,7 @@ from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
 from cmrpipe.pixels import decode_pixels
 from cmrpipe.predict.contouring import APART_WHY, BESIDE_WHY, Place, Removed, cavity_curve, contour
 from cmrpipe.predict.judge import Judged, Refused, judge
-from cmrpipe.predict.source import PatientFolder
+from cmrpipe.predict.source import UNREAD, PatientFolder
 from cmrpipe.slices import slice_gap_mm
 
 SURE_FROM = 0.94
@@ -171,7 +171,7 @@ def _judged(folder: PatientFolder, frames_per_slice: int) -> tuple[Judged, dict[
                 except CmrpipeError as error:
                     spoilt[record.path] = error.cause
                 except OSError as error:
-                    spoilt[record.path] = f"the file cannot be read ({error.strerror or error})"
+                    spoilt[record.path] = f"{UNREAD} ({error.strerror or error})"
         if not spoilt:
             return judged, pixels
         records = [replace(record, error=spoilt.get(record.path, record.error)) for record in records]

@@ -16,7 +16,7 @@ from cmrpipe.logger import Logger
 from cmrpipe.params import Params
 from cmrpipe.predict.output import Options, check_replaceable, has_contours, write_patient
 from cmrpipe.predict.patient import Prediction, not_judged, predict_patient
-from cmrpipe.predict.source import PatientFolder, find_patients
+from cmrpipe.predict.source import UNREAD, PatientFolder, find_patients
 from cmrpipe.predict.tables import Row, Tables, row_of
 from cmrpipe.progress import Listener, Progress
 
@@ -86,11 +86,15 @@ class _Run:
 
     def _judge(self, patient: PatientFolder) -> Prediction:
         try:
-            return predict_patient(patient, self.predictor, self.frames_per_slice)
+            found = predict_patient(patient, self.predictor, self.frames_per_slice)
         except DiskError:
             raise
         except CmrpipeError as error:
             return not_judged(patient, str(error))
+        lost = [item.reason for item in found.judged.refused if item.reason.startswith(UNREAD)]
+        if lost and not found.seen:
+            raise InputError(patient.root, f"{len(lost)} files: {lost[0]}", "See whether the disk or share is there")
+        return found
 
     def _write(self, found: Prediction, patient: PatientFolder) -> Row:
         return row_of(found, write_patient(self.out, found, patient.root, self.digest, self.options))

@@ -15,6 +15,9 @@ from cmrpipe.layouts import DICOMS, is_stray, read_below
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.places import OWN, is_output
 
+UNREAD = "the file cannot be read"
+"""How the reason begins where the system, not the file, is to blame."""
+
 _PLURAL = {"patient": "patients", "study": "studies"}
 
 
@@ -65,7 +68,7 @@ class PatientFolder:
         except ArchiveError as error:
             return _Header(unreadable_image(name, self.patient_id, 0, error.cause), "", "")
         except OSError as error:
-            why = f"the file cannot be read ({error.strerror or error})"
+            why = f"{UNREAD} ({error.strerror or error})"
             return _Header(unreadable_image(name, self.patient_id, 0, why), "", "")
 
 

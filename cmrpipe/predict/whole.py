@@ -24,6 +24,9 @@ UNUSUAL_DEG = 55.0
 """Angle of a stack's normal with that direction above which volumes are withheld: it may be one of long-axis planes,
 whose normals are at right angles with the ventricle's own axis."""
 
+NO_IMAGE = "no image in it"
+"""How the error of a DICOM object without pixels begins: a report, a presentation state."""
+
 WHOLE_BEAT = 0.9
 """Share of the frames that headers name, below which the heartbeat is not whole."""
 
@@ -101,15 +104,17 @@ def _many(count: int, stack: Sequence[ImageRecord]) -> bool:
 def _unread(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:
     """Files that look like the stack's by folder and ending and cannot be read, enough of them for a slice."""
     kinds = {(path.parent, path.suffix.lower()) for r in stack for path in [PurePosixPath(r.path)]}
-    paths = [PurePosixPath(r.path) for r in others if r.error]
-    count = sum((path.parent, path.suffix.lower()) in kinds for path in paths)
+    paths = [PurePosixPath(r.path) for r in others if r.error and not r.error.startswith(NO_IMAGE)]
+    named = [path for path in paths if path.suffix or any(map(str.isdigit, path.name))]  # no README, no VERSION
+    count = sum((path.parent, path.suffix.lower()) in kinds for path in named)
     return f"{count} files beside the stack's cannot be read, and may be a slice" if _many(count, stack) else ""
 
 
 def _own_series(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:
     """Readable images of the stack's series, of its orientation or of none, that are not in it, enough for a slice."""
     series = {r.series_uid for r in stack}
-    left = [r for r in others if not r.error and r.series_uid in series]
+    instances = {r.sop_uid for r in stack if r.sop_uid}
+    left = [r for r in others if not r.error and r.series_uid in series and r.sop_uid not in instances]
     count = sum(parallel(r, stack[0]) or normal(r) is None for r in left)
     told = f"{count} images of the stack's own series could not be used (see refused.csv)"
     return told if _many(count, stack) else ""

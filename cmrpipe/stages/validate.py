@@ -205,7 +205,10 @@ def _rows_before(out: Path, params: ValidateParams) -> list[Quarantine]:
     try:
         if (out / BY_RULE).is_file():
             return [Quarantine(what, name, why, RULE) for what, name, why in json.loads((out / BY_RULE).read_bytes())]
-        return quarantine_rows(read_findings(out), {*params.quarantine, *ValidateParams().quarantine})
+        codes = {*params.quarantine, *ValidateParams().quarantine}
+        found = read_findings(out)
+        alone = [row for item in found for row in quarantine_rows([item], codes)]  # which once was all that counted
+        return [*quarantine_rows(found, codes), *alone]
     except (InputError, ValueError, TypeError):
         return []
 

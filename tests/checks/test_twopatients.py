@@ -82,6 +82,17 @@ def test_one_instance_with_other_pixels_has_its_own_code() -> None:
     assert (told.evidence["equal_pixels"], told.evidence["one_instance"]) == (1, 1)
 
 
+def test_an_identifier_in_common_hides_no_copied_contour() -> None:
+    """Where a program gives everybody the same UIDs, a copied contour is told; one image leaves out its own alone."""
+    one = patient("A", [image("A", 1, 5, "1.1"), image("A", 2, 6, "1.2")], [1, 2])
+    other = patient("B", [image("B", 1, 7, "1.1"), image("B", 2, 8, "1.2")], [1, 2])
+    copy = finding(Code.CONTOUR_COPIED, "a copy", patient_id="B", path=contour("B", 1), same_as=contour("A", 1))
+    assert shared(one, other).without_echoes([copy]) == [copy]
+    mixed = shared(one, patient("B", [image("B", 1, 7, "1.1"), image("B", 2, 6, "1.2")], [1, 2]))
+    assert mixed.in_doubt[Code.IMAGE_IN_TWO_PATIENTS] == {contour("A", 2), contour("B", 2)}
+    assert mixed.without_echoes([copy]) == [copy]
+
+
 def test_pixels_are_compared_before_anything_is_said() -> None:
     """Equal checksums of other pixels are nothing; of many that are equal only some are looked at."""
     one, other = (patient(name, [image(name, n, n) for n in range(1, 30)]) for name in "AB")

@@ -247,6 +247,17 @@ def test_files_without_a_study_are_told_apart_by_their_bytes(sites: Sites) -> No
     assert sites.land(moved).changed == ("dicoms/001",)
 
 
+def test_a_moved_source_keeps_the_rows_of_what_cannot_be_read_now(sites: Sites) -> None:
+    """Its patient landed, and stands; that a file of it cannot be read in the new place takes no label away."""
+    a = sites.site("a", 0, "001", "SC-A")
+    sites.land(a)
+    (sites.root / "mounted").mkdir()
+    moved = a.rename(sites.root / "mounted" / "a")
+    os.mkfifo(moved / "dicoms" / "001" / "998.dcm")
+    assert set(sites.land(moved).failed) == {"dicoms/001"}
+    assert sites.rows() == {("001", "SC-A")}
+
+
 def test_an_unreadable_namesake_gives_its_row_to_nobody(sites: Sites) -> None:
     """What could not be looked at may be another person's: its row of the link table waits with it."""
     sites.land(sites.site("a", 0, "001", "SC-A"))

@@ -188,6 +188,26 @@ def test_files_that_cannot_be_read_may_be_a_slice(path: str, count: int, told: s
     assert judge([*cine(), *bad], 20).incomplete == told
 
 
+def test_files_that_are_no_images_are_no_slices() -> None:
+    """A note beside images without ending, a report: where a slice has two images, one such file is no slice."""
+    stack = [replace(r, path=r.path.removesuffix(".dcm")) for r in cine(frames=2)]
+    beside = [
+        ImageRecord("VERSION", "", 0, "P", error="not a DICOM file (no DICM mark at byte 128)"),
+        ImageRecord("7001", "", 0, "P", error="no image in it (Rows and Columns are absent or 0)"),
+    ]
+    assert judge([*stack, *beside], 20).incomplete == ""
+    lost = ImageRecord("7002", "", 0, "P", error="an empty file")
+    assert "may be a slice" in judge([*stack, *beside, lost], 20).incomplete
+
+
+def test_images_that_are_there_twice_are_no_part_of_the_stack_that_is_lost() -> None:
+    """The same instances in files of other names: the stack is whole."""
+    records = [replace(r, sop_uid=f"1.2.{r.file_number}") for r in cine()]
+    copies = [replace(r, path=f"copy-{r.path}") for r in records[:4]]
+    found = judge([*records, *copies], 20)
+    assert (len(found.stack), len(found.refused), found.incomplete) == (20, 4, "")
+
+
 def test_files_that_cannot_be_read_where_images_are_missing_are_these() -> None:
     """As many as the grid has holes: no slice is lost, and the holes are told."""
     bad = [ImageRecord(f"{i}.dcm", "", 0, "P", error="an empty file") for i in (1, 6, 11)]

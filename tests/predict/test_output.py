@@ -4,6 +4,7 @@ import csv
 import errno
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -190,6 +191,24 @@ def test_whatever_fails_while_folders_change_places_the_old_ones_stay(
     after = _everything(tmp_path / "out")
     assert after.keys() == before.keys()
     assert after != before
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_a_killed_run_left_stands_in_nobodys_way(found: Prediction, tmp_path: Path, whole: bool) -> None:
+    """A kill between the two renames: the old folder comes back where it is the only one, and goes where it is not."""
+    options, out = Options(1.0, overlays=False, segmentation=False), tmp_path / "out"
+    write_patient(out, found, tmp_path, "0" * 64, options)
+    names = set(_everything(out))
+    folder = out / "patients" / found.patient_id
+    left = folder.with_name(f".tmp-{os.getpid()}-old-{found.patient_id}")
+    if whole:
+        shutil.copytree(folder, left)
+    else:
+        folder.rename(left)
+    for _ in range(2):
+        write_patient(out, found, tmp_path, "1" * 64, options)
+        assert set(_everything(out)) == names
+    assert not left.exists()
 
 
 def test_contours_that_cannot_be_written_leave_results_as_they_were(

@@ -265,6 +265,25 @@ def test_what_is_no_judgement_replaces_none(
     assert _summary(out)[PHANTOMS[1]]["images"] == "40"
 
 
+def test_a_share_that_is_gone_costs_no_earlier_result(
+    source: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that the system cannot read are no judgement of the patient."""
+    out = tmp_path / "out"
+    assert _run(source / PHANTOMS[0], out, model)[0] == 0
+    before = _all(out)
+
+    def gone(*_: object) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr("cmrpipe.predict.source.read_below", gone)
+    code, told = _run(source / PHANTOMS[0], out, model)
+    assert code == 1
+    assert "Stale file handle" in told
+    assert "what an earlier run found stays" in told
+    assert {name: data for name, data in _all(out).items() if name in before} == before
+
+
 def test_images_that_were_refused_are_told(source: Path, model: Path, tmp_path: Path) -> None:
     """A second cine at the same slices, and how many of them; one that is refused alone is one image."""
     folder = source / PHANTOMS[0]
