@@ -269,8 +269,10 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
         lacking = f"only {len(curve)} of {len(frames)} frames have an image of every slice of the ventricle"
         values = ClinicalValues(patient_id, reason=lacking)
     if beside := [item.slice_index for item in removed if item.why == BESIDE_WHY]:
-        lacking = f"cavities of {slices_text(beside)} lie out of reach of the next slice's; the heart may have moved"
-        values = ClinicalValues(patient_id, reason=lacking)
+        notes.append(
+            f"large cavities of {slices_text(beside)}, out of reach of the next slice's, are left out: "
+            "an atrium, or the ventricle if the heart moved"
+        )
     if judged.incomplete:
         values = ClinicalValues(patient_id, reason=judged.incomplete)
     notes += _ends(drawings, places, ed)

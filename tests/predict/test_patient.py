@@ -128,6 +128,22 @@ def test_a_ventricle_that_reaches_an_end_of_the_stack_is_told(case: Case, empty:
     assert said == ([note] if note else [])
 
 
+def test_a_large_cavity_out_of_reach_is_told_and_withholds_nothing(case: Case) -> None:
+    """It is an atrium more often than a ventricle that moved."""
+    shift = case.images.shape[2] // 2
+    first = case.drawn[0]
+    told = [
+        replace(opinion, cavity=np.roll(opinion.cavity, shift, axis=1), heart=np.roll(opinion.heart, shift, axis=1))
+        if record.slice_index == first
+        else opinion
+        for opinion, record in zip(case.told, case.judged.stack, strict=True)
+    ]
+    found = case._replace(told=told).found()
+    assert [item.slice_index for item in found.removed] == [first]
+    assert any(note.startswith(f"large cavities of slice {first}, out of reach") for note in found.notes)
+    assert found.values.ef_pct is not None
+
+
 def test_doubt_is_told_where_the_looks_disagree(case: Case) -> None:
     """At ED or ES; elsewhere it changes no value."""
     middle, es = case.truth.contours[0].slice_index, case.truth.es_frame
