@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from harness import print_table
 
@@ -89,8 +90,9 @@ def main() -> None:
             rows.append([truth.patient_id, *values])
         print_table(rows)
         errors = [abs(found["ef_pct"].loc[t.patient_id] - t.ef_pct) for t in read_truth(base / "others").patients]
-        print(f"largest error of the ejection fraction: {max(errors):.1f} points (aim: at most {AIM_POINTS:.0f})")
-        sys.exit(not max(errors) <= AIM_POINTS)  # NaN: no ejection fraction where there is one
+        worst = float(np.max(errors))  # NaN where one has no ejection fraction, wherever it stands; max() would lose it
+        print(f"largest error of the ejection fraction: {worst:.1f} points (aim: at most {AIM_POINTS:.0f})")
+        sys.exit(not worst <= AIM_POINTS)
 
 
 if __name__ == "__main__":
