@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from cmrpipe.geometry import polygon_area
+from cmrpipe.geometry import PIXELS, polygon_area
 from cmrpipe.model import Contour, ContourKind, Phase, Sample
 
 MYOCARDIUM_G_PER_ML = 1.05
@@ -185,7 +185,7 @@ def _by_areas(
     if not edv or esv is None:
         return ClinicalValues(patient_id, **counts, reason="; ".join(reasons + further))
     if slices_ed < FEWEST_FOR_EF:
-        reasons.append(f"no EF: {slices_ed} slice{'s' if slices_ed > 1 else ''} of unknown distance")
+        reasons.append(f"no EF: {slices_ed} slice{'s' if slices_ed > 1 else ''} only")
         return ClinicalValues(patient_id, **counts, reason="; ".join(reasons))
     if gap_mm is None:
         reasons.append("EF takes the slices as evenly spaced")
@@ -232,8 +232,7 @@ def _contours(samples: Sequence[Sample], phase: Phase, kind: ContourKind) -> dic
 def _area(sample: Sample, contour: Contour) -> float:
     """Enclosed area in mm²; in pixels where the spacing is unknown."""
     spacing = sample.record.pixel_spacing_mm
-    known = spacing is not None and min(spacing) > 0
-    return polygon_area(contour.points, spacing if spacing is not None and known else (1.0, 1.0))
+    return polygon_area(contour.points, PIXELS if spacing is None or min(spacing) <= 0 else spacing)
 
 
 def slices_text(indices: Iterable[int]) -> str:

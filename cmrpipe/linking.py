@@ -131,20 +131,16 @@ def image_number(image: ImageRecord) -> int | None:
     return image.instance_number if image.file_number is None else image.file_number
 
 
-def same_pixels(a: ImageRecord, b: ImageRecord) -> bool:
-    """Whether nothing in the catalog speaks against two images having the same pixels."""
-
-    def told(image: ImageRecord) -> tuple[object, ...]:
-        return image.rows, image.columns, image.pixel_min, image.pixel_max, image.pixel_crc32
-
-    return told(a) == told(b)
+def pixel_facts(image: ImageRecord) -> tuple[object, ...]:
+    """What images of equal pixels agree in: checksum, extremes and size, as far as the catalog has them."""
+    return image.pixel_crc32, image.pixel_min, image.pixel_max, image.rows, image.columns
 
 
 def _one_instance(a: ImageRecord, b: ImageRecord) -> bool:
     """Whether two images are one: by their UID, or by series and InstanceNumber, and by their pixels."""
     numbered = a.instance_number is not None and a.instance_number == b.instance_number
     one = (a.sop_uid != "" and a.sop_uid == b.sop_uid) or (numbered and a.series_uid == b.series_uid)
-    return one and same_pixels(a, b)
+    return one and pixel_facts(a) == pixel_facts(b)
 
 
 def link_patient(catalog: Catalog, patient_id: str, originals: tuple[str, ...]) -> PatientLabels:

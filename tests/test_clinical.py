@@ -164,7 +164,7 @@ def test_without_scale_there_is_the_ejection_fraction_alone(
     ("gone", "reason"),
     [
         ([4], "no EDV: endocardium of slice 4 missing; no ESV: endocardium of slice 4 missing"),
-        ([2, 3, 4, 5, 6, 7], "no EF: 2 slices of unknown distance"),
+        ([2, 3, 4, 5, 6, 7], "no EF: 2 slices only"),
     ],
 )
 def test_areas_of_a_part_are_no_ejection_fraction(gone: list[int], reason: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.linking import image_number, same_pixels
+from cmrpipe.linking import image_number, pixel_facts
 from cmrpipe.links import normalise_id
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
@@ -97,7 +97,7 @@ def check_duplicates(images: Sequence[ImageRecord]) -> Iterator[Finding]:
             for image in group[1:]:
                 if image.path not in told:
                     told.add(image.path)
-                    differ = not same_pixels(image, group[0])
+                    differ = pixel_facts(image) != pixel_facts(group[0])
                     but = " and other pixels: neither is used" if differ else ""
                     yield finding(
                         Code.IMAGE_DUPLICATE_INSTANCE,
@@ -116,8 +116,7 @@ def pixel_twins(images: Sequence[ImageRecord]) -> list[tuple[ImageRecord, ImageR
     for image in images:
         constant = image.pixel_min == image.pixel_max
         if not image.error and image.pixel_crc32 is not None and not constant:
-            key = (image.pixel_crc32, image.pixel_min, image.pixel_max, image.rows, image.columns)
-            groups[key].append(image)
+            groups[pixel_facts(image)].append(image)
     return [(group[0], later) for group in groups.values() for later in group[1:]]
 
 

@@ -17,7 +17,7 @@ from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.files import canonical_json, sha256_bytes
 from cmrpipe.layouts import DICOMS
-from cmrpipe.linking import PatientLabels
+from cmrpipe.linking import PatientLabels, pixel_facts
 from cmrpipe.model import Finding, ImageRecord
 
 COMPARED = 4
@@ -40,7 +40,7 @@ def pixel_key(image: ImageRecord) -> Key | None:
     """
     if image.error or image.pixel_crc32 is None or image.pixel_min == image.pixel_max:
         return None
-    return ("pixels", image.pixel_crc32, image.pixel_min, image.pixel_max, image.rows, image.columns)
+    return ("pixels", *pixel_facts(image))
 
 
 def _keys(image: ImageRecord) -> Iterator[Key]:

@@ -196,13 +196,14 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     ordered = sorted(stack, key=lambda r: (r.slice_index or 0, r.frame or 0, r.path))
     numbers, told = _numbers(ordered)
     taken = {record.path for record in ordered}
+    left = [r for r in records if r.path not in taken and (r.error or not _unfit(r))]
     return Judged(
         tuple(ordered),
         numbers,
         tuple(sorted(refused, key=lambda item: item.path)),
         (*_trust(ordered), *missing(ordered), *told),
         "" if ordered else "no image has a place in a slice x frame grid",
-        incomplete(ordered, [r for r in records if r.path not in taken]) if ordered else "",
+        incomplete(ordered, left) if ordered else "",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -248,32 +248,45 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
         )
         for record, number, place in zip(judged.stack, judged.numbers, places, strict=True)
     )
-    notes = [*judged.notes]
     frames = {place.frame for place in places}
-    partial = sorted(frames - curve.keys())
-    if not inside:
-        notes.append("no ventricle found in any image")
-    elif partial:
-        notes.append(f"no image of every slice in frame {', '.join(map(str, partial))}: not considered for ED and ES")
-    if apart := [item.slice_index for item in removed if item.why == APART_WHY]:
-        notes.append(f"cavities of {slices_text(apart)}, apart from the rest, are left out as beyond the ventricle")
-    if inside and ed is None:
+    notes = (*judged.notes, *_frames_said(frames, curve, ed, found=bool(inside)), *_left_out(removed))
+    values = _values(patient_id, judged, seen, found=bool(inside), whole=len(curve) / len(frames))
+    ends = _ends(drawings, places, ed)
+    return Prediction(patient_id, judged, values, seen, images, tuple(removed), ed, es, (*notes, *ends))
+
+
+def _frames_said(frames: Collection[int], curve: Mapping[int, float], ed: int | None, *, found: bool) -> Iterator[str]:
+    """What is said of frames that cannot be end-diastole or end-systole; `curve` has those that can."""
+    if not found:
+        yield "no ventricle found in any image"
+        return
+    if partial := sorted(frames - curve.keys()):
+        yield f"no image of every slice in frame {', '.join(map(str, partial))}: not considered for ED and ES"
+    if ed is None:
         few = f"{len(curve) or 'no'} frame{'s' if len(curve) != 1 else ''} only"
-        notes.append(f"{few}: end-diastole and end-systole cannot be told, so no ejection fraction")
-    samples = [sample_of(item) for item in seen if item.phase is not Phase.OTHER and item.drawing.endo is not None]
-    values = clinical_values(patient_id, samples, slice_gap_mm(judged.stack))
-    if not samples:
-        lacking = "end-diastole and end-systole cannot be told" if inside else "no ventricle found"
-        values = ClinicalValues(patient_id, reason=lacking)
-    if samples and len(curve) < ENOUGH_FRAMES * len(frames):
-        lacking = f"only {len(curve)} of {len(frames)} frames have an image of every slice of the ventricle"
-        values = ClinicalValues(patient_id, reason=lacking)
-    if beside := [item.slice_index for item in removed if item.why == BESIDE_WHY]:
-        notes.append(
+        yield f"{few}: end-diastole and end-systole cannot be told, so no ejection fraction"
+
+
+def _left_out(removed: Sequence[Removed]) -> Iterator[str]:
+    """What is said of slices with cavities that may be the ventricle's and were left out."""
+    apart, beside = ([item.slice_index for item in removed if item.why == why] for why in (APART_WHY, BESIDE_WHY))
+    if apart:
+        yield f"cavities of {slices_text(apart)}, apart from the rest, are left out as beyond the ventricle"
+    if beside:
+        yield (
             f"large cavities of {slices_text(beside)}, out of reach of the next slice's, are left out: "
             "an atrium, or the ventricle if the heart moved"
         )
-    if judged.incomplete:
-        values = ClinicalValues(patient_id, reason=judged.incomplete)
-    notes += _ends(drawings, places, ed)
-    return Prediction(patient_id, judged, values, seen, images, tuple(removed), ed, es, tuple(notes))
+
+
+def _values(patient_id: str, judged: Judged, seen: Sequence[Seen], *, found: bool, whole: float) -> ClinicalValues:
+    """Clinical values, or why they are withheld; `whole` is the share of frames with an image of every slice."""
+    samples = [sample_of(item) for item in seen if item.phase is not Phase.OTHER and item.drawing.endo is not None]
+    lacking = judged.incomplete
+    if not lacking and not samples:
+        lacking = "end-diastole and end-systole cannot be told" if found else "no ventricle found"
+    if not lacking and whole < ENOUGH_FRAMES:
+        lacking = f"only {whole:.0%} of the frames have an image of every slice of the ventricle"
+    if lacking:
+        return ClinicalValues(patient_id, reason=lacking)
+    return clinical_values(patient_id, samples, slice_gap_mm(judged.stack))

@@ -40,7 +40,7 @@ class _Run:
 
     Attributes
     ----------
-    digest : SHA-256 of the model's weights
+    digest : SHA-256 of the model's description
     """
 
     out: Path

@@ -69,7 +69,7 @@ def incomplete(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> s
 
     Parameters
     ----------
-    others : images that were refused
+    others : images that may be the stack's and were refused; those that are something else are not among them
     """
     return _lost(stack, others) or _unread(stack, others) or _own_series(stack, others)
 
@@ -107,7 +107,8 @@ def _unread(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:
     paths = [PurePosixPath(r.path) for r in others if r.error and not r.error.startswith(NO_IMAGE)]
     named = [path for path in paths if path.suffix or any(map(str.isdigit, path.name))]  # no README, no VERSION
     count = sum((path.parent, path.suffix.lower()) in kinds for path in named)
-    return f"{count} files beside the stack's cannot be read, and may be a slice" if _many(count, stack) else ""
+    files = "a file" if count == 1 else f"{count} files"
+    return f"{files} beside the stack's cannot be read, and may be a slice" if _many(count, stack) else ""
 
 
 def _own_series(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:
@@ -116,5 +117,6 @@ def _own_series(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> 
     instances = {r.sop_uid for r in stack if r.sop_uid}
     left = [r for r in others if not r.error and r.series_uid in series and r.sop_uid not in instances]
     count = sum(parallel(r, stack[0]) or normal(r) is None for r in left)
-    told = f"{count} images of the stack's own series could not be used (see refused.csv)"
+    images = "an image" if count == 1 else f"{count} images"
+    told = f"{images} of the stack's own series could not be used (see refused.csv)"
     return told if _many(count, stack) else ""

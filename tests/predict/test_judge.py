@@ -200,6 +200,13 @@ def test_files_that_are_no_images_are_no_slices() -> None:
     assert "may be a slice" in judge([*stack, *beside, lost], 20).incomplete
 
 
+def test_a_phase_map_in_the_stacks_own_series_is_no_part_of_it() -> None:
+    """Whatever is something else by its kind is no slice that was lost."""
+    maps = [replace(r, path=f"map-{r.path}", image_type="ORIGINAL\\PRIMARY\\P") for r in cine()]
+    found = judge([*cine(), *maps], 20)
+    assert (len(found.stack), len(found.refused), found.incomplete) == (20, 20, "")
+
+
 def test_images_that_are_there_twice_are_no_part_of_the_stack_that_is_lost() -> None:
     """The same instances in files of other names: the stack is whole."""
     records = [replace(r, sop_uid=f"1.2.{r.file_number}") for r in cine()]
