@@ -170,7 +170,7 @@ class _Landing:
         offered = [offer.folder for offer in look.offers]
         refused = naming(self.refused, offered)
         foreign = naming({folder for folder in left if self._ledger.others(folder, self._source.address)}, offered)
-        standing = rows_of(known)
+        standing = rows_of(known or b"")
 
         def drop(patient: str, original: str) -> bool:
             folders = (f"{DICOMS}/{patient}", f"{CONTOURS}/{original}")

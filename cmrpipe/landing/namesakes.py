@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from cmrpipe.errors import CmrpipeError, LandingError, LinkError
+from cmrpipe.errors import CmrpipeError, LandingError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.landing.ledger import Entry
+from cmrpipe.landing.tables import rows_of
 from cmrpipe.layouts import CONTOURS, DICOMS, is_stray, list_files, read_file
-from cmrpipe.links import normalise_id, read_link_table
+from cmrpipe.links import normalise_id
 
 _UNKNOWN = "a source that data/landings.csv does not name"
 
@@ -95,7 +96,7 @@ def check_table(name: str, address: str, last: Entry, known: bytes, new: bytes) 
     ------
     LandingError : patients of the source that landed it would lose their contours
     """
-    ours, theirs = _rows(known), _rows(new)
+    ours, theirs = rows_of(known), rows_of(new)
     if not ours or ours & theirs:
         return
     raise LandingError(
@@ -104,13 +105,6 @@ def check_table(name: str, address: str, last: Entry, known: bytes, new: bytes) 
         "row in common; what landed stays",
         "Land it with another --name, or rename the source's folder",
     )
-
-
-def _rows(table: bytes) -> frozenset[tuple[str, str]]:
-    try:
-        return frozenset((link.patient_id, link.original_id) for link in read_link_table(table, "link table").links)
-    except LinkError:
-        return frozenset()
 
 
 def naming(folders: Collection[str], offered: Collection[str]) -> Callable[[str], bool]:

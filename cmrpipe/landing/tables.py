@@ -24,13 +24,9 @@ def without_rows(data: bytes, drop: Callable[[str, str], bool]) -> bytes:
     return "".join(kept).encode(encoding)
 
 
-def rows_of(data: bytes | None) -> frozenset[tuple[str, str]]:
+def rows_of(data: bytes) -> frozenset[tuple[str, str]]:
     """(patient id, original id) of a link table's rows; none of what is no table."""
     try:
-        return (
-            frozenset()
-            if data is None
-            else frozenset((link.patient_id, link.original_id) for link in read_link_table(data, "link table").links)
-        )
+        return frozenset((link.patient_id, link.original_id) for link in read_link_table(data, "link table").links)
     except LinkError:
         return frozenset()
