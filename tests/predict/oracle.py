@@ -17,6 +17,7 @@ from cmrpipe.predict.patient import Images, Prediction, interpret
 from cmrpipe.predict.source import PatientFolder, find_patients
 from cmrpipe.raster import area_coverage
 
+PATIENT = "PHA0000101"
 FRAMES = 10
 
 

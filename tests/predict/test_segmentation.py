@@ -1,0 +1,134 @@
+"""DICOM Segmentations that others read."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import highdicom
+import pydicom
+import pytest
+
+from cmrpipe.model import Phase
+from cmrpipe.predict.output import Options, write_patient
+from cmrpipe.predict.patient import Prediction
+from cmrpipe.predict.segmentation import write_segmentation
+from tests.conftest import missing
+from tests.predict.oracle import FRAMES, PATIENT, folder_of
+
+
+@pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
+def test_a_segmentation_is_read_back_pixel_for_pixel(
+    small_phantom: Path, out: Path, found: Prediction, phase: Phase
+) -> None:
+    """By highdicom, addressed by source image; its segments are named and coded."""
+    made = highdicom.seg.segread(out / "patients" / PATIENT / f"seg_{phase.value}.dcm")
+    root = folder_of(small_phantom, PATIENT).root
+    names = (
+        {d.segment_label: d for d in made.segment_descriptions if hasattr(d, "segment_label")}
+        if hasattr(made, "segment_descriptions")
+        else {made.get_segment_description(n).segment_label: made.get_segment_description(n) for n in (1, 2)}
+    )
+    assert set(names) == {"LV cavity", "LV myocardium"}
+    assert names["LV myocardium"].segmented_property_type.value == "49848007"
+    chosen = [(i, item) for i, item in enumerate(found.seen) if item.phase is phase and item.drawing.endo is not None]
+    uids = [item.record.sop_uid for _, item in chosen]
+    read = made.get_pixels_by_source_instance(uids, combine_segments=True, skip_overlap_checks=True)
+    assert (read == found.labels()[[i for i, _ in chosen]]).all()
+    sources = {pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID for path in root.glob("*.dcm")}
+    assert {ref.ReferencedSOPInstanceUID for ref in made.SourceImageSequence} <= sources
+
+
+@pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
+def test_dciodvfy_finds_no_error_in_a_segmentation(out: Path, phase: Phase) -> None:
+    """The independent checker of Debian's dicom3tools."""
+    if shutil.which("dciodvfy") is None:
+        missing("dciodvfy", "install dicom3tools")
+    path = out / "patients" / PATIENT / f"seg_{phase.value}.dcm"
+    told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    lines = (told.stdout + told.stderr).splitlines()
+    assert "Segmentation" in lines
+    assert not [line for line in lines if line.startswith(("Error", "Abort"))]
+
+
+def _changed(source: Path, folder: Path, change: Callable[[pydicom.Dataset, int], None]) -> Path:
+    """A copy of the patient's images; `change` gets each with the number of its slice."""
+    for path in sorted((source / "dicoms" / PATIENT).glob("*.dcm")):
+        dataset = pydicom.dcmread(path)
+        change(dataset, (int(path.stem) - 1) // FRAMES)
+        folder.mkdir(parents=True, exist_ok=True)
+        dataset.save_as(folder / path.name)
+    return folder
+
+
+def _segmented(root: Path, found: Prediction, path: Path) -> str:
+    return write_segmentation(path, found, found.labels(), Phase.ED, root, "0" * 64)
+
+
+def test_orientations_that_differ_by_rounding_are_one(small_phantom: Path, found: Prediction, tmp_path: Path) -> None:
+    """As scanners write them: a millionth here or there."""
+
+    def turn(dataset: pydicom.Dataset, slice_index: int) -> None:
+        if slice_index % 2:
+            first, *others = dataset.ImageOrientationPatient
+            dataset.ImageOrientationPatient = [float(first) + 1e-6, *others]
+
+    assert _segmented(_changed(small_phantom, tmp_path / "in", turn), found, tmp_path / "seg.dcm") == ""
+    assert (tmp_path / "seg.dcm").is_file()
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("keyword", ["ImageOrientationPatient", "PixelSpacing"])
+def test_masks_never_lie_beside_their_images(
+    small_phantom: Path, found: Prediction, tmp_path: Path, keyword: str, separate: bool
+) -> None:
+    """Where slices differ in turn or spacing there is no Segmentation, in one series or in several, but the reason."""
+
+    def differ(dataset: pydicom.Dataset, slice_index: int) -> None:
+        if separate:
+            dataset.SeriesInstanceUID = f"1.2.{slice_index + 1}"
+        if slice_index >= 2:
+            values = [float(value) for value in dataset[keyword].value]
+            setattr(dataset, keyword, [*values[3:], *(-v for v in values[:3])] if len(values) == 6 else [2.0, 2.0])
+
+    told = _segmented(_changed(small_phantom, tmp_path / "in", differ), found, tmp_path / "seg.dcm")
+    assert f"differ in {keyword}" in told
+    assert not (tmp_path / "seg.dcm").exists()
+
+
+@pytest.mark.parametrize("keyword", ["PixelSpacing", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID"])
+def test_what_keeps_a_segmentation_away_is_returned(
+    small_phantom: Path, found: Prediction, tmp_path: Path, keyword: str
+) -> None:
+    """For the summary: once, where both phases lack it for the same reason."""
+
+    def without(dataset: pydicom.Dataset, _: int) -> None:
+        if keyword == "PixelSpacing":
+            dataset.PixelSpacing = [0, 0]
+        else:
+            del dataset[keyword]
+
+    root = _changed(small_phantom, tmp_path / "in", without)
+    told = write_patient(tmp_path / "out", found, root, "0" * 64, Options(1.0, overlays=False))
+    assert told == [f"no Segmentation of ED and ES: the images lack {keyword}"]
+
+
+def test_frames_name_their_images_where_each_slice_is_a_series(
+    small_phantom: Path, found: Prediction, tmp_path: Path
+) -> None:
+    """Every frame the one image at its own place; and dciodvfy has nothing against it."""
+
+    def part(dataset: pydicom.Dataset, slice_index: int) -> None:
+        dataset.SeriesInstanceUID = f"1.2.{slice_index + 1}"
+
+    root = _changed(small_phantom, tmp_path / "in", part)
+    assert _segmented(root, found, tmp_path / "seg.dcm") == ""
+    place = {d.SOPInstanceUID: d.ImagePositionPatient for d in map(pydicom.dcmread, root.glob("*.dcm"))}
+    for frame in pydicom.dcmread(tmp_path / "seg.dcm").PerFrameFunctionalGroupsSequence:
+        ((source,),) = (item.SourceImageSequence for item in frame.DerivationImageSequence)
+        theirs = place[source.ReferencedSOPInstanceUID]
+        assert frame.PlanePositionSequence[0].ImagePositionPatient == pytest.approx(theirs, abs=1e-3)
+    if shutil.which("dciodvfy") is None:
+        missing("dciodvfy", "install dicom3tools")
+    told = subprocess.run(["dciodvfy", str(tmp_path / "seg.dcm")], capture_output=True, text=True, check=False)
+    assert not [line for line in (told.stdout + told.stderr).splitlines() if line.startswith(("Error", "Abort"))]
