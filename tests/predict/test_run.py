@@ -27,7 +27,7 @@ from cmrpipe.predict.tables import Row, lock_file
 from cmrpipe.progress import silent
 from cmrpipe.stages.train import train
 from tests.learn.hearts import PATIENTS, make_patient, write_store
-from tests.stages.test_train_evaluate import BRIEF
+from tests.stages.learned import BRIEF
 
 PHANTOMS = ("PHA0000101", "PHA0000201")
 

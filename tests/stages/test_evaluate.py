@@ -1,19 +1,13 @@
-"""The train and evaluate stages."""
+"""The evaluate stage: figures, model card, and what it refuses to judge."""
 
 import json
-import logging
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from cmrpipe.cli import app
@@ -22,50 +16,12 @@ from cmrpipe.files import sha256_file
 from cmrpipe.learn.dvcrecord import folder_md5
 from cmrpipe.learn.saved import sealed
 from cmrpipe.learn.scoretables import read_scores
-from cmrpipe.learn.splits import split_patients
-from cmrpipe.params import EvaluateParams, TrainParams
-from cmrpipe.progress import Progress, silent
+from cmrpipe.progress import silent
 from cmrpipe.stages.evaluate import evaluate, prediction_file
 from cmrpipe.stages.train import train
 from cmrpipe.store import open_store
 from tests.learn.hearts import COLS, PATIENTS, ROWS, make_patient, write_store
-
-QUICK = TrainParams(
-    image_size=32,
-    pixel_mm=1.5,
-    channels=(8, 16, 32),
-    batch_size=4,
-    epochs=14,
-    val_fraction=0.25,
-    learning_rate=0.01,
-    patience=12,
-)
-BRIEF = QUICK.model_copy(update={"epochs": 1, "channels": (2, 4)})
-JUDGE = EvaluateParams(threads=1)
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file() and not p.name.startswith(".")
-    }
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """4 patients of 4 images."""
-    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
-    return write_store(tmp_path_factory.mktemp("stages") / "store", patients)
-
-
-@pytest.fixture(scope="module")
-def model(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained model; read only."""
-    folder = tmp_path_factory.mktemp("trained") / "model"
-    train(store, folder, QUICK, listen=silent)
-    return folder
+from tests.stages.learned import BRIEF, JUDGE, snapshot
 
 
 def test_it_learns_and_is_judged_on_a_patient_it_has_not_seen(store: Path, model: Path, tmp_path: Path) -> None:
@@ -122,142 +78,6 @@ def test_the_card_has_dvcs_hashes_of_the_store_that_was_judged(model: Path, tmp_
     text = judged()
     assert "(MD5, dvc.lock)" not in text
     assert "dvc.lock records another state of data/store than was judged" in text
-
-
-def test_same_store_same_params_same_bytes(store: Path, tmp_path: Path) -> None:
-    """Every file of a model and of its evaluation, whatever ran in this process before; other seeds give others."""
-    torch.rand(3)
-    for name in ("one", "two"):
-        train(store, tmp_path / name, BRIEF, listen=silent)
-        evaluate(store, tmp_path / name, tmp_path / f"eval_{name}", JUDGE, listen=silent)
-        np.random.default_rng().random()
-        torch.rand(5)
-    assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
-    assert snapshot(tmp_path / "eval_one") == snapshot(tmp_path / "eval_two")
-    train(store, tmp_path / "three", BRIEF.model_copy(update={"seed": 1}), listen=silent)
-    assert snapshot(tmp_path / "one")["model.pt"] != snapshot(tmp_path / "three")["model.pt"]
-
-
-def test_nothing_changed_trains_nothing_and_loads_no_torch(store: Path, tmp_path: Path) -> None:
-    """A second run of both stages returns the same figures at once, in a process that never imports torch."""
-    first = train(store, tmp_path / "model", BRIEF, listen=silent)
-    judged = evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent)
-    before = snapshot(tmp_path)
-    code = (
-        "import sys; from pathlib import Path; from cmrpipe.params import TrainParams, EvaluateParams\n"
-        "from cmrpipe.stages.train import train; from cmrpipe.stages.evaluate import evaluate\n"
-        "store, model, out, params, judge = sys.argv[1:]\n"
-        "def say(p): raise SystemExit(f'worked on {p}')\n"
-        "print(train(Path(store), Path(model), TrainParams.model_validate_json(params), listen=say))\n"
-        "print(evaluate(Path(store), Path(model), Path(out), EvaluateParams.model_validate_json(judge), listen=say))\n"
-        "assert not {'torch', 'lightning', 'monai'} & set(sys.modules)"
-    )
-    paths = [str(store), str(tmp_path / "model"), str(tmp_path / "eval")]
-    run = subprocess.run(
-        [sys.executable, "-c", code, *paths, BRIEF.model_dump_json(), JUDGE.model_dump_json()],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    unchanged = [replace(summary, done=0, unchanged=1) for summary in (first, judged)]
-    assert run.stdout.splitlines() == [str(summary) for summary in unchanged]
-    assert snapshot(tmp_path) == before
-
-
-def test_an_altered_output_is_made_again(store: Path, tmp_path: Path) -> None:
-    """A rotten or missing file is noticed, and what is made again has the old bytes."""
-    train(store, tmp_path / "model", BRIEF, listen=silent)
-    evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent)
-    before = snapshot(tmp_path)
-    (tmp_path / "model" / "history.csv").write_text("rotten")
-    (tmp_path / "eval" / "per_image.csv").unlink()
-    assert train(store, tmp_path / "model", BRIEF, listen=silent).done == 1
-    assert evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent).done == 1
-    assert snapshot(tmp_path) == before
-
-
-def test_every_epoch_is_told_and_nothing_is_said_besides(
-    store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    """The listener hears all epochs with the validation Dice; no framework writes to the console or the log."""
-    heard: list[Progress] = []
-    caplog.set_level(logging.INFO)
-    params = BRIEF.model_copy(update={"epochs": 2})
-    train(store, tmp_path / "model", params, listen=heard.append)
-    told = [(p.unit, p.done, p.total) for p in heard if p.unit != "epicardia"]
-    assert told[0] == ("start", 0, 2)
-    assert told[1:] == [("epoch 1", 1, 4), ("epoch 2", 2, 4), ("epoch 1", 3, 4), ("epoch 2", 4, 4)]
-    assert heard[-1].note.startswith("second of two, val Dice 0.")
-    assert {(p.done, p.total) for p in heard if p.unit == "epicardia"} == {(2, 4)}
-    history = pd.read_csv(tmp_path / "model" / "history.csv")
-    assert history.epoch.tolist() == [1, 2]
-    assert history.columns.tolist() == ["epoch", "train_loss", "val_loss", "val_dice_cavity", "val_dice_myocardium"]
-    assert capfd.readouterr() == ("", "")
-    assert not [record for record in caplog.records if record.name.startswith(("lightning", "torch", "monai"))]
-
-
-def test_training_leaves_torch_as_it_was(store: Path, tmp_path: Path) -> None:
-    """Threads, determinism and the random generator are the caller's again."""
-    before = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.get_rng_state().tolist())
-    train(store, tmp_path / "model", BRIEF, listen=silent)
-    assert before == (
-        torch.get_num_threads(),
-        torch.are_deterministic_algorithms_enabled(),
-        torch.get_rng_state().tolist(),
-    )
-
-
-def test_a_training_that_is_told_to_stop_does_not_pass_for_done(store: Path, tmp_path: Path) -> None:
-    """SIGTERM ends with its own exit code and Ctrl+C as such, nothing is written, and the next run makes the model."""
-
-    def terminate(progress: Progress) -> None:
-        if progress.done:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    def interrupt(progress: Progress) -> None:
-        if progress.done:
-            signal.raise_signal(signal.SIGINT)
-
-    params = BRIEF.model_copy(update={"epochs": 3})
-    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    with pytest.raises(SystemExit) as stop:
-        train(store, tmp_path / "model", params, listen=terminate)
-    assert stop.value.code == 128 + signal.SIGTERM
-    with pytest.raises(KeyboardInterrupt):
-        train(store, tmp_path / "model", params, listen=interrupt)
-    assert snapshot(tmp_path / "model") == {}
-    assert handlers == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    assert train(store, tmp_path / "model", params, listen=silent).done == 1
-
-
-def test_too_few_patients_are_refused(tmp_path: Path) -> None:
-    """Two patients are not enough, and nothing is written."""
-    store = write_store(tmp_path / "store", [make_patient("A", 0), make_patient("B", 1)])
-    with pytest.raises(StoreError, match="has 2 patients"):
-        train(store, tmp_path / "model", BRIEF, listen=silent)
-    assert not (tmp_path / "model").exists()
-
-
-def test_identical_images_on_both_sides_are_refused_before_training(tmp_path: Path) -> None:
-    """Three names for one heart: no epoch is trained."""
-    heart = make_patient("A", 0)
-    store = write_store(tmp_path / "store", [replace(heart, patient_id=name) for name in "ABC"])
-    heard: list[Progress] = []
-    with pytest.raises(StoreError, match="same pixels"):
-        train(store, tmp_path / "model", BRIEF, listen=heard.append)
-    assert [p.done for p in heard] == [0]
-
-
-def test_a_training_patient_is_no_copy_of_one_that_chooses_the_epoch(tmp_path: Path) -> None:
-    """One image of a validation patient, pixel for pixel among the training patients' images: no epoch is trained."""
-    patients = {patient: make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)}
-    split = split_patients(PATIENTS, QUICK.val_fraction, QUICK.test_fraction, QUICK.seed)
-    patients[split.val[0]].image[2] = patients[split.train[0]].image[1]
-    heard: list[Progress] = []
-    with pytest.raises(StoreError, match=f"{split.val[0]}: image 3 has the same pixels"):
-        train(write_store(tmp_path / "store", list(patients.values())), tmp_path / "model", BRIEF, listen=heard.append)
-    assert [p.done for p in heard] == [0]
 
 
 def test_a_split_that_was_tampered_with_is_refused(store: Path, model: Path, tmp_path: Path) -> None:
