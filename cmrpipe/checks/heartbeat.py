@@ -114,36 +114,37 @@ def check_heartbeat(
     if len(rings) < FEWEST_SLICES:
         return
     fall = float(np.average([ring.fall for ring in rings], weights=[ring.size for ring in rings]))
-    whole = {
-        "patient_id": labels.patient_id,
-        "path": f"contourfiles/{labels.original_ids[0]}",
-        "slices": len(rings),
-        "fall": round(fall, 3),
-    }
-    misfit = whole_patient(fits, limits)
-    if fall < TURNED and (not misfit or _exchanged_fit(rings) >= limits.fit_patient):
-        yield finding(
-            Code.CONTOURS_OTHER_PHASE,
-            f"{labels.patient_id}: the heart is contracted where its larger contours lie and relaxed where the smaller "
-            "ones do: end-diastole and end-systole are exchanged.",
-            **whole,  # type: ignore[arg-type]
-        )
-        return
-    if misfit:
+    turned = fall < TURNED
+    if whole_patient(fits, limits) and not (turned and _exchanged_fit(rings) >= limits.fit_patient):
         return
     beat = _beat(labels, rings, pixels)
-    if beat is not None and beat.share < limits.heartbeat:
+    if turned or (beat is not None and beat.share < limits.heartbeat):
         yield finding(
             Code.CONTOURS_OTHER_PHASE,
-            f"{labels.patient_id}: its contours lie at other frames than its heart's end-diastole and end-systole, "
-            f"about {beat.relaxed} and {beat.contracted} (larger contours at {beat.large}, smaller at {beat.small}).",
-            **whole,  # type: ignore[arg-type]
-            share=round(beat.share, 3),
+            f"{labels.patient_id}: {_cause(beat)}.",
+            patient_id=labels.patient_id,
+            path=f"contourfiles/{labels.original_ids[0]}",
+            slices=len(rings),
+            fall=round(fall, 3),
+            share=None if beat is None else round(beat.share, 3),
         )
         return
     for ring in rings:
         if ring.fall < TURNED_SLICE and _fitting(ring, fits, limits):
             yield from _slice(labels, ring)
+
+
+def _cause(beat: _Beat | None) -> str:
+    """In words; without a cine there are two images a slice, and the contours of each can only be the other's."""
+    if beat is None:
+        return (
+            "the heart is contracted where its larger contours lie and relaxed where the smaller ones do: "
+            "end-diastole and end-systole are exchanged"
+        )
+    return (
+        "its contours lie at other frames than its heart's end-diastole and end-systole, about "
+        f"{beat.relaxed} and {beat.contracted} (larger contours at {beat.large}, smaller at {beat.small})"
+    )
 
 
 def _exchanged_fit(rings: Sequence[_Ring]) -> float:

@@ -126,11 +126,12 @@ def moved(step: int) -> Callable[[int], int]:
 
 @pytest.mark.parametrize("step", [3, 6, 10, 14])
 def test_real_contours_at_other_frames_are_told(final_data: Path, tmp_path: Path, step: int) -> None:
-    """Of all five patients, every contour."""
+    """Of all five patients, every contour, with the frames where end-diastole and end-systole are."""
     said = altered(final_data, tmp_path, moved(step))
     assert sorted(item.patient_id for item in said if item.path.count("/") == 1) == [
         f"SCD0000{n}01" for n in range(1, 6)
     ]
+    assert all("about " in item.message and "larger contours at" in item.message for item in said)
 
 
 @pytest.mark.parametrize("step", [1, 19])
