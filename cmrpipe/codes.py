@@ -84,5 +84,6 @@ class FindingCode(StrEnum):
 
     QUARANTINE_WITHOUT_EFFECT = "quarantine-without-effect"
     QUARANTINE_UNSIGNED = "quarantine-unsigned"
+    QUARANTINE_OUTDATED = "quarantine-outdated"
     FILES_BESIDE = "files-beside"
     STRAY_FILES = "stray-files"

@@ -357,6 +357,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "neither now nor in the last validation, whose findings lie in the findings folder; without these, not now",
         "put your name into `by` when the row is yours, else remove it",
     ),
+    _C.QUARANTINE_OUTDATED: CodeInfo(
+        _W,
+        "a person keeps what a rule leaves out, and its files have changed since",
+        "the fingerprint in `seen`; of a contour or an image over all files of its number, of a patient over all files",
+        "look at it again; to keep it as it is now, empty the row's cell `seen`",
+    ),
     _C.FILES_BESIDE: CodeInfo(
         _E,
         "files or folders lie where the layout has none, belong to nobody and were not read",

@@ -1,24 +1,29 @@
 """`quarantine.csv`: what the store leaves out and why; filled by rules, overruled by people.
 
 Columns: what (contour, image, patient), name (path relative to the raw folder, or patient id), why, by, when, decision
-(leave-out or keep). Rows by `rule` are written anew by every validation. Rows by anybody else are a person's and are
-never touched; a person's `keep` beats a rule's `leave-out`. A row that says `rule`, and that no rule gives nor gave in
-the last validation, is a person's too: nobody else can have written it. It stays and is told.
+(leave-out or keep), seen (fingerprint of the bytes). Rows by `rule` are written anew by every validation. Rows by
+anybody else are a person's and stay as they are; a person's `keep` beats a rule's `leave-out`. A row that says `rule`,
+and that no rule gives nor gave in the last validation, is a person's too: nobody else can have written it. It stays and
+is told.
+
+A `keep` holds for the bytes that its person saw. The next validation writes their fingerprint into its empty cell
+`seen`; where a rule speaks against other bytes of that name later, the rule holds, and that is told.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_text
 from cmrpipe.model import Quarantine
 
-COLUMNS = ("what", "name", "why", "by", "when", "decision")
+COLUMNS = ("what", "name", "why", "by", "when", "decision", "seen")
 KINDS = ("contour", "image", "patient")
 RULE = "rule"
 KEEP, LEAVE_OUT = "keep", "leave-out"
@@ -39,7 +44,7 @@ def read_quarantine(path: Path) -> list[Quarantine]:
         raise InputError(path, f"cannot be read ({error})", "Save it as UTF-8 comma-separated text") from error
     reader = csv.DictReader(io.StringIO(text))
     try:
-        if reader.fieldnames is None or tuple(reader.fieldnames) != COLUMNS:
+        if tuple(reader.fieldnames or ()) not in (COLUMNS, COLUMNS[:-1]):  # `seen` came later
             raise InputError(path, "does not have the expected columns", f"Its first line must be {','.join(COLUMNS)}")
         table = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
@@ -53,9 +58,8 @@ def read_quarantine(path: Path) -> list[Quarantine]:
             raise InputError(where, f"decision is {row['decision']!r}", f"Use {LEAVE_OUT} or {KEEP}")
         if not row["name"] or not row["by"]:
             raise InputError(where, "name or by is empty", "Say what it is about and who decided")
-        rows.append(
-            Quarantine(row["what"], row["name"], row["why"], row["by"], row["when"] or "", row["decision"] == KEEP)
-        )
+        cells = (row["what"], row["name"], row["why"], row["by"], row["when"] or "")
+        rows.append(Quarantine(*cells, keep=row["decision"] == KEEP, seen=row.get("seen") or ""))
     return rows
 
 
@@ -63,8 +67,45 @@ def unsigned(
     rows: Iterable[Quarantine], by_rule: Iterable[Quarantine], before: Iterable[Quarantine]
 ) -> list[Quarantine]:
     """Rows by `rule` that no rule wrote: neither among what rules give now, nor among what they gave before."""
-    known = {*by_rule, *before}
-    return [row for row in rows if row.by == RULE and row not in known]
+    known = {_decision(row) for row in (*by_rule, *before)}
+    return [row for row in rows if row.by == RULE and _decision(row) not in known]
+
+
+def _decision(row: Quarantine) -> Quarantine:
+    """A row whatever bytes it is about."""
+    return replace(row, seen="")
+
+
+def sealed(
+    rows: Iterable[Quarantine], before: Iterable[Quarantine], fingerprint: Callable[[str], str]
+) -> list[Quarantine]:
+    """Rows with the bytes of every `keep` that does not say them: those of the last validation, else those of now.
+
+    Parameters
+    ----------
+    before : what rules gave in the last validation, which is what its person has seen
+    fingerprint : of what a name stands for now; empty where it stands for nothing
+    """
+    known = {row.name: row.seen for row in before}
+    return [replace(row, seen=known.get(row.name) or fingerprint(row.name)) if _open(row) else row for row in rows]
+
+
+def _open(row: Quarantine) -> bool:
+    return row.keep and row.by != RULE and not row.seen
+
+
+def people_keep(rows: Iterable[Quarantine]) -> Mapping[str, Sequence[Quarantine]]:
+    """The `keep` rows of people, by name."""
+    found: dict[str, list[Quarantine]] = defaultdict(list)
+    for row in rows:
+        if row.keep and row.by != RULE:
+            found[row.name].append(row)
+    return found
+
+
+def overruled(row: Quarantine, keeps: Iterable[Quarantine]) -> bool:
+    """Whether one of these `keep` rows of its name is not about other bytes."""
+    return any(not row.seen or not keep.seen or keep.seen == row.seen for keep in keeps)
 
 
 def merge(old: Iterable[Quarantine], by_rule: Iterable[Quarantine], before: Iterable[Quarantine]) -> list[Quarantine]:
@@ -79,7 +120,7 @@ def merge(old: Iterable[Quarantine], by_rule: Iterable[Quarantine], before: Iter
     listed, given = list(old), list(by_rule)
     people = [row for row in listed if row.by != RULE]
     rows = {*people, *unsigned(listed, given, before), *given}
-    return sorted(rows, key=lambda r: (r.what, r.name, r.by != RULE, r.by, r.why, r.when, r.keep))
+    return sorted(rows, key=lambda r: (r.what, r.name, r.by != RULE, r.by, r.why, r.when, r.keep, r.seen))
 
 
 def write_quarantine(path: Path, rows: Sequence[Quarantine]) -> None:
@@ -88,7 +129,7 @@ def write_quarantine(path: Path, rows: Sequence[Quarantine]) -> None:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([row.what, row.name, row.why, row.by, row.when, KEEP if row.keep else LEAVE_OUT])
+        writer.writerow([row.what, row.name, row.why, row.by, row.when, KEEP if row.keep else LEAVE_OUT, row.seen])
     if not path.is_file() or path.read_text(encoding="utf-8") != buffer.getvalue():
         write_text(path, buffer.getvalue())
 
@@ -104,11 +145,11 @@ class LeftOut:
 
 
 def left_out(rows: Iterable[Quarantine]) -> LeftOut:
-    """Resolve the rows: whatever is listed is left out, unless a person decided to keep it."""
+    """Resolve the rows: whatever is listed is left out, unless a person decided to keep those bytes."""
     listed = list(rows)
-    kept = {row.name for row in listed if row.keep and row.by != RULE}
+    keeps = people_keep(listed)
     found: dict[str, Quarantine] = {}
     for row in listed:
-        if not row.keep and row.name not in kept:
+        if not row.keep and not overruled(row, keeps.get(row.name, ())):
             found.setdefault(row.name, row)
     return LeftOut(found)

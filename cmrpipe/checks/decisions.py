@@ -1,26 +1,32 @@
 """What people wrote into quarantine.csv and what has no effect: what they meant to keep away would be learnt from.
 
-And what they wrote in a rule's name, by filling down a rule's row for instance.
+And what they wrote in a rule's name, by filling down a rule's row for instance, and what they kept when it was another.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
 from cmrpipe.model import Finding, Quarantine
-from cmrpipe.quarantine import RULE
+from cmrpipe.quarantine import RULE, overruled, people_keep
 
 
 def check_decisions(
-    rows: Iterable[Quarantine], by_nobody: Iterable[Quarantine], is_there: Callable[[str], bool], path: str
+    rows: Iterable[Quarantine],
+    by_rule: Iterable[Quarantine],
+    by_nobody: Iterable[Quarantine],
+    is_there: Callable[[str], bool],
+    path: str,
 ) -> Iterator[Finding]:
-    """Rows of people that name nothing in the catalog, those to leave out what another person keeps, and by nobody.
+    """Rows of people without effect, those that were about other bytes, and rows by nobody.
 
     Parameters
     ----------
     rows : all of them
+    by_rule : what rules give now
     by_nobody : those of them that say `rule` and that no rule gave
     is_there : whether there is a patient, an image or a contour file of a name
     path : what to call the quarantine file
@@ -54,3 +60,22 @@ def check_decisions(
             path=path,
             name=row.name,
         )
+    yield from _outdated(people, by_rule, path)
+
+
+def _outdated(people: Iterable[Quarantine], by_rule: Iterable[Quarantine], path: str) -> Iterator[Finding]:
+    """What a person keeps, and a rule leaves out since its bytes are others."""
+    reasons: dict[str, list[Quarantine]] = defaultdict(list)
+    for row in by_rule:
+        reasons[row.name].append(row)
+    for name, keeps in sorted(people_keep(people).items()):
+        against = [row for row in reasons[name] if not overruled(row, keeps)]
+        for row in keeps if against else ():
+            codes = ", ".join(sorted({rule.why for rule in against}))
+            yield finding(
+                FindingCode.QUARANTINE_OUTDATED,
+                f"{row.by} kept {row.what} {name!r} when its files were others (seen is {row.seen}, now it is "
+                f"{against[0].seen}); it is left out again ({codes}).",
+                path=path,
+                name=name,
+            )

@@ -197,6 +197,7 @@ def collect(artefacts: Places) -> Facts:
     quarantine = read_quarantine(artefacts.quarantine)
     kinds, readable = _kinds(catalog)
     out = _left_out(quarantine, links, kinds)
+    gone = {entry.row.name for entry in out}
     model, samples = _model(artefacts), _samples(artefacts.store)
 
     by_patient: dict[str, list[Finding]] = defaultdict(list)
@@ -227,7 +228,7 @@ def collect(artefacts: Places) -> Facts:
         tuple(findings),
         tuple(missing),
         out,
-        tuple(row for row in quarantine if row.keep and row.by != RULE),
+        tuple(row for row in quarantine if row.keep and row.by != RULE and row.name not in gone),
         None if samples is None else sum(samples.values()),
         model,
         digests(artefacts),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from cmrpipe.checks.images import duplicate_pixels, pixel_twins, undecodable
 from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
 from cmrpipe.checks.strangers import check_strangers
+from cmrpipe.checks.subjects import Subjects
 from cmrpipe.checks.twopatients import Shared, check_shared, suspects
 from cmrpipe.clinical import clinical_values
 from cmrpipe.codes import FindingCode
@@ -40,7 +40,7 @@ from cmrpipe.model import Finding, ImageRecord, Quarantine
 from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
-from cmrpipe.quarantine import RULE, LeftOut, left_out, merge, read_quarantine, unsigned, write_quarantine
+from cmrpipe.quarantine import RULE, LeftOut, left_out, merge, read_quarantine, sealed, unsigned, write_quarantine
 from cmrpipe.samples import check_contours, patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
@@ -181,30 +181,12 @@ def _shared_images(raw: Path, catalog: Catalog, links: LinkMap, reports: dict[st
     return check_shared(labels, lambda first, later: _equal_pixels(_Reader(raw), first, later))
 
 
-def _names(catalog: Catalog) -> Callable[[str], bool]:
-    """Tells whether a patient, an image or a contour file has a name; folders are read when they are asked for."""
-    patients, originals = frozenset(catalog.patients()), frozenset(catalog.original_ids())
-
-    @cache
-    def files(parent: str, name: str) -> frozenset[str]:
-        if parent == DICOMS and name in patients:
-            return frozenset(record.path for record in catalog.images(name))
-        if parent == CONTOURS and name in originals:
-            return frozenset(record.path for record in catalog.contours(name))
-        return frozenset()
-
-    def has(name: str) -> bool:
-        parent, _, rest = name.partition("/")
-        return name in patients or name in files(parent, rest.partition("/")[0])
-
-    return has
-
-
 def _rows_before(out: Path, params: ValidateParams) -> list[Quarantine]:
     """What rules left out in the last validation; of an older version's, what its findings give; else nothing."""
     try:
         if (out / BY_RULE).is_file():
-            return [Quarantine(what, name, why, RULE) for what, name, why in json.loads((out / BY_RULE).read_bytes())]
+            rows = json.loads((out / BY_RULE).read_bytes())  # those of an older version say no bytes
+            return [Quarantine(what, name, why, RULE, seen="".join(seen)) for what, name, why, *seen in rows]
         codes = {*params.quarantine, *ValidateParams().quarantine}
         found = read_findings(out)
         alone = [row for item in found for row in quarantine_rows([item], codes)]  # which once was all that counted
@@ -243,7 +225,8 @@ def validate(
     raw : the raw folder; only read
     catalog : the ingest stage's output
     out : what the whole set says of each patient, in pieces (see `cmrpipe.findings`), and a file a patient by itself
-    quarantine : quarantine.csv; rows of rules are written anew, rows of people stay, and those by `rule` of no rule
+    quarantine : quarantine.csv; rows of rules are written anew, rows of people stay (a `keep` gets the fingerprint of
+        the bytes that it is about), and those by `rule` of no rule
     workers : processes
     """
     check_layout(raw)
@@ -264,16 +247,21 @@ def validate(
     shared = _shared_images(raw, book, links, reports)
     found += shared.without_echoes(_set_findings(raw, book, links, reports, params))
     found = copies.fold([*found, *shared.findings])
-    by_rule, before = quarantine_rows(found, params.quarantine, shared.in_doubt), _rows_before(out, params)
-    decisions = read_quarantine(quarantine)
-    found += check_decisions(decisions, unsigned(decisions, by_rule, before), _names(book), quarantine.name)
+    subjects, before = Subjects(book, links), _rows_before(out, params)
+    by_rule = [
+        replace(row, seen=subjects.fingerprint(row.name))
+        for row in quarantine_rows(found, params.quarantine, shared.in_doubt)
+    ]
+    decisions = sealed(read_quarantine(quarantine), before, subjects.fingerprint)
+    nobodys = unsigned(decisions, by_rule, before)
+    found += check_decisions(decisions, by_rule, nobodys, subjects.__contains__, quarantine.name)
     found = sorted((replace(f, severity=params.severity.get(f.code, f.severity)) for f in found), key=rank)
     missing = [row for report in reports.values() for row in report["missing"]]
     rows = merge(decisions, by_rule, before)
     decided = left_out(rows)
     clinical = list(_clinical_rows(book, links, reports, decided))
     write_quarantine(quarantine, rows)
-    write_json(out / BY_RULE, sorted([row.what, row.name, row.why] for row in by_rule))
+    write_json(out / BY_RULE, sorted([row.what, row.name, row.why, row.seen] for row in by_rule))
     write_pieces(out, Report(found, missing, clinical))
     return Summary(
         "validate",

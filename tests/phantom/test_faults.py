@@ -31,6 +31,7 @@ UNPLANTED = {
     FindingCode.CONTOUR_NOT_DRAWN,  # no fault, but the protocol
     FindingCode.QUARANTINE_WITHOUT_EFFECT,  # quarantine.csv is no part of a set
     FindingCode.QUARANTINE_UNSIGNED,
+    FindingCode.QUARANTINE_OUTDATED,
     FindingCode.CONTOURS_OTHER_SLICE,  # a phantom's slices are too much alike; tested on real patients
     FindingCode.LABEL_SUSPECT,  # told by a trained model, not by validate
 }

@@ -6,12 +6,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
 
+from cmrpipe.catalog import Catalog
 from cmrpipe.checks.finding import finding
+from cmrpipe.checks.subjects import Subjects
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.errors import InputError
 from cmrpipe.findings import BY_RULE, CLINICAL_CSV, Report, write_pieces
+from cmrpipe.linking import catalog_links
 from cmrpipe.model import Quarantine
 from cmrpipe.params import ValidateParams
 from cmrpipe.phantom import Truth
@@ -160,3 +165,94 @@ def test_a_quarantine_that_is_no_table_is_refused(tmp_path: Path, rows: int) -> 
     path.write_text(text + "image,dicoms/A/2.dcm,dark,ann,,leave-out\n" * rows)
     with pytest.raises(InputError, match=r"quarantine\.csv"):
         read_quarantine(path)
+
+
+def outdated_in(base: Path) -> list[str]:
+    """Names of what a person keeps and a rule leaves out again."""
+    return sorted(str(f.evidence["name"]) for f in found(base) if f.code is Code.QUARANTINE_OUTDATED)
+
+
+def out_of(base: Path) -> set[str]:
+    """Names of what is left out."""
+    return set(left_out(read_quarantine(base / "quarantine.csv")).rows)
+
+
+def moved_by(path: Path, pixels: float) -> None:
+    """Move a contour along x."""
+    np.savetxt(path, np.loadtxt(path) + np.array([pixels, 0]), fmt="%.4f")
+
+
+def test_keep_holds_for_the_bytes_that_were_seen(moved: tuple[Path, Quarantine, str]) -> None:
+    """The next validation notes them; a contour that changes afterwards is left out again, and that is told."""
+    base, row, _ = moved
+    keep = replace(row, by="ann", why="looks right", keep=True, seen="")
+    write_quarantine(base / "quarantine.csv", [row, keep])
+    for _ in range(2):
+        assert set(read_quarantine(_checked(base))) == {row, replace(keep, seen=row.seen)}
+        assert (out_of(base), outdated_in(base)) == (set(), [])
+    moved_by(base / "set" / row.name, 0.5)
+    rows = read_quarantine(_checked(base))
+    assert replace(keep, seen=row.seen) in rows, "a person's row was changed"
+    assert (out_of(base), outdated_in(base)) == ({row.name}, [row.name])
+    again = [replace(r, seen="") if r.by == "ann" else r for r in rows]
+    write_quarantine(base / "quarantine.csv", again)
+    _checked(base)
+    assert (out_of(base), outdated_in(base)) == (set(), [])
+
+
+def test_keep_is_about_what_the_last_validation_showed(moved: tuple[Path, Quarantine, str]) -> None:
+    """A contour that changes between the report and the decision was not the one that was looked at."""
+    base, row, _ = moved
+    write_quarantine(base / "quarantine.csv", [row, replace(row, by="ann", keep=True, seen="")])
+    moved_by(base / "set" / row.name, 0.5)
+    _checked(base)
+    assert (out_of(base), outdated_in(base)) == ({row.name}, [row.name])
+
+
+def test_keep_of_a_contour_ends_with_its_image(moved: tuple[Path, Quarantine, str]) -> None:
+    """Another image of that number is another case, whatever is drawn in it; images of other numbers are not."""
+    base, row, _ = moved
+    write_quarantine(base / "quarantine.csv", [row, replace(row, by="ann", keep=True)])
+    number = int(Path(row.name).name.split("-")[2])
+    folders = {link.original_id: link.patient_id for link in Catalog(base / "catalog").links()}
+    folder = base / "set" / "dicoms" / folders[row.name.split("/")[1]]
+    for other, expected in ((number % 40 + 1, set()), (number, {row.name})):
+        image = folder / f"{other}.dcm"
+        dataset = pydicom.dcmread(image)
+        dataset.PixelData = bytes(dataset.PixelData[2:]) + bytes(2)
+        dataset.save_as(image)
+        _checked(base)
+        assert out_of(base) == expected
+
+
+def test_keep_of_a_patient_ends_with_its_files(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """A patient that is kept as a whole was looked at as it was then."""
+    base = tmp_path / "here"
+    plant_in_copy(*clean, base, ["contour-moved"], SEED)
+    patient = clean[1].patients[0].patient_id
+    rows = [
+        Quarantine("patient", patient, "odd", "rule", seen="0"),
+        Quarantine("patient", patient, "", "ann", "", True),
+    ]
+    write_quarantine(base / "quarantine.csv", rows)
+    (kept,) = [r for r in read_quarantine(_checked(base)) if r.keep]
+    assert kept.seen == Subjects(Catalog(base / "catalog"), catalog_links(Catalog(base / "catalog"))).fingerprint(
+        patient
+    )
+    (base / "set" / "dicoms" / patient / "1.dcm").unlink()
+    _checked(base)
+    book = Catalog(base / "catalog")
+    assert kept.seen != Subjects(book, catalog_links(book)).fingerprint(patient)
+
+
+def test_a_file_without_the_last_column_is_read(moved: tuple[Path, Quarantine, str]) -> None:
+    """One from before there was `seen`: its rules' rows are still the rules', a person's still the person's."""
+    base, row, other = moved
+    path = base / "quarantine.csv"
+    write_quarantine(path, [row, replace(row, by="ann", keep=True), replace(row, name=other, by="ben")])
+    path.write_text("".join(f"{line.rpartition(',')[0]}\n" for line in path.read_text().splitlines()))
+    assert {r.seen for r in read_quarantine(path)} == {""}
+    rows = read_quarantine(_checked(base))
+    assert unsigned_in(base) == []
+    assert set(rows) == {row, replace(row, by="ann", keep=True), replace(row, name=other, by="ben", seen="")}
+    assert out_of(base) == {other}

@@ -1,0 +1,75 @@
+"""What rows of quarantine.csv are about: names of patients, images and contour files, and the bytes behind each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cache
+
+from cmrpipe.catalog import Catalog
+from cmrpipe.files import canonical_json, sha256_bytes
+from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.linking import LinkMap, image_number, link_patient
+
+_DIGITS = 16
+
+
+class Subjects:
+    """Names that a row can have; folders are read when they are asked for.
+
+    Parameters
+    ----------
+    catalog : ingest's output
+    links : its links
+    """
+
+    def __init__(self, catalog: Catalog, links: LinkMap) -> None:
+        self._catalog = catalog
+        self._links = links
+        self._patients = frozenset(catalog.patients())
+        self._folders = frozenset(catalog.original_ids())
+        self._owners: dict[str, list[str]] = defaultdict(list)
+        for patient, folders in links.originals.items():
+            for folder in folders:
+                self._owners[folder].append(patient)
+        self._files = cache(self._read)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a patient, an image or a contour file of this name."""
+        return isinstance(name, str) and bool(self.fingerprint(name))
+
+    def fingerprint(self, name: str) -> str:
+        """The bytes that a decision about this name looks at, as 16 digits; empty where there is nothing of that name.
+
+        Of an image or a contour file all files of that patient with the same number: what is drawn, what it is drawn
+        in, and what is drawn beside it. Of a patient all images and contours.
+        """
+        if name in self._patients:
+            return _digest(hashed for files in self._files(DICOMS, name).values() for hashed in files.values())
+        parent, _, rest = name.partition("/")
+        folder = rest.partition("/")[0]
+        if folder in {DICOMS: self._patients, CONTOURS: self._folders}.get(parent, ()):
+            for files in self._files(parent, folder).values():
+                if name in files:
+                    return _digest(files.values())
+        return ""
+
+    def _read(self, parent: str, folder: str) -> dict[int | str, dict[str, str]]:
+        """SHA-256 by path of a folder's files and of those that are linked to it, by number, else each by its path."""
+        patients = [folder] if parent == DICOMS else self._owners[folder]
+        found: list[tuple[int | None, str, str]] = []
+        for patient in patients:
+            labels = link_patient(self._catalog, patient, self._links.originals.get(patient, ()))
+            found += [(image_number(image), image.path, image.sha256) for image in labels.images]
+            found += [(contour.number, contour.path, contour.sha256) for contour in labels.contours]
+        if not patients:
+            contours = self._catalog.contours(folder)
+            found += [(contour.number, contour.path, contour.sha256) for contour in contours]
+        groups: dict[int | str, dict[str, str]] = defaultdict(dict)
+        for number, path, hashed in found:
+            groups[path if number is None else number][path] = hashed
+        return groups
+
+
+def _digest(hashes: Iterable[str]) -> str:
+    return sha256_bytes(canonical_json(sorted(hashes)))[:_DIGITS]
