@@ -1,10 +1,11 @@
 """Landing: how patients enter `data/raw`, whole or not at all, and how a replaced version leaves a trace."""
 
 from cmrpipe.landing.forgotten import Forgotten
-from cmrpipe.landing.land import Landed, content_of, land
+from cmrpipe.landing.land import Landed, land
 from cmrpipe.landing.ledger import Ledger
 from cmrpipe.landing.phantoms import is_synthetic
 from cmrpipe.landing.place import check_landed, recover, remove, replaced, staging
+from cmrpipe.landing.underway import content_of
 
 __all__ = [
     "Forgotten",

@@ -13,28 +13,22 @@ Folders may be packed on the way, each into one archive of the same files; an ar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cmrpipe.archives import pack
 from cmrpipe.asides import write_asides
-from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.folder import FolderSource, read_optional
-from cmrpipe.connect.source import Fetched, Look, Offer, Source, content_digest
-from cmrpipe.errors import ArchiveError, CmrpipeError, DiskError, LandingError
-from cmrpipe.files import disk_trouble, sha256_bytes, sha256_file, write_bytes
-from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
-from cmrpipe.landing.namesakes import check_namesake, check_table, naming
+from cmrpipe.connect.source import Source
+from cmrpipe.errors import LandingError
+from cmrpipe.files import write_bytes
+from cmrpipe.landing.ledger import Ledger
 from cmrpipe.landing.phantoms import check_mix, make_way
-from cmrpipe.landing.place import Placer, marked, never, remove
+from cmrpipe.landing.place import Placer, marked, never
 from cmrpipe.landing.plan import make_plan, nobody
-from cmrpipe.landing.tables import rows_of, without_rows
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE, PHANTOM, archive_file, standing
-from cmrpipe.logger import Logger
+from cmrpipe.landing.underway import Landing
+from cmrpipe.layouts import DICOMS, LINK_FOLDER, PHANTOM
 from cmrpipe.progress import Listener, Progress
-
-log = Logger(__name__)
 
 _BATCH_S = 5.0
 """How often folders that have settled are placed while others are still being fetched, seconds."""
@@ -70,170 +64,6 @@ class Landed:
     def patients(self, folders: tuple[str, ...] | dict[str, str]) -> int:
         """How many of `folders` are patients."""
         return sum(folder.startswith(f"{DICOMS}/") for folder in folders)
-
-
-class _Landing:
-    """One landing under way."""
-
-    def __init__(self, source: Source, raw: Path, ledger: Ledger, placer: Placer, work: Path, *, packing: bool) -> None:
-        self._source, self._raw, self._ledger, self._placer = source, raw, ledger, placer
-        self._new, self._packing = work / "new", packing
-        self.new: list[str] = []
-        self.changed: list[str] = []
-        self.same: list[str] = []
-        self.unsettled: list[str] = []
-        self.failed: dict[str, str] = {}
-        self.refused: set[str] = set()
-        self.aside = 0
-        self.waiting: list[tuple[Offer, Fetched]] = []
-
-    def fetch(self, offer: Offer) -> None:
-        """Copy one folder beside raw; whatever is wrong with it is its own trouble."""
-        try:
-            with disk_trouble(self._raw.parent):
-                fetched = self._source.fetch(offer, self._new / offer.folder)
-                if self._packing and fetched.files and not fetched.archive:
-                    self._pack(offer, fetched)
-        except DiskError:
-            raise
-        except (CmrpipeError, OSError) as error:
-            self._fail(offer, str(error))
-        else:
-            self.waiting.append((offer, fetched))
-
-    def _pack(self, offer: Offer, fetched: Fetched) -> None:
-        """Put the copy into an archive, which then stands for it; what is in it is what was read from the source."""
-        copy, archive = self._new / offer.folder, archive_file(self._new, offer.folder)
-        pack(copy, archive)
-        if hash_tree(archive) != fetched.files:
-            raise LandingError(archive, "does not hold what was packed into it", "Check the disk and land again")
-        remove(copy)
-
-    def _drop(self, offer: Offer) -> None:
-        """Remove the copy, in whatever form it is."""
-        for copy in (self._new / offer.folder, archive_file(self._new, offer.folder)):
-            remove(copy)
-
-    def _fail(self, offer: Offer, cause: str) -> None:
-        log.warning("not landed", folder=offer.folder, cause=cause)
-        self.failed[offer.folder] = cause
-        self._drop(offer)
-
-    def place(self, *, only_quiet: bool) -> None:
-        """Place what was fetched and has held still; all of it, or only what the source says has settled."""
-        todo, self.waiting = self.waiting, []
-        for offer, fetched in todo:
-            if only_quiet and not offer.quiet:
-                self.waiting.append((offer, fetched))
-                continue
-            try:
-                steady = self._source.steady(offer, fetched)
-            except (CmrpipeError, OSError) as error:
-                self._fail(offer, str(error))
-                continue
-            if steady:
-                self._place_own(offer, fetched)
-            else:
-                self.unsettled.append(offer.folder)
-                self._drop(offer)
-                log.warning("still changes in the source; left for the next landing", folder=offer.folder)
-
-    def _place_own(self, offer: Offer, fetched: Fetched) -> None:
-        """Place what does not take the place of another source's patient."""
-        folder, address = offer.folder, self._source.address
-        ours = not fetched.files or self._ledger.brought(folder, address)
-        if not ours and content_of(self._raw, folder) not in ("", fetched.digest):
-            try:
-                check_namesake(folder, address, self._ledger.last(folder), self._raw, self._new)
-            except LandingError as error:
-                self.refused.add(folder)
-                self._fail(offer, str(error))
-                return
-        self._place(offer, fetched)
-
-    def remember(self, unchanged: Iterable[Offer]) -> None:
-        """Write who has what stands already, so that it is known for this source's when it has a newer version."""
-        for offer in unchanged:
-            if not self._ledger.brought(offer.folder, self._source.address):
-                digest = content_of(self._raw, offer.folder)
-                self._ledger.add(Entry(now(), SAME, offer.folder, self._source.address, offer.token, digest, digest))
-
-    def links(self, look: Look, forgotten: Callable[[str], bool], known: bytes | None) -> bytes | None:
-        """The link table that may land: no row gives another source's folder to a patient of this one, or back.
-
-        Of folders that may be this source's or not (they could not be read now, or still change) rows that stand
-        already in the table `known` stay: a source that was moved is still the same.
-        """
-        if look.links is None:
-            return None
-        left = (*look.bad, *self.failed, *self.unsettled)
-        offered = [offer.folder for offer in look.offers]
-        refused = naming(self.refused, offered)
-        foreign = naming({folder for folder in left if self._ledger.others(folder, self._source.address)}, offered)
-        standing = rows_of(known or b"")
-
-        def drop(patient: str, original: str) -> bool:
-            folders = (f"{DICOMS}/{patient}", f"{CONTOURS}/{original}")
-            if any(forgotten(folder) or refused(folder) for folder in folders):
-                return True
-            return any(map(foreign, folders)) and (patient, original) not in standing
-
-        return without_rows(look.links, drop)
-
-    def place_links(self, table: Path, known: bytes | None, links: bytes, *, steady: bool) -> None:
-        """Write the link table, unless the one of that name that stands there is another source's."""
-        unit, address = f"{LINK_FOLDER}/{self._source.name}", self._source.address
-        old, new = "" if known is None else sha256_bytes(known), sha256_bytes(links)
-        if old == new:
-            if not self._ledger.brought(unit, address):
-                self._ledger.add(Entry(now(), SAME, unit, address, "", old, new))
-            return
-        last = self._ledger.last(unit)
-        if known is not None and last is not None and self._ledger.others(unit, address):
-            try:
-                check_table(table.name, address, last, known, links)
-            except LandingError as error:
-                log.warning("not landed", folder=LINK_TABLE, cause=str(error))
-                self.failed[LINK_TABLE] = str(error)
-                return
-        if not steady:
-            self.unsettled.append(LINK_TABLE)
-            return
-        write_bytes(table, links)
-        self._ledger.add(Entry(now(), CHANGED if old else NEW, unit, address, "", old, new))
-        log.info("link table landed", file=str(table))
-
-    def _place(self, offer: Offer, fetched: Fetched) -> None:
-        if offer.folder.startswith(f"{DICOMS}/"):
-            write_asides(self._raw, offer.folder.partition("/")[2], fetched.asides)
-            self.aside += len(fetched.asides)
-        if not fetched.files:
-            self._drop(offer)
-            if fetched.asides:
-                self.failed[offer.folder] = f"none of its {len(fetched.asides)} images could be sorted; see aside/"
-            return
-        old = content_of(self._raw, offer.folder)
-        event = NEW if not old else SAME if old == fetched.digest else CHANGED
-        entry = Entry(now(), event, offer.folder, self._source.address, offer.token, old, fetched.digest)
-        if event == SAME:
-            self._ledger.add(entry)
-            self.same.append(offer.folder)
-            self._drop(offer)
-            return
-        self._placer.place(entry)
-        (self.changed if old else self.new).append(offer.folder)
-        log.info("landed", folder=offer.folder, changed=bool(old))
-
-
-def content_of(raw: Path, folder: str) -> str:
-    """Hash of what stands in the raw folder: the same for a folder and an archive of the same files; "" for nothing."""
-    place = standing(raw, folder)
-    if place is None:
-        return ""
-    try:
-        return content_digest(hash_tree(place))
-    except ArchiveError:  # what it held nobody knows any more
-        return sha256_file(place)
 
 
 def _check_place(source: Source, raw: Path) -> None:
@@ -287,7 +117,7 @@ def land(
         if origin.phantom is not None:
             write_bytes(raw / PHANTOM, origin.phantom)
         plan = make_plan(origin, look, raw, ledger, forgotten)
-        landing = _Landing(origin, raw, ledger, placer, work, packing=packing)
+        landing = Landing(origin, look, plan.todo, raw, ledger, placer, work, packing=packing)
         landing.remember(plan.unchanged)
         total, placed = len(look.offers), time.monotonic()
         for done, offer in enumerate(plan.todo, total - len(plan.todo) + 1):
@@ -299,11 +129,11 @@ def land(
                 placed = time.monotonic()
         table = raw / LINK_FOLDER / f"{origin.name}.csv"
         known = read_optional(table)
-        links = landing.links(look, forgotten, known)
+        links = landing.links(forgotten, known)
         if landing.waiting or (links not in (None, known) and not look.links_quiet):
             time.sleep(max(0.0, started + settle_s - time.monotonic()))
             landing.place(only_quiet=False)
-            links = landing.links(look, forgotten, known)
+            links = landing.links(forgotten, known)
         if links is not None:
             landing.place_links(table, known, links, steady=look.links == origin.links())
         write_asides(raw, f"_{origin.name}", look.asides)

@@ -7,7 +7,8 @@ images, passes; two sites that both have a patient 001 do not replace each other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError, LandingError
@@ -104,6 +105,33 @@ def check_table(name: str, address: str, last: Entry, known: bytes, new: bytes) 
         f"its link table would take the place of that from {last.source}, which is called {name} too, and they have no "
         "row in common; what landed stays",
         "Land it with another --name, or rename the source's folder",
+    )
+
+
+def partners(tables: Iterable[bytes], offered: Collection[str]) -> Mapping[str, Collection[str]]:
+    """Of the folders that a source offers those that other sources' link tables link with each other.
+
+    As links are resolved after normalisation; a pair too many costs a look.
+    """
+    by_normal: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for folder in offered:
+        by_normal[_normal(folder)].append(folder)
+    found: dict[str, set[str]] = defaultdict(set)
+    for patient, original in {row for table in tables for row in rows_of(table)}:
+        for images in by_normal.get(_normal(f"{DICOMS}/{patient}"), ()):
+            for contours in by_normal.get(_normal(f"{CONTOURS}/{original}"), ()):
+                found[images].add(contours)
+                found[contours].add(images)
+    return found
+
+
+def stranded(folder: str, partner: str, address: str) -> LandingError:
+    """Say that a folder would be linked to another source's patient: a row that landed gives it to `partner`."""
+    return LandingError(
+        address,
+        f"its {folder} is given to {partner} by a link table that landed from another source, and the {partner} that "
+        "stands is not this source's, whose own did not land: one person's contours would go to another's images",
+        f"Mend what is told of {partner}; where it is another patient, rename {folder}, too, and its row of link.csv",
     )
 
 

@@ -164,6 +164,54 @@ def test_a_link_table_grows_moves_and_is_mended(sites: Sites) -> None:
     assert sites.rows() == {("A2", "SC-C")}
 
 
+def without(source: Path, kind: str) -> Path:
+    """The source before its images, or its contours, were there."""
+    shutil.rmtree(source / kind)
+    (source / kind).mkdir()
+    return source
+
+
+@pytest.mark.parametrize("packing", [False, True])
+@pytest.mark.parametrize("missing", ["contourfiles", "dicoms"])
+def test_half_a_patient_does_not_get_the_other_half_of_a_namesake(sites: Sites, missing: str, packing: bool) -> None:
+    """Site A has sent a half and its link table; B's patient of the same ids lands in no part."""
+    a, b = sites.site("a", 0, "001", "001"), sites.site("b", 1, "001", "001")
+    if missing == "dicoms":  # a set of contours alone is no source: with it comes another patient
+        shutil.copytree(sites.site("more", 2, "900", "900") / "dicoms" / "900", a / "dicoms" / "900")
+        shutil.rmtree(a / "dicoms" / "001")
+    else:
+        without(a, missing)
+    land(a, sites.raw, packing=packing, listen=silent)
+    standing = hash_tree(sites.raw)
+    landed = land(b, sites.raw, packing=packing, listen=silent)
+    assert set(landed.failed) == {"contourfiles/001", "dicoms/001"}
+    assert "would go to another's images" in landed.failed[f"{missing}/001"]
+    assert {path: hashed for path, hashed in hash_tree(sites.raw).items() if path != "links/b.csv"} == standing
+    assert sites.rows() == {("001", "001")}
+
+
+def test_contours_that_come_later_from_elsewhere_land(sites: Sites) -> None:
+    """Images and link table from one source, contours from a second that has no images of its own, or the same."""
+    a = sites.site("a", 0, "001", "SC-A")
+    b = Path(shutil.copytree(a, sites.root / "b"))
+    (b / "link.csv").unlink()
+    without(a, "contourfiles")
+    sites.land(a)
+    export_again(b)
+    landed = sites.land(b)
+    assert (landed.failed, landed.new, landed.changed) == ({}, ("contourfiles/SC-A",), ("dicoms/001",))
+    assert sites.rows() == {("001", "SC-A")}
+
+
+def test_contours_wait_for_images_that_cannot_be_read(sites: Sites) -> None:
+    """Whose they are is not known before the source's own images of that name have been looked at."""
+    a, b = sites.site("a", 0, "001", "001"), sites.site("b", 1, "001", "001")
+    sites.land(without(a, "contourfiles"))
+    os.mkfifo(b / "dicoms" / "001" / "998.dcm")
+    assert set(sites.land(b).failed) == {"dicoms/001", "contourfiles/001"}
+    assert not (sites.raw / "contourfiles" / "001").exists()
+
+
 def drop_an_image(source: Path) -> None:
     """The patient as it was before its last image came."""
     sorted(source.glob("dicoms/*/*.dcm"))[0].unlink()
