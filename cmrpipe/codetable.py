@@ -125,6 +125,13 @@ CODES: dict[FindingCode, CodeInfo] = {
         "equal SOPInstanceUID; no image of the two patients has equal pixels",
         "find out at the source whether one was made from the other, or the identifiers mean nothing",
     ),
+    _C.PATIENTS_ALIKE: CodeInfo(
+        _E,
+        "two patients seem to be one person, exported once more with other brightness, size or noise",
+        "agreement of contoured images on a grid of 32 x 32 cells, of 1; images cut, turned or mirrored are not seen",
+        "keep one of them; where they are two people, overrule with `keep`; until then both are left out",
+        "validate.alike",
+    ),
     _C.IMAGE_PATIENT_MISMATCH: CodeInfo(
         _E,
         "an image's header names another patient than its folder",

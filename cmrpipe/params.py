@@ -72,6 +72,7 @@ class ValidateParams(Section):
             FindingCode.IMAGE_DUPLICATE_INSTANCE,
             FindingCode.IMAGE_DUPLICATE_PIXELS,
             FindingCode.IMAGE_IN_TWO_PATIENTS,
+            FindingCode.PATIENTS_ALIKE,
             FindingCode.IMAGE_PATIENT_MISMATCH,
             FindingCode.IMAGE_CONSTANT,
             FindingCode.IMAGE_BLANK_END,
@@ -131,6 +132,9 @@ class ValidateParams(Section):
     )
     copy_original: float = Field(
         0.25, ge=0, description="misplacement (0 is perfect) up to which one of two equal contours is the original"
+    )
+    alike: float = Field(
+        0.9, gt=0.5, le=1, description="agreement of two patients' images from which they are one picture"
     )
     origin_px: float = Field(0.5, gt=0, description="shift of the whole set against the declared origin, pixels")
     origin_patient_px: float = Field(1.2, gt=0, description="shift of one patient against that of the set, pixels")

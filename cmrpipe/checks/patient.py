@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from cmrpipe.checks import contours, images, missing
+from cmrpipe.checks.alike import Look, looks
 from cmrpipe.checks.copies import Content, contents
 from cmrpipe.checks.fit import Pixels
 from cmrpipe.checks.heartbeat import check_heartbeat
@@ -31,6 +32,7 @@ class PatientReport:
     contents: tuple[Content, ...]
     origin: PatientOrigin | None
     marks: tuple[str, ...]
+    looks: tuple[Look, ...]
 
 
 def _paths(labels: PatientLabels, kind: ContourKind) -> dict[int, str]:
@@ -93,4 +95,5 @@ def check_patient(
         tuple(contents(labels, samples, fits, apart)),
         origin,
         marks(labels.images),
+        tuple(looks(samples)),
     )

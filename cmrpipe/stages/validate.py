@@ -14,6 +14,7 @@ from cmrpipe.asides import read_asides
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks import copies
 from cmrpipe.checks import links as link_checks
+from cmrpipe.checks.alike import check_alike
 from cmrpipe.checks.asides import check_asides
 from cmrpipe.checks.blame import quarantine_rows
 from cmrpipe.checks.decisions import check_decisions
@@ -106,6 +107,7 @@ def _validate(task: _Task, out: Path) -> Written:
         "missing": [asdict(item) for item in report.missing],
         "contents": [asdict(row) for row in report.contents],
         "marks": report.marks,
+        "looks": report.looks,
         "origin": None if report.origin is None else _origin_to_json(report.origin),
         "clinical": _clinical(labels, frozenset()),
     }
@@ -246,7 +248,9 @@ def validate(
     found = [from_dict(value) for report in reports.values() for value in report["findings"]]
     shared = _shared_images(raw, book, links, reports)
     found += shared.without_echoes(_set_findings(raw, book, links, reports, params))
-    found = copies.fold([*found, *shared.findings])
+    pairs = {(f.patient_id, str(f.evidence["other_patient"])) for f in shared.findings}
+    alike = check_alike({patient: report["looks"] for patient, report in reports.items()}, pairs, params.alike)
+    found = copies.fold([*found, *shared.findings, *alike])
     subjects, before = Subjects(book, links), _rows_before(out, params)
     by_rule = [
         replace(row, seen=subjects.fingerprint(row.name))

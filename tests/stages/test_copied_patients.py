@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.uid import generate_uid
 
 from cmrpipe.codes import FindingCode as Code
@@ -53,6 +54,31 @@ def add_twice(folder: Path, new_uids: bool) -> None:
         ds.save_as(folder / "dicoms" / ANON / path.name)
     for path in (folder / "contourfiles" / "SC-HF-I-1").rglob("*.txt"):
         write_contour(path, folder / "contourfiles" / "EXPORT-77" / path.parent.name / path.name, rng)
+    with (folder / "link.csv").open("a") as table:
+        table.write(f"{ANON},EXPORT-77\n")
+
+
+def export_again(folder: Path, rng: np.random.Generator) -> None:
+    """SCD0000101 under another id: 200 x 200 pixels of 8 bits, window and noise, nothing of the header; drawn anew."""
+    (folder / "dicoms" / ANON).mkdir()
+    for path in (folder / "dicoms" / "SCD0000101").glob("*.dcm"):
+        ds = pydicom.dcmread(path)
+        low, high = np.percentile(ds.pixel_array, (1, 99))
+        small = np.asarray(
+            Image.fromarray(ds.pixel_array.astype(np.float32)).resize((200, 200), Image.Resampling.BILINEAR)
+        )
+        grey = 255 * np.clip((small - low) / (high - low), 0, 1) ** 0.8 + rng.normal(0, 3, small.shape)
+        ds.PixelData = np.clip(grey, 0, 255).round().astype(np.int16).tobytes()
+        ds.Rows = ds.Columns = 200
+        ds.PixelSpacing = [float(side) * 256 / 200 for side in ds.PixelSpacing]
+        ds.PatientID = ANON
+        ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.3.7", "1.2.3.77"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name, "8"])
+        ds.save_as(folder / "dicoms" / ANON / path.name)
+    for path in (folder / "contourfiles" / "SC-HF-I-1").rglob("*.txt"):
+        target = folder / "contourfiles" / "EXPORT-77" / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(target, (np.loadtxt(path) - 0.5) * 200 / 256 + 0.5 + rng.normal(0, 0.1, 2), fmt="%.2f")
     with (folder / "link.csv").open("a") as table:
         table.write(f"{ANON},EXPORT-77\n")
 
@@ -103,6 +129,28 @@ def test_one_patient_under_two_ids(real: Path, final_data: Path, tmp_path: Path,
     assert [f for f in found(base) if f.code is not Code.CONTOUR_COPIED] == [
         f for f in found(real) if f.code is not Code.CONTOUR_COPIED
     ]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_one_patient_exported_with_other_pixels(real: Path, final_data: Path, tmp_path: Path) -> None:
+    """Not a byte is equal, the pictures are: both are told and left out, until a person keeps one or removes one."""
+    base = tmp_path / "here"
+    shutil.copytree(real, base)
+    folder = linked(final_data, base)
+    export_again(folder, np.random.default_rng(3))
+    check(folder, base)
+    told = without_nine(found(base))
+    assert [(f.code, f.patient_id, f.evidence["other_patient"]) for f in told] == [
+        (Code.PATIENTS_ALIKE, ANON, "SCD0000101"),
+        (Code.PATIENTS_ALIKE, "SCD0000101", ANON),
+    ]
+    assert min(float(str(f.evidence["agreement"])) for f in told) > 0.95
+    rows = [row for row in read_quarantine(base / "quarantine.csv") if row.why == Code.PATIENTS_ALIKE]
+    assert {(row.what, row.name) for row in rows} == {("patient", ANON), ("patient", "SCD0000101")}
+    kept = next(replace(row, by="reader", keep=True) for row in rows if row.name == "SCD0000101")
+    write_quarantine(base / "quarantine.csv", [*read_quarantine(base / "quarantine.csv"), kept])
+    check(folder, base)
+    assert {ANON} == left_out(read_quarantine(base / "quarantine.csv")).rows.keys() & {ANON, "SCD0000101"}
 
 
 def test_some_images_of_another_patient(real: Path, final_data: Path, tmp_path: Path) -> None:

@@ -39,6 +39,31 @@ def _twice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return _note(spot, detail)
 
 
+def _exported(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    to, source = spot.patients
+    site.remove_folder(f"{DICOMS}/{to.patient_id}")
+    site.remove_folder(f"{CONTOURS}/{to.original_id}")
+    high = max(int(site.dataset(path).pixel_array.max()) for path in site.images(source))
+    gamma = float(rng.uniform(0.8, 1.2))
+    for path in site.images(source):
+        ds = site.dataset(path)
+        bright = np.clip(ds.pixel_array / high, 0, 1) ** gamma + rng.normal(0, 0.01, ds.pixel_array.shape)
+        ds.PixelData = (255 * np.clip(bright, 0, 1)).round().astype(ds.pixel_array.dtype).tobytes()
+        ds.PatientID = to.patient_id
+        ds.StudyInstanceUID, ds.SeriesInstanceUID = (uid(u, "out") for u in (ds.StudyInstanceUID, ds.SeriesInstanceUID))
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid(ds.SOPInstanceUID, "out")
+        site.write(path.replace(source.patient_id, to.patient_id), encode(ds))
+    for path in site.contours(source):
+        points = site.points(path)
+        drawn = points.mean(axis=0) + (points - points.mean(axis=0)) * float(rng.uniform(0.98, 1.02))
+        site.write_points(path.replace(source.original_id, to.original_id), drawn)
+    detail = (
+        f"{to.patient_id} was made {source.patient_id} once more: 256 grey values, brightness, noise, other UIDs, "
+        "drawn anew"
+    )
+    return _note(spot, detail)
+
+
 def _frames(site: Site) -> list[int]:
     """Numbers of images without contours."""
     return [site.grid.number(*slot) for slot in image_slots(site.grid)]
@@ -70,6 +95,14 @@ def _instances(site: Site, spot: Spot, _: np.random.Generator) -> Note:
 
 FAULTS = (
     Fault("patient-twice", "one patient under two ids", Code.IMAGE_IN_TWO_PATIENTS, Scope.PATIENT, _twice, patients=2),
+    Fault(
+        "patient-exported-again",
+        "one patient under two ids, exported with other pixels",
+        Code.PATIENTS_ALIKE,
+        Scope.PATIENT,
+        _exported,
+        patients=2,
+    ),
     Fault(
         "images-of-other-patient",
         "some images have another patient's pixels",
