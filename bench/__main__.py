@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 SKIP = {
     "__main__.py",
     "harness.py",
+    "mistakes.py",
     "networks.py",  # takes a quarter of an hour, as does the next
     "scale.py",
     "errors.py",  # needs a cross-validation, as does the next
