@@ -248,8 +248,12 @@ def validate(
     found = [from_dict(value) for report in reports.values() for value in report["findings"]]
     shared = _shared_images(raw, book, links, reports)
     found += shared.without_echoes(_set_findings(raw, book, links, reports, params))
-    pairs = {(f.patient_id, str(f.evidence["other_patient"])) for f in shared.findings}
-    alike = check_alike({patient: report["looks"] for patient, report in reports.items()}, pairs, params.alike)
+    equal = {
+        (f.patient_id, str(f.evidence["other_patient"]))
+        for f in shared.findings
+        if f.code is FindingCode.IMAGE_IN_TWO_PATIENTS
+    }
+    alike = check_alike({patient: report["looks"] for patient, report in reports.items()}, equal, params.alike)
     found = copies.fold([*found, *shared.findings, *alike])
     subjects, before = Subjects(book, links), _rows_before(out, params)
     by_rule = [
