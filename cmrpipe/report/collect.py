@@ -11,6 +11,7 @@ from typing import Any
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks.missing import Missing, Why
+from cmrpipe.codes import FindingCode
 from cmrpipe.coverage import Coverage, cover
 from cmrpipe.errors import InputError
 from cmrpipe.findings import Report, Row, is_validated, read_report
@@ -24,6 +25,8 @@ from cmrpipe.report.facts import Drawn, Epoch, Facts, ImageScores, LeftOut, Mode
 from cmrpipe.report.measures import contour_measures
 from cmrpipe.samples import patient_samples
 
+_OF_TWO = frozenset({FindingCode.IMAGE_IN_TWO_PATIENTS, FindingCode.INSTANCE_IN_TWO_PATIENTS})
+"""Told once for two patients: it stands on both of their pages."""
 _KEYS = frozenset({"patient_id", "instance_number", "slice_index", "frame", "phase", "region", "epoch"})
 
 
@@ -205,6 +208,8 @@ def collect(artefacts: Places) -> Facts:
     rows: dict[str, list[Quarantine]] = defaultdict(list)
     for found in findings:
         by_patient[found.patient_id].append(found)
+        if found.code in _OF_TWO and "other_patient" in found.evidence:
+            by_patient[str(found.evidence["other_patient"])].append(found)
     for item in missing:
         holes[item.patient_id].append(item)
     for entry in out:

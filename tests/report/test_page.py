@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cmrpipe.checks.finding import finding
+from cmrpipe.codes import FindingCode
 from cmrpipe.findings import Report, read_report, write_pieces
 from cmrpipe.params import ReportParams
 from cmrpipe.progress import silent
@@ -185,6 +187,19 @@ def test_text_from_the_data_cannot_become_markup(
     page = (tmp_path / "report.html").read_text()
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_what_two_patients_share_stands_on_both_pages(clean_run: Artefacts, tmp_path: Path) -> None:
+    """It is one finding, filed under the first of them; the third's page has nothing of it."""
+    shutil.copytree(clean_run.findings, tmp_path / "findings")
+    known = read_report(clean_run.findings)
+    one, other, third = (row["patient_id"] for row in known.clinical)
+    code = FindingCode.IMAGE_IN_TWO_PATIENTS
+    shared = finding(code, "These are one.", patient_id=one, path=f"dicoms/{one}", other_patient=other)
+    write_pieces(tmp_path / "findings", Report([*known.findings, shared], known.missing, known.clinical))
+    make(replace(clean_run, findings=tmp_path / "findings"), tmp_path)
+    pages = [(tmp_path / "patients" / f"{patient}.html").read_text() for patient in (one, other, third)]
+    assert ["These are one." in page for page in pages] == [True, True, False]
 
 
 def test_limits_hold_and_are_said(faulty_run: Artefacts, tmp_path: Path) -> None:

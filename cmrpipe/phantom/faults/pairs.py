@@ -55,7 +55,7 @@ def _exported(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
         site.write(path.replace(source.patient_id, to.patient_id), encode(ds))
     for path in site.contours(source):
         points = site.points(path)
-        drawn = points.mean(axis=0) + (points - points.mean(axis=0)) * float(rng.uniform(0.98, 1.02))
+        drawn = points.mean(axis=0) + (points - points.mean(axis=0)) * float(rng.uniform(1.01, 1.03))
         site.write_points(path.replace(source.original_id, to.original_id), drawn)
     detail = (
         f"{to.patient_id} was made {source.patient_id} once more: 256 grey values, brightness, noise, other UIDs, "
