@@ -29,6 +29,12 @@ def digests(source: Source, patients: Iterable[str]) -> Digests:
     return np.frombuffer(b"".join(sorted(found)), np.uint8).reshape(-1, DIGEST_BYTES)
 
 
+def among(images: Iterable[npt.NDArray[np.generic]], seen: Digests) -> int:
+    """How many of these images (rows, cols) are pixel for pixel among those that were seen."""
+    known = {bytes(row) for row in seen}
+    return sum(pixel_digest(image) in known for image in images)
+
+
 def refuse_seen(source: Source, judged: Iterable[str], seen_patients: Iterable[str], seen: Digests) -> None:
     """Refuse to judge a model on what it has seen.
 

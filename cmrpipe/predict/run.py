@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from cmrpipe.errors import BusyError, CmrpipeError, DiskError, InputError
 from cmrpipe.files import disk_trouble, sha256_file
+from cmrpipe.learn.leakage import among
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.quiet import reproducible
-from cmrpipe.learn.saved import DESCRIPTION, read_model
+from cmrpipe.learn.saved import DESCRIPTION, Model, read_model
 from cmrpipe.logger import Logger
 from cmrpipe.params import Params
 from cmrpipe.predict.output import Options, check_replaceable, has_contours, write_patient
@@ -45,6 +47,7 @@ class _Run:
 
     out: Path
     tables: Tables
+    model: Model
     predictor: Predictor
     frames_per_slice: int
     digest: str
@@ -94,7 +97,16 @@ class _Run:
         lost = [item.reason for item in found.judged.refused if item.reason.startswith(UNREAD)]
         if lost and not found.seen:
             raise InputError(patient.root, f"{len(lost)} files: {lost[0]}", "See whether the disk or share is there")
-        return found
+        return replace(found, notes=(*self._learnt_from(found), *found.notes))
+
+    def _learnt_from(self, found: Prediction) -> Iterator[str]:
+        """What is said of a patient that the model has learnt from."""
+        if found.images is None:
+            return
+        if known := among(found.images, self.model.seen):
+            yield f"the model has learnt from {known} of these images: how well it does here says nothing of others"
+        elif found.patient_id in self.model.trained_on + self.model.chosen_by:
+            yield "the model has learnt from a patient of this id, from other images"
 
     def _write(self, found: Prediction, patient: PatientFolder) -> Row:
         return row_of(found, write_patient(self.out, found, patient.root, self.digest, self.options))
@@ -133,7 +145,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     rows: list[Row] = []
     with reproducible(0, judge.threads), disk_trouble(out):
         predictor = Predictor(saved, judge.batch_size, judge.accelerator)
-        run = _Run(out, tables, predictor, params.ingest.frames_per_slice, digest, options)
+        run = _Run(out, tables, saved, predictor, params.ingest.frames_per_slice, digest, options)
         for done, patient in enumerate(patients, 1):
             rows.append(run.one(patient))
             listen(Progress("predict", patient.patient_id, done, len(patients)))

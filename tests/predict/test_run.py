@@ -10,6 +10,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.encaps import encapsulate
@@ -20,7 +21,9 @@ from cmrpipe.cli import app
 from cmrpipe.cli.prediction import _said
 from cmrpipe.errors import ArchiveError
 from cmrpipe.files import sha256_file
+from cmrpipe.learn.leakage import pixel_digest
 from cmrpipe.learn.prediction import Predictor
+from cmrpipe.learn.saved import read_model, write_model
 from cmrpipe.predict.patient import Prediction, predict_patient
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.predict.tables import Row, lock_file
@@ -76,6 +79,23 @@ def test_who_can_be_judged_is_and_who_cannot_is_told_why(source: Path, model: Pa
     before = {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
     assert CliRunner().invoke(app, command).exit_code == 1
     assert before == {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def test_who_was_learnt_from_is_told(source: Path, model: Path, tmp_path: Path) -> None:
+    """By pixels under whatever id and header, else by the id; a patient that is new gets no such note."""
+    known = read_model(model)
+    images = [pydicom.dcmread(path) for path in sorted((source / PHANTOMS[0]).glob("*.dcm"))[:7]]
+    seen = sorted(pixel_digest(image.pixel_array) for image in images)
+    rows = np.frombuffer(b"".join(seen), np.uint8).reshape(7, -1)
+    write_model(tmp_path / "model", replace(known, seen=rows, trained_on=("OTHER", PHANTOMS[1])))
+    shutil.copytree(source / PHANTOMS[1], tmp_path / "in" / "NEW")
+    _run(source, tmp_path / "out", tmp_path / "model")
+    reasons = {name: row["reason"] for name, row in _summary(tmp_path / "out").items()}
+    assert "has learnt from 7 of these images" in reasons[PHANTOMS[0]]
+    assert "has learnt from a patient of this id" in reasons[PHANTOMS[1]]
+    assert {name: reasons[name] for name in ("NEW", "STRANGE", "TORN") if "has learnt" in reasons[name]} == {}
+    told = json.loads((tmp_path / "out" / "patients" / PHANTOMS[0] / "result.json").read_text())
+    assert "has learnt from 7 of these images" in told["notes"][0]
 
 
 def test_an_image_whose_dark_and_bright_are_exchanged_is_the_same(
