@@ -1,10 +1,12 @@
 """`python -m bench`: every benchmark of this folder that needs no model, one after the other.
 
-Ends with exit code 1 where one of them failed, or missed an aim that it names.
+Ends with exit code 1 where one of them failed, or missed an aim that it names. For options run one by itself:
+`python bench/<name>.py --help`.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +22,7 @@ SKIP = {
     "study.py",
 }
 
+argparse.ArgumentParser(prog="python -m bench", description=__doc__).parse_args()
 missed = []
 for script in sorted(HERE.glob("*.py")):
     if script.name not in SKIP:

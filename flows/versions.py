@@ -12,7 +12,16 @@ from flows.child import stream
 from flows.dvc import run_dvc
 from flows.integrity.records import LOCK, read_records, tracked
 
-RECORDS = ("dvc.lock", "dvc.yaml", "params.yaml", "quarantine.csv", "forgotten.csv", "data/.gitignore", "models")
+RECORDS = (
+    "dvc.lock",
+    "dvc.yaml",
+    "params.yaml",
+    "quarantine.csv",
+    "pathology.csv",
+    "forgotten.csv",
+    "data/.gitignore",
+    "models",
+)
 """What names the bytes of everything, beside `data/*.dvc`."""
 _IDENTITY = ("cmrpipe", "cmrpipe@localhost")
 _TRIES = 3

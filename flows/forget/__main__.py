@@ -62,10 +62,12 @@ def _tell_models(root: Path, person: Person, models: dict[str, str]) -> None:
 
 
 def _tell_history(root: Path, person: Person) -> None:
-    """Git's history keeps hashes of data; only quarantine.csv ever named anybody."""
+    """Git's history keeps hashes of data; only quarantine.csv and pathology.csv ever named anybody."""
     commits = commits_naming(root, (person.patient_id, *person.originals))
     if commits:
-        _say(f"git: {len(commits)} commits name them (as a rule in quarantine.csv); see docs/forget.md")
+        _say(
+            f"git: {len(commits)} commits name them (as a rule in quarantine.csv or pathology.csv); see docs/forget.md"
+        )
     else:
         _say("git: no commit names them; it keeps hashes of their files, from which nothing can be had")
 

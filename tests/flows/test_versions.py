@@ -39,6 +39,19 @@ def test_only_records_are_committed_and_only_when_they_changed(repository: Path)
     assert commit_records(repository, "again") == ""
 
 
+def test_what_dvc_lock_names_is_committed_with_it(repository: Path) -> None:
+    """Each small file that stages read or write: a clone with this dvc.lock must not have another of them."""
+    small = {"params.yaml", "quarantine.csv", "pathology.csv"}
+    for name in small:
+        (repository / name).write_text("edited\n")
+    made = commit_records(repository, "Data")
+    assert set(git(repository, "show", "--format=", "--name-only", made).split()) == {
+        "data/raw.dvc",
+        "dvc.lock",
+        *small,
+    }
+
+
 def test_a_workspace_without_git_or_remote_says_so(tmp_path: Path) -> None:
     """Nothing fails: versions are then DVC's records alone."""
     (tmp_path / ".dvc").mkdir()
