@@ -2,7 +2,7 @@
 
     <findings>/pieces/3f.json     findings, missing items and clinical values of the patients whose id's SHA-256 starts
                                   with 3f, so that one patient's change rewrites one small piece
-    <findings>/by-rule.json       what rules left out, [what, name, why]: other rows that say `rule` are a person's
+    <findings>/by-rule.json       what rules left out, [what, name, why, seen]: other rows by `rule` are a person's
     <tables>/findings.csv, findings.json, missing.csv, clinical.csv      all of them, made from the pieces
 
 The pieces are versioned and what later stages read; the tables are a view that can be made again at any time.

@@ -6,14 +6,16 @@ anybody else are a person's and stay as they are; a person's `keep` beats a rule
 and that no rule gives nor gave in the last validation, is a person's too: nobody else can have written it. It stays and
 is told.
 
-A `keep` holds for the bytes that its person saw. The next validation writes their fingerprint into its empty cell
-`seen`; where a rule speaks against other bytes of that name later, the rule holds, and that is told.
+A person's row is about the bytes that its person saw: the next validation writes their fingerprint into its empty cell
+`seen`. A `keep` overrules what was said of these bytes alone; where a rule, or another person, speaks against others of
+that name later, that holds, and it is told.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +29,8 @@ COLUMNS = ("what", "name", "why", "by", "when", "decision", "seen")
 KINDS = ("contour", "image", "patient")
 RULE = "rule"
 KEEP, LEAVE_OUT = "keep", "leave-out"
+SEEN = re.compile("x[0-9a-f]{16}")
+"""A fingerprint (see `cmrpipe.checks.subjects`)."""
 
 
 def read_quarantine(path: Path) -> list[Quarantine]:
@@ -59,7 +63,10 @@ def read_quarantine(path: Path) -> list[Quarantine]:
         if not row["name"] or not row["by"]:
             raise InputError(where, "name or by is empty", "Say what it is about and who decided")
         cells = (row["what"], row["name"], row["why"], row["by"], row["when"] or "")
-        rows.append(Quarantine(*cells, keep=row["decision"] == KEEP, seen=row.get("seen") or ""))
+        seen = (row.get("seen") or "").strip().lower()
+        if seen and not SEEN.fullmatch(seen):
+            raise InputError(where, f"seen is {row['seen']!r}", "Empty the cell; the next validation fills it in")
+        rows.append(Quarantine(*cells, keep=row["decision"] == KEEP, seen=seen))
     return rows
 
 
@@ -79,7 +86,7 @@ def _decision(row: Quarantine) -> Quarantine:
 def sealed(
     rows: Iterable[Quarantine], before: Iterable[Quarantine], fingerprint: Callable[[str], str]
 ) -> list[Quarantine]:
-    """Rows with the bytes of every `keep` that does not say them: those of the last validation, else those of now.
+    """Rows with the bytes of every person's row that does not say them: those of the last validation, else of now.
 
     Parameters
     ----------
@@ -91,7 +98,7 @@ def sealed(
 
 
 def _open(row: Quarantine) -> bool:
-    return row.keep and row.by != RULE and not row.seen
+    return row.by != RULE and not row.seen
 
 
 def people_keep(rows: Iterable[Quarantine]) -> Mapping[str, Sequence[Quarantine]]:

@@ -6,7 +6,7 @@ And what they wrote in a rule's name, by filling down a rule's row for instance,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
@@ -32,11 +32,11 @@ def check_decisions(
     path : what to call the quarantine file
     """
     people, nobodys = [row for row in rows if row.by != RULE], list(by_nobody)
-    keepers = {row.name: row.by for row in people if row.keep}
+    keeps = people_keep(people)
     for row in nobodys:
-        does = (
-            "it stays, and does nothing, since only a person can keep" if row.keep else "it stays, and leaves that out"
-        )
+        does = "it stays, and does nothing, since only a person can keep"
+        if not row.keep:
+            does = "it stays" if overruled(row, keeps.get(row.name, ())) else "it stays, and leaves that out"
         yield finding(
             FindingCode.QUARANTINE_UNSIGNED,
             f"The row about {row.what} {row.name!r} ({row.why or 'no reason'}) is by {RULE!r}, and no rule gives it, "
@@ -44,14 +44,27 @@ def check_decisions(
             path=path,
             name=row.name,
         )
-    for row in [*people, *(row for row in nobodys if not row.keep)]:
+    yield from _without_effect([*people, *(row for row in nobodys if not row.keep)], is_there, path)
+    yield from _outdated(people, by_rule, path)
+
+
+def _without_effect(rows: Sequence[Quarantine], is_there: Callable[[str], bool], path: str) -> Iterator[Finding]:
+    """Rows that name nothing, and those of two people who do not agree."""
+    keeps = people_keep(rows)
+    against: dict[str, list[Quarantine]] = defaultdict(list)
+    for row in rows:
+        if not row.keep:
+            against[row.name].append(row)
+    for row in rows:
         if not is_there(row.name):
             why = (
                 "there is no such file or patient; give the path below the raw folder (contourfiles/..., dicoms/...) "
                 "or the patient's id, letter by letter"
             )
-        elif not row.keep and row.name in keepers:
-            why = f"{keepers[row.name]} keeps it; agree, and remove one of the two rows"
+        elif not row.keep and overruled(row, keeps.get(row.name, ())):
+            why = f"{keeps[row.name][0].by} keeps it; agree, and remove one of the two rows"
+        elif row.keep and (others := [r.by for r in against[row.name] if not overruled(r, [row])]):
+            why = f"{others[0]} leaves it out, having seen other files; agree, and remove one of the two rows"
         else:
             continue
         yield finding(
@@ -60,7 +73,6 @@ def check_decisions(
             path=path,
             name=row.name,
         )
-    yield from _outdated(people, by_rule, path)
 
 
 def _outdated(people: Iterable[Quarantine], by_rule: Iterable[Quarantine], path: str) -> Iterator[Finding]:

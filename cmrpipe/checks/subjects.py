@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.files import canonical_json, sha256_bytes
@@ -12,6 +12,8 @@ from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import LinkMap, image_number, link_patient
 
 _DIGITS = 16
+_HELD = 4
+"""Folders that are kept in memory; names are best asked for in their order."""
 
 
 class Subjects:
@@ -32,26 +34,26 @@ class Subjects:
         for patient, folders in links.originals.items():
             for folder in folders:
                 self._owners[folder].append(patient)
-        self._files = cache(self._read)
+        self._files = lru_cache(_HELD)(self._read)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a patient, an image or a contour file of this name."""
         return isinstance(name, str) and bool(self.fingerprint(name))
 
     def fingerprint(self, name: str) -> str:
-        """The bytes that a decision about this name looks at, as 16 digits; empty where there is nothing of that name.
+        """The bytes that a decision about this name looks at, as x and 16 digits; empty where nothing has that name.
 
         Of an image or a contour file all files of that patient with the same number: what is drawn, what it is drawn
         in, and what is drawn beside it. Of a patient all images and contours.
         """
         if name in self._patients:
-            return _digest(hashed for files in self._files(DICOMS, name).values() for hashed in files.values())
+            return _digest(file for files in self._files(DICOMS, name).values() for file in files.items())
         parent, _, rest = name.partition("/")
         folder = rest.partition("/")[0]
         if folder in {DICOMS: self._patients, CONTOURS: self._folders}.get(parent, ()):
             for files in self._files(parent, folder).values():
                 if name in files:
-                    return _digest(files.values())
+                    return _digest(files.items())
         return ""
 
     def _read(self, parent: str, folder: str) -> dict[int | str, dict[str, str]]:
@@ -71,5 +73,6 @@ class Subjects:
         return groups
 
 
-def _digest(hashes: Iterable[str]) -> str:
-    return sha256_bytes(canonical_json(sorted(hashes)))[:_DIGITS]
+def _digest(files: Iterable[tuple[str, str]]) -> str:
+    """Of which file has which bytes; its first letter keeps programs for tables from reading a number."""
+    return f"x{sha256_bytes(canonical_json(sorted(files)))[:_DIGITS]}"

@@ -51,6 +51,12 @@ def _keys(image: ImageRecord) -> Iterator[Key]:
         yield ("instance", image.sop_uid)
 
 
+def pixel_mark(image: ImageRecord) -> str:
+    """Digits that images of equal pixels have in common; empty where there is nothing to see."""
+    key = pixel_key(image)
+    return "" if key is None else sha256_bytes(canonical_json(key))[:_DIGITS]
+
+
 def marks(images: Iterable[ImageRecord]) -> tuple[str, ...]:
     """What has to be known of a patient's images to see that another patient may have one of them, sorted."""
     keys = {key for image in images for key in _keys(image)}

@@ -109,7 +109,7 @@ def check_table(name: str, address: str, last: Entry, known: bytes, new: bytes) 
 
 
 def partners(tables: Iterable[bytes], offered: Collection[str]) -> Mapping[str, Collection[str]]:
-    """Of the folders that a source offers those that other sources' link tables link with each other.
+    """Of the folders that a source has those that link tables, which have landed, link with each other.
 
     As links are resolved after normalisation; a pair too many costs a look.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cmrpipe.archives import pack
@@ -61,7 +61,8 @@ class Landing:
         self.failed: dict[str, str] = {}
         self._refused: set[str] = set()
         self._unfetched = {offer.folder for offer in todo}
-        self._partners = partners(_others_tables(source, raw), self._offered)
+        tables = [(raw / path).read_bytes() for path in link_tables(raw)]
+        self._partners = partners(tables, [*self._offered, *look.bad])
         self.aside = 0
         self.waiting: list[tuple[Offer, Fetched]] = []
 
@@ -140,7 +141,7 @@ class Landing:
         """Whether what stands of a folder, if anything does, is known to be what this source has under that name."""
         if standing(self._raw, folder) is None or self._ledger.brought(folder, self._source.address):
             return True
-        if folder in self.failed or folder in self.unsettled or standing(self._new, folder) is None:
+        if standing(self._new, folder) is None:  # it could not be looked at or fetched, still changes, or was refused
             return False
         try:
             self._check_namesake(folder)
@@ -230,10 +231,3 @@ def content_of(raw: Path, folder: str) -> str:
         return content_digest(hash_tree(place))
     except ArchiveError:  # what it held nobody knows any more
         return sha256_file(place)
-
-
-def _others_tables(source: Source, raw: Path) -> Iterator[bytes]:
-    """The link tables that landed under other names than this source's."""
-    for path in link_tables(raw):
-        if path != f"{LINK_FOLDER}/{source.name}.csv":
-            yield (raw / path).read_bytes()

@@ -14,7 +14,7 @@ from cmrpipe.asides import read_asides
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks import copies
 from cmrpipe.checks import links as link_checks
-from cmrpipe.checks.alike import check_alike
+from cmrpipe.checks.alike import Look, check_alike
 from cmrpipe.checks.asides import check_asides
 from cmrpipe.checks.blame import quarantine_rows
 from cmrpipe.checks.decisions import check_decisions
@@ -248,18 +248,12 @@ def validate(
     found = [from_dict(value) for report in reports.values() for value in report["findings"]]
     shared = _shared_images(raw, book, links, reports)
     found += shared.without_echoes(_set_findings(raw, book, links, reports, params))
-    equal = {
-        (f.patient_id, str(f.evidence["other_patient"]))
-        for f in shared.findings
-        if f.code is FindingCode.IMAGE_IN_TWO_PATIENTS
-    }
-    alike = check_alike({patient: report["looks"] for patient, report in reports.items()}, equal, params.alike)
+    seen = {patient: [Look(*look) for look in report["looks"]] for patient, report in reports.items()}
+    alike = check_alike(seen, params.alike)
     found = copies.fold([*found, *shared.findings, *alike])
     subjects, before = Subjects(book, links), _rows_before(out, params)
-    by_rule = [
-        replace(row, seen=subjects.fingerprint(row.name))
-        for row in quarantine_rows(found, params.quarantine, shared.in_doubt)
-    ]
+    rows = quarantine_rows(found, params.quarantine, shared.in_doubt)
+    by_rule = [replace(row, seen=subjects.fingerprint(row.name)) for row in sorted(rows, key=lambda row: row.name)]
     decisions = sealed(read_quarantine(quarantine), before, subjects.fingerprint)
     nobodys = unsigned(decisions, by_rule, before)
     found += check_decisions(decisions, by_rule, nobodys, subjects.__contains__, quarantine.name)

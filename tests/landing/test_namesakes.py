@@ -190,6 +190,36 @@ def test_half_a_patient_does_not_get_the_other_half_of_a_namesake(sites: Sites, 
     assert sites.rows() == {("001", "001")}
 
 
+def test_half_a_patient_of_another_site_whose_folder_has_the_same_name(sites: Sites) -> None:
+    """The table that standing images are named in is called as this source's own would be."""
+    a, b = sites.site("a/export", 0, "001", "001"), sites.site("b/export", 1, "001", "001")
+    sites.land(without(a, "contourfiles"))
+    assert set(sites.land(b).failed) == {"dicoms/001", "contourfiles/001", "link.csv"}
+    assert not (sites.raw / "contourfiles" / "001").exists()
+
+
+def test_half_a_patient_whose_other_half_cannot_be_looked_at(sites: Sites) -> None:
+    """Its folder of images is empty: nobody knows whose the contours are."""
+    a, b = sites.site("a", 0, "001", "001"), sites.site("b", 1, "001", "001")
+    sites.land(without(a, "contourfiles"))
+    shutil.rmtree(b / "dicoms" / "001")
+    (b / "dicoms" / "001").mkdir()
+    shutil.copytree(sites.site("more", 2, "002", "002") / "dicoms" / "002", b / "dicoms" / "002")
+    landed = sites.land(b)
+    assert set(landed.failed) == {"dicoms/001", "contourfiles/001"}
+    assert landed.new == ("dicoms/002",)
+
+
+def test_contours_that_changed_land_while_their_images_cannot_be_read(sites: Sites) -> None:
+    """They are this source's own, and stand: nobody else's."""
+    a = sites.site("a", 0, "001", "001")
+    sites.land(a)
+    moved = a.rename(sites.root / "elsewhere")
+    os.mkfifo(moved / "dicoms" / "001" / "998.dcm")
+    edit_a_contour(moved)
+    assert sites.land(moved).changed == ("contourfiles/001",)
+
+
 def test_contours_that_come_later_from_elsewhere_land(sites: Sites) -> None:
     """Images and link table from one source, contours from a second that has no images of its own, or the same."""
     a = sites.site("a", 0, "001", "SC-A")

@@ -58,11 +58,14 @@ def add_twice(folder: Path, new_uids: bool) -> None:
         table.write(f"{ANON},EXPORT-77\n")
 
 
-def export_again(folder: Path, rng: np.random.Generator, *, keep_uids: bool) -> None:
+def export_again(folder: Path, rng: np.random.Generator, *, keep_uids: bool, as_it_is: str = "") -> None:
     """SCD0000101 under another id: 200 x 200 pixels of 8 bits, window and noise, nothing of the header; drawn anew."""
     (folder / "dicoms" / ANON).mkdir()
     for path in (folder / "dicoms" / "SCD0000101").glob("*.dcm"):
         ds = pydicom.dcmread(path)
+        if path.name == as_it_is:
+            shutil.copy(path, folder / "dicoms" / ANON / path.name)
+            continue
         low, high = np.percentile(ds.pixel_array, (1, 99))
         small = np.asarray(
             Image.fromarray(ds.pixel_array.astype(np.float32)).resize((200, 200), Image.Resampling.BILINEAR)
@@ -155,6 +158,19 @@ def test_one_patient_exported_with_other_pixels(real: Path, final_data: Path, tm
     write_quarantine(base / "quarantine.csv", [*read_quarantine(base / "quarantine.csv"), kept])
     check(folder, base)
     assert {ANON} == left_out(read_quarantine(base / "quarantine.csv")).rows.keys() & {ANON, "SCD0000101"}
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_one_equal_image_does_not_hide_the_others(real: Path, final_data: Path, tmp_path: Path) -> None:
+    """An uncontoured one, whose finding leaves nothing out."""
+    base = tmp_path / "here"
+    shutil.copytree(real, base)
+    folder = linked(final_data, base)
+    export_again(folder, np.random.default_rng(3), keep_uids=False, as_it_is="1.dcm")
+    check(folder, base)
+    codes = {f.code for f in without_nine(found(base))}
+    assert {Code.PATIENTS_ALIKE, Code.IMAGE_IN_TWO_PATIENTS} <= codes
+    assert {ANON, "SCD0000101"} <= left_out(read_quarantine(base / "quarantine.csv")).rows.keys()
 
 
 def test_some_images_of_another_patient(real: Path, final_data: Path, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def test_people_overrule_rules(real: Path, final_data: Path, tmp_path: Path) -> 
     write_quarantine(path, [*rows, *people])
     check(final_data, base)
     kept = read_quarantine(path)
-    assert set(people) <= set(kept)
+    assert set(people) <= {replace(row, seen=row.seen if row.keep else "") for row in kept}
+    assert all(row.seen for row in kept), "a decision is about bytes"
     assert set(rows) <= set(kept)
     assert set(left_out(kept).rows) == {endo, "SCD0000401"}
     values = {row["patient_id"]: row for row in table(tables(base) / CLINICAL_CSV)}
@@ -225,24 +226,103 @@ def test_keep_of_a_contour_ends_with_its_image(moved: tuple[Path, Quarantine, st
         assert out_of(base) == expected
 
 
-def test_keep_of_a_patient_ends_with_its_files(clean: tuple[Path, Truth], tmp_path: Path) -> None:
-    """A patient that is kept as a whole was looked at as it was then."""
+def test_keep_of_a_patient_ends_with_any_of_its_files(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Contours that all lie beside their cavities are kept; renumbered, each with its old bytes, they are no longer."""
     base = tmp_path / "here"
-    plant_in_copy(*clean, base, ["contour-moved"], SEED)
-    patient = clean[1].patients[0].patient_id
-    rows = [
-        Quarantine("patient", patient, "odd", "rule", seen="0"),
-        Quarantine("patient", patient, "", "ann", "", True),
-    ]
-    write_quarantine(base / "quarantine.csv", rows)
-    (kept,) = [r for r in read_quarantine(_checked(base)) if r.keep]
-    assert kept.seen == Subjects(Catalog(base / "catalog"), catalog_links(Catalog(base / "catalog"))).fingerprint(
-        patient
-    )
-    (base / "set" / "dicoms" / patient / "1.dcm").unlink()
+    shutil.copytree(clean[0], base)
+    patient = clean[1].patients[0]
+    contours = sorted((base / "set" / "contourfiles" / patient.original_id).rglob("*.txt"))
+    for path in contours:
+        moved_by(path, 9.0)
+    (row,) = [r for r in read_quarantine(_checked(base)) if r.what == "patient"]
+    assert row.name == patient.patient_id
+    rows = read_quarantine(base / "quarantine.csv")
+    write_quarantine(base / "quarantine.csv", [*rows, *(replace(r, by="ann", keep=True, seen="") for r in rows)])
     _checked(base)
+    assert (out_of(base), outdated_in(base)) == (set(), [])
+    endo = [path for path in contours if "icontour" in path.name]
+    bytes_of = [path.read_bytes() for path in endo]
+    for path, data in zip(endo, [*bytes_of[2:], *bytes_of[:2]], strict=True):
+        path.write_bytes(data)
+    _checked(base)
+    assert row.name in out_of(base)
+    assert row.name in outdated_in(base)
+
+
+def subjects_of(base: Path) -> Subjects:
+    """What the catalog below `base` has."""
     book = Catalog(base / "catalog")
-    assert kept.seen != Subjects(book, catalog_links(book)).fingerprint(patient)
+    return Subjects(book, catalog_links(book))
+
+
+def test_a_fingerprint_says_which_file_has_which_bytes(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Two borders of one image that changed places are others; files of unlinked folders have one, nothing has none."""
+    base = tmp_path / "here"
+    shutil.copytree(clean[0], base)
+    patient = clean[1].patients[0]
+    folder = base / "set" / "contourfiles" / patient.original_id
+    outer = sorted((folder / "o-contours").iterdir())[0]
+    inner = folder / "i-contours" / outer.name.replace("ocontour", "icontour")
+    names = [path.relative_to(base / "set").as_posix() for path in (inner, outer)]
+    before = [subjects_of(base).fingerprint(name) for name in (*names, patient.patient_id)]
+    assert before[0] == before[1] != before[2]
+    one, other = inner.read_bytes(), outer.read_bytes()
+    inner.write_bytes(other)
+    outer.write_bytes(one)
+    _checked(base)
+    after = [subjects_of(base).fingerprint(name) for name in (*names, patient.patient_id)]
+    assert all(now != then for now, then in zip(after, before, strict=True))
+    (base / "set" / "link.csv").write_text("patient_id,original_id\n")
+    (folder / "i-contours" / "no number.txt").write_bytes(one)
+    _checked(base)
+    alone = subjects_of(base)
+    strange = f"contourfiles/{patient.original_id}/i-contours/no number.txt"
+    assert len({alone.fingerprint(name) for name in (*names, strange, patient.patient_id)}) == 3
+    assert alone.fingerprint(strange)
+    for nothing in ("", "nobody", "dicoms", f"dicoms/{patient.patient_id}", f"{names[0]}x", "contourfiles/x/y.txt"):
+        assert alone.fingerprint(nothing) == ""
+        assert nothing not in alone
+
+
+def told_in(base: Path) -> list[str]:
+    """What is said of rows without effect."""
+    return [f.message for f in found(base) if f.code is Code.QUARANTINE_WITHOUT_EFFECT]
+
+
+def test_who_leaves_out_what_has_changed_is_not_overruled_by_an_old_keep(moved: tuple[Path, Quarantine, str]) -> None:
+    """Ben kept other bytes: Ann's row holds, and Ben is told; where both saw the same, the keep holds, and Ann is."""
+    base, _, other = moved
+    keep = Quarantine("contour", other, "fine", "ben", "", keep=True)
+    write_quarantine(base / "quarantine.csv", [keep])
+    _checked(base)
+    moved_by(base / "set" / other, 0.2)
+    rows = read_quarantine(_checked(base))
+    write_quarantine(base / "quarantine.csv", [*rows, Quarantine("contour", other, "redrawn badly", "ann")])
+    _checked(base)
+    assert other in out_of(base)
+    (told,) = told_in(base)
+    assert told.startswith("ben's row")
+    assert "ann leaves it out, having seen other files" in told
+    again = [replace(r, seen="") if r.by == "ben" else r for r in read_quarantine(base / "quarantine.csv")]
+    write_quarantine(base / "quarantine.csv", again)
+    _checked(base)
+    assert other not in out_of(base)
+    (told,) = told_in(base)
+    assert told.startswith("ann's row")
+    assert "ben keeps it" in told
+
+
+@pytest.mark.parametrize("seen", ["1.23E+15", "x123", "2bf48add00112233", "xyz"])
+def test_a_fingerprint_that_is_none_is_refused(tmp_path: Path, seen: str) -> None:
+    """A spreadsheet's number, a part of one; case and blanks do not matter."""
+    path = tmp_path / "quarantine.csv"
+    good = f"x{'0123456789abcdef'}"
+    write_quarantine(path, [Quarantine("image", "dicoms/A/1.dcm", "dark", "ann", keep=True, seen=good)])
+    path.write_text(path.read_text().replace(good, f" {good.upper()} "))
+    assert [row.seen for row in read_quarantine(path)] == [good]
+    path.write_text(path.read_text().replace(f" {good.upper()} ", seen))
+    with pytest.raises(InputError, match=r"line 2: seen is .*Empty the cell"):
+        read_quarantine(path)
 
 
 def test_a_file_without_the_last_column_is_read(moved: tuple[Path, Quarantine, str]) -> None:
@@ -254,5 +334,6 @@ def test_a_file_without_the_last_column_is_read(moved: tuple[Path, Quarantine, s
     assert {r.seen for r in read_quarantine(path)} == {""}
     rows = read_quarantine(_checked(base))
     assert unsigned_in(base) == []
-    assert set(rows) == {row, replace(row, by="ann", keep=True), replace(row, name=other, by="ben", seen="")}
+    bens = replace(row, name=other, by="ben", seen=subjects_of(base).fingerprint(other))
+    assert set(rows) == {row, replace(row, by="ann", keep=True), bens}
     assert out_of(base) == {other}
