@@ -127,9 +127,9 @@ CODES: dict[FindingCode, CodeInfo] = {
     ),
     _C.PATIENTS_ALIKE: CodeInfo(
         _E,
-        "two patients seem to be one person, exported once more with other brightness, size or noise",
+        "two patients seem to be one person, or an image to be another patient's, but for brightness, size or noise",
         "agreement of contoured images on a grid of 32 x 32 cells, of 1; images cut, turned or mirrored are not seen",
-        "keep one of them; where they are two people, overrule with `keep`; until then both are left out",
+        "keep one; where they are two people, overrule with `keep`; until then both patients, or both images, are left out",
         "validate.alike",
     ),
     _C.IMAGE_PATIENT_MISMATCH: CodeInfo(
