@@ -129,7 +129,7 @@ CODES: dict[FindingCode, CodeInfo] = {
         _E,
         "two patients seem to be one person, or an image to be another patient's, but for brightness, size or noise",
         "agreement of contoured images on a grid of 32 x 32 cells, of 1; images cut, turned or mirrored are not seen",
-        "keep one; where they are two people, overrule with `keep`; until then both patients, or both images, are left out",
+        "keep one; where they are two people, overrule with `keep`; until then both patients (or images) are left out",
         "validate.alike",
     ),
     _C.IMAGE_PATIENT_MISMATCH: CodeInfo(
