@@ -15,9 +15,12 @@ import pytest
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
 from cmrpipe.findings import Report, read_report, write_pieces
+from cmrpipe.model import Quarantine
 from cmrpipe.params import ReportParams
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import RULE, write_quarantine
 from cmrpipe.report.artefacts import Artefacts
+from cmrpipe.report.collect import collect
 from cmrpipe.report.outcome import outcome
 from cmrpipe.stages.report import report
 from cmrpipe.stages.summary import Summary
@@ -200,6 +203,18 @@ def test_what_two_patients_share_stands_on_both_pages(clean_run: Artefacts, tmp_
     make(replace(clean_run, findings=tmp_path / "findings"), tmp_path)
     pages = [(tmp_path / "patients" / f"{patient}.html").read_text() for patient in (one, other, third)]
     assert ["These are one." in page for page in pages] == [True, True, False]
+
+
+def test_a_keep_of_other_files_is_not_said_to_hold(clean_run: Artefacts, tmp_path: Path) -> None:
+    """What a person keeps is what was kept; what has changed since stands with what is left out."""
+    patient = read_report(clean_run.findings).clinical[0]["patient_id"]
+    rule = Quarantine("patient", patient, "contour-misfit", RULE, seen=f"x{'1' * 16}")
+    for seen, holds in (("1", True), ("2", False)):
+        keep = replace(rule, by="ann", keep=True, seen=f"x{seen * 16}")
+        write_quarantine(tmp_path / "quarantine.csv", [rule, keep])
+        facts = collect(replace(clean_run, quarantine=tmp_path / "quarantine.csv"))
+        assert facts.kept == ((keep,) if holds else ())
+        assert [item.row for item in facts.left_out] == ([] if holds else [rule])
 
 
 def test_limits_hold_and_are_said(faulty_run: Artefacts, tmp_path: Path) -> None:
