@@ -126,11 +126,11 @@ def partners(tables: Iterable[bytes], offered: Collection[str]) -> Mapping[str, 
 
 
 def stranded(folder: str, partner: str, address: str) -> LandingError:
-    """Say that a folder would be linked to another source's patient: a row that landed gives it to `partner`."""
+    """Say that a folder would be linked to another source's patient: a row that stands gives it to `partner`."""
     return LandingError(
         address,
-        f"its {folder} is given to {partner} by a link table that landed from another source, and the {partner} that "
-        "stands is not this source's, whose own did not land: one person's contours would go to another's images",
+        f"its {folder} is given to {partner} by a link table that has landed, and the {partner} that stands "
+        "is not this source's, whose own did not land: one person's contours would go to another's images",
         f"Mend what is told of {partner}; where it is another patient, rename {folder}, too, and its row of link.csv",
     )
 

@@ -132,7 +132,7 @@ class Landing:
             self._refused.add(folder)
             self._fail(offer, str(error))
             return
-        self._place(offer, fetched)
+        self._place(offer, fetched, stands)
 
     def _check_namesake(self, folder: str) -> None:
         check_namesake(folder, self._source.address, self._ledger.last(folder), self._raw, self._new)
@@ -167,13 +167,13 @@ class Landing:
         left = (*self._look.bad, *self.failed, *self.unsettled)
         refused = naming(self._refused, self._offered)
         foreign = naming({f for f in left if self._ledger.others(f, self._source.address)}, self._offered)
-        standing = rows_of(known or b"")
+        landed = rows_of(known or b"")
 
         def drop(patient: str, original: str) -> bool:
             folders = (f"{DICOMS}/{patient}", f"{CONTOURS}/{original}")
             if any(forgotten(folder) or refused(folder) for folder in folders):
                 return True
-            return any(map(foreign, folders)) and (patient, original) not in standing
+            return any(map(foreign, folders)) and (patient, original) not in landed
 
         return without_rows(self._look.links, drop)
 
@@ -200,7 +200,8 @@ class Landing:
         self._ledger.add(Entry(now(), CHANGED if old else NEW, unit, address, "", old, new))
         log.info("link table landed", file=str(table))
 
-    def _place(self, offer: Offer, fetched: Fetched) -> None:
+    def _place(self, offer: Offer, fetched: Fetched, old: str) -> None:
+        """Place a folder; `old` is the hash of what stands there, "" for nothing."""
         if offer.folder.startswith(f"{DICOMS}/"):
             write_asides(self._raw, offer.folder.partition("/")[2], fetched.asides)
             self.aside += len(fetched.asides)
@@ -209,7 +210,6 @@ class Landing:
             if fetched.asides:
                 self.failed[offer.folder] = f"none of its {len(fetched.asides)} images could be sorted; see aside/"
             return
-        old = content_of(self._raw, offer.folder)
         event = NEW if not old else SAME if old == fetched.digest else CHANGED
         entry = Entry(now(), event, offer.folder, self._source.address, offer.token, old, fetched.digest)
         if event == SAME:
