@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.model import Points
 from cmrpipe.phantom.dicom_writer import encode, uid
 from cmrpipe.phantom.faults.allot import image_slots
 from cmrpipe.phantom.faults.kit import Fault, Note, Scope, Site, Spot
@@ -19,7 +22,10 @@ def _note(spot: Spot, detail: str) -> Note:
     return Note(f"{DICOMS}/{one}", detail, patient_id=one, others=(other,))
 
 
-def _twice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+def _once_more(
+    site: Site, spot: Spot, image: Callable[[FileDataset], None], redraw: Callable[[Points], Points]
+) -> None:
+    """Put a patient in another's place, images and contours changed on the way; series and instances get other UIDs."""
     to, source = spot.patients
     site.remove_folder(f"{DICOMS}/{to.patient_id}")
     site.remove_folder(f"{CONTOURS}/{to.original_id}")
@@ -28,40 +34,38 @@ def _twice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
         ds.PatientID = to.patient_id
         ds.SeriesInstanceUID = uid(ds.SeriesInstanceUID, "again")
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid(ds.SOPInstanceUID, "again")
+        image(ds)
         site.write(path.replace(source.patient_id, to.patient_id), encode(ds))
     for path in site.contours(source):
-        points = site.points(path)
-        turned = np.roll(points[::-1], int(rng.integers(1, len(points))), axis=0)
-        site.write_points(path.replace(source.original_id, to.original_id), turned)
-    detail = (
-        f"{to.patient_id} was made {source.patient_id} once more: other UIDs, contours with another start, reversed"
-    )
-    return _note(spot, detail)
+        site.write_points(path.replace(source.original_id, to.original_id), redraw(site.points(path)))
+
+
+def _twice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    def turned(points: Points) -> Points:
+        return np.roll(points[::-1], int(rng.integers(1, len(points))), axis=0)
+
+    _once_more(site, spot, lambda _: None, turned)
+    to, source = (patient.patient_id for patient in spot.patients)
+    return _note(spot, f"{to} was made {source} once more: other UIDs, contours with another start, reversed")
 
 
 def _exported(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     to, source = spot.patients
-    site.remove_folder(f"{DICOMS}/{to.patient_id}")
-    site.remove_folder(f"{CONTOURS}/{to.original_id}")
     high = max(int(site.dataset(path).pixel_array.max()) for path in site.images(source))
     gamma = float(rng.uniform(0.8, 1.2))
-    for path in site.images(source):
-        ds = site.dataset(path)
+
+    def grey(ds: FileDataset) -> None:
         bright = np.clip(ds.pixel_array / high, 0, 1) ** gamma + rng.normal(0, 0.01, ds.pixel_array.shape)
         ds.PixelData = (255 * np.clip(bright, 0, 1)).round().astype(ds.pixel_array.dtype).tobytes()
-        ds.PatientID = to.patient_id
-        ds.StudyInstanceUID, ds.SeriesInstanceUID = (uid(u, "out") for u in (ds.StudyInstanceUID, ds.SeriesInstanceUID))
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid(ds.SOPInstanceUID, "out")
-        site.write(path.replace(source.patient_id, to.patient_id), encode(ds))
-    for path in site.contours(source):
-        points = site.points(path)
-        drawn = points.mean(axis=0) + (points - points.mean(axis=0)) * float(rng.uniform(1.01, 1.03))
-        site.write_points(path.replace(source.original_id, to.original_id), drawn)
-    detail = (
-        f"{to.patient_id} was made {source.patient_id} once more: 256 grey values, brightness, noise, other UIDs, "
-        "drawn anew"
-    )
-    return _note(spot, detail)
+        ds.StudyInstanceUID = uid(ds.StudyInstanceUID, "again")
+
+    def redrawn(points: Points) -> Points:
+        middle = points.mean(axis=0)
+        return np.asarray(middle + (points - middle) * float(rng.uniform(1.01, 1.03)))
+
+    _once_more(site, spot, grey, redrawn)
+    what = "256 grey values, brightness, noise, other UIDs, drawn anew"
+    return _note(spot, f"{to.patient_id} was made {source.patient_id} once more: {what}")
 
 
 def _frames(site: Site) -> list[int]:
