@@ -18,7 +18,7 @@ import pydicom
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.contours import read_contour
-from cmrpipe.geometry import centroid, perimeter
+from cmrpipe.geometry import centroid, equidistant
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import link_patient
 from cmrpipe.model import ContourKind, Points
@@ -140,10 +140,7 @@ def moved(x: float, y: float) -> Change:
 
 def resampled(points: Points) -> Points:
     """As many points, evenly spaced along the outline, none where one was."""
-    closed = np.concatenate([points, points[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
-    at = (np.arange(len(points)) + 0.5) * perimeter(points) / len(points)
-    return np.column_stack([np.interp(at, along, closed[:, axis]) for axis in (0, 1)])
+    return equidistant(points, len(points), start=0.5)
 
 
 def everywhere(kind: ContourKind, change: Change) -> Deed:

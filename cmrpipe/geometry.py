@@ -49,6 +49,14 @@ def polygon_area(points: Points, spacing_mm: Spacing = PIXELS) -> float:
     return abs(signed_area(points)) * spacing_mm[0] * spacing_mm[1]
 
 
+def equidistant(points: Points, count: int, start: float = 0.0) -> Points:
+    """Points (count, 2) evenly spaced along a closed polygon (n, 2), the first `start` steps after its first point."""
+    closed = np.concatenate([points, points[:1]])
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    at = np.linspace(0, length[-1], count, endpoint=False) + start * length[-1] / count
+    return np.column_stack([np.interp(at, length, closed[:, 0]), np.interp(at, length, closed[:, 1])])
+
+
 def perimeter(points: Points, spacing_mm: Spacing = PIXELS) -> float:
     """Length of the closed outline; pixels, or mm with a spacing."""
     steps = scaled(_following(points) - points, spacing_mm)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.geometry import polygon_area, signed_area
+from cmrpipe.geometry import equidistant, polygon_area, signed_area
 from cmrpipe.model import ImageRecord, Points
 
 Image = npt.NDArray[np.generic]
@@ -43,10 +43,7 @@ class Outline:
 
 def outline(points: Points) -> Outline:
     """Equidistant points along a contour, smoothed by a pixel or so, and their outward normals."""
-    closed = np.concatenate([points, points[:1]])
-    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
-    at = np.linspace(0, length[-1], OUTLINE, endpoint=False)
-    even = np.column_stack([np.interp(at, length, closed[:, 0]), np.interp(at, length, closed[:, 1])])
+    even = equidistant(points, OUTLINE)
     for _ in range(2):
         even = (np.roll(even, 1, axis=0) + 2 * even + np.roll(even, -1, axis=0)) / 4
     along = np.roll(even, -2, axis=0) - np.roll(even, 2, axis=0)
