@@ -15,66 +15,10 @@ from typer.testing import CliRunner
 from cmrpipe.asides import read_asides
 from cmrpipe.cli.app import app
 from cmrpipe.connect.copying import hash_tree
-from cmrpipe.landing import Landed, Ledger, land
+from cmrpipe.landing import Ledger, land
 from cmrpipe.landing.ledger import ledger_file
-from cmrpipe.layouts import link_tables
-from cmrpipe.links import read_link_table
 from cmrpipe.progress import silent
-
-
-class Sites:
-    """Two sites with a patient each, and the raw folder that both land in."""
-
-    def __init__(self, root: Path, phantom: Path) -> None:
-        self.raw = root / "data" / "raw"
-        self.root = root
-        self.people = [
-            (link.patient_id, link.original_id)
-            for link in read_link_table((phantom / "link.csv").read_bytes(), "link.csv").links
-        ]
-        self.phantom = phantom
-
-    def site(self, name: str, person: int, patient: str, original: str) -> Path:
-        """A source with one of the phantom's patients under ids of its own."""
-        images, contours = self.people[person]
-        folder = self.root / name
-        shutil.copytree(self.phantom / "dicoms" / images, folder / "dicoms" / patient)
-        shutil.copytree(self.phantom / "contourfiles" / contours, folder / "contourfiles" / original)
-        (folder / "link.csv").write_text(f"patient_id,original_id\n{patient},{original}\n")
-        return folder
-
-    def land(self, source: Path) -> Landed:
-        """Land one of them."""
-        return land(source, self.raw, listen=silent)
-
-    def rows(self) -> set[tuple[str, str]]:
-        """What the landed link tables say."""
-        return {
-            (link.patient_id, link.original_id)
-            for path in link_tables(self.raw)
-            for link in read_link_table((self.raw / path).read_bytes(), path).links
-        }
-
-
-@pytest.fixture
-def sites(tmp_path: Path, small_phantom: Path) -> Sites:
-    """Nothing has landed."""
-    return Sites(tmp_path, small_phantom)
-
-
-def rewrite_contours(folder: Path) -> None:
-    """Draw every contour anew, a pixel further."""
-    for path in sorted(folder.rglob("*.txt")):
-        rows = [line.split() for line in path.read_text().splitlines()]
-        path.write_text("".join(f"{float(x) + 1:.2f} {float(y):.2f}\n" for x, y in rows))
-
-
-def export_again(folder: Path) -> None:
-    """Every image with other bytes, of the same study."""
-    for path in sorted(folder.rglob("*.dcm")):
-        image = pydicom.dcmread(path)
-        image.SeriesDescription = "exported again"
-        image.save_as(path)
+from tests.landing.sites import Sites, drop_an_image, edit_a_contour, export_again, rewrite_contours
 
 
 def test_another_sites_patient_of_the_same_id_is_refused(sites: Sites) -> None:
@@ -162,94 +106,6 @@ def test_a_link_table_grows_moves_and_is_mended(sites: Sites) -> None:
     (back / "link.csv").write_text("patient_id,original_id\nA2,SC-C\n")
     assert sites.land(back).failed == {}
     assert sites.rows() == {("A2", "SC-C")}
-
-
-def without(source: Path, kind: str) -> Path:
-    """The source before its images, or its contours, were there."""
-    shutil.rmtree(source / kind)
-    (source / kind).mkdir()
-    return source
-
-
-@pytest.mark.parametrize("packing", [False, True])
-@pytest.mark.parametrize("missing", ["contourfiles", "dicoms"])
-def test_half_a_patient_does_not_get_the_other_half_of_a_namesake(sites: Sites, missing: str, packing: bool) -> None:
-    """Site A has sent a half and its link table; B's patient of the same ids lands in no part."""
-    a, b = sites.site("a", 0, "001", "001"), sites.site("b", 1, "001", "001")
-    if missing == "dicoms":  # a set of contours alone is no source: with it comes another patient
-        shutil.copytree(sites.site("more", 2, "900", "900") / "dicoms" / "900", a / "dicoms" / "900")
-        shutil.rmtree(a / "dicoms" / "001")
-    else:
-        without(a, missing)
-    land(a, sites.raw, packing=packing, listen=silent)
-    standing = hash_tree(sites.raw)
-    landed = land(b, sites.raw, packing=packing, listen=silent)
-    assert set(landed.failed) == {"contourfiles/001", "dicoms/001"}
-    assert "would go to another's images" in landed.failed[f"{missing}/001"]
-    assert {path: hashed for path, hashed in hash_tree(sites.raw).items() if path != "links/b.csv"} == standing
-    assert sites.rows() == {("001", "001")}
-
-
-def test_half_a_patient_of_another_site_whose_folder_has_the_same_name(sites: Sites) -> None:
-    """The table that standing images are named in is called as this source's own would be."""
-    a, b = sites.site("a/export", 0, "001", "001"), sites.site("b/export", 1, "001", "001")
-    sites.land(without(a, "contourfiles"))
-    assert set(sites.land(b).failed) == {"dicoms/001", "contourfiles/001", "link.csv"}
-    assert not (sites.raw / "contourfiles" / "001").exists()
-
-
-def test_half_a_patient_whose_other_half_cannot_be_looked_at(sites: Sites) -> None:
-    """Its folder of images is empty: nobody knows whose the contours are."""
-    a, b = sites.site("a", 0, "001", "001"), sites.site("b", 1, "001", "001")
-    sites.land(without(a, "contourfiles"))
-    shutil.rmtree(b / "dicoms" / "001")
-    (b / "dicoms" / "001").mkdir()
-    shutil.copytree(sites.site("more", 2, "002", "002") / "dicoms" / "002", b / "dicoms" / "002")
-    landed = sites.land(b)
-    assert set(landed.failed) == {"dicoms/001", "contourfiles/001"}
-    assert landed.new == ("dicoms/002",)
-
-
-def test_contours_that_changed_land_while_their_images_cannot_be_read(sites: Sites) -> None:
-    """They are this source's own, and stand: nobody else's."""
-    a = sites.site("a", 0, "001", "001")
-    sites.land(a)
-    moved = a.rename(sites.root / "elsewhere")
-    os.mkfifo(moved / "dicoms" / "001" / "998.dcm")
-    edit_a_contour(moved)
-    assert sites.land(moved).changed == ("contourfiles/001",)
-
-
-def test_contours_that_come_later_from_elsewhere_land(sites: Sites) -> None:
-    """Images and link table from one source, contours from a second that has no images of its own, or the same."""
-    a = sites.site("a", 0, "001", "SC-A")
-    b = Path(shutil.copytree(a, sites.root / "b"))
-    (b / "link.csv").unlink()
-    without(a, "contourfiles")
-    sites.land(a)
-    export_again(b)
-    landed = sites.land(b)
-    assert (landed.failed, landed.new, landed.changed) == ({}, ("contourfiles/SC-A",), ("dicoms/001",))
-    assert sites.rows() == {("001", "SC-A")}
-
-
-def test_contours_wait_for_images_that_cannot_be_read(sites: Sites) -> None:
-    """Whose they are is not known before the source's own images of that name have been looked at."""
-    a, b = sites.site("a", 0, "001", "001"), sites.site("b", 1, "001", "001")
-    sites.land(without(a, "contourfiles"))
-    os.mkfifo(b / "dicoms" / "001" / "998.dcm")
-    assert set(sites.land(b).failed) == {"dicoms/001", "contourfiles/001"}
-    assert not (sites.raw / "contourfiles" / "001").exists()
-
-
-def drop_an_image(source: Path) -> None:
-    """The patient as it was before its last image came."""
-    sorted(source.glob("dicoms/*/*.dcm"))[0].unlink()
-
-
-def edit_a_contour(source: Path) -> None:
-    """One contour drawn anew."""
-    rewrite_contours(sorted(source.glob("contourfiles/*/*/*.txt"))[0].parent)
 
 
 @pytest.mark.parametrize(

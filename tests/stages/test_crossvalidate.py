@@ -33,13 +33,6 @@ JUDGE = EvaluateParams(threads=1)
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """4 patients of 4 images."""
-    patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
-    return write_store(tmp_path_factory.mktemp("cross") / "store", patients)
-
-
-@pytest.fixture(scope="module")
 def judged(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One patient left out at a time; read only."""
     out = tmp_path_factory.mktemp("judged") / "crossvalidation"

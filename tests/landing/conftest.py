@@ -1,0 +1,13 @@
+"""Two sites that land in one raw folder."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.landing.sites import Sites
+
+
+@pytest.fixture
+def sites(tmp_path: Path, small_phantom: Path) -> Sites:
+    """Nothing has landed."""
+    return Sites(tmp_path, small_phantom)
