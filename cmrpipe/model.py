@@ -218,8 +218,8 @@ class Quarantine:
     by : "rule", or the reviewer's name
     when : the date of a person's decision (ISO 8601); empty for a rule, whose date is that of the run's commit
     keep : True when a person decided to keep it in spite of a rule
-    seen : fingerprint of the bytes that the decision is about (see `cmrpipe.checks.subjects`); empty where it is about
-        a name
+    seen : fingerprint of the bytes that the decision is about (see `cmrpipe.checks.subjects`); empty until the
+        next validation
     """
 
     what: str

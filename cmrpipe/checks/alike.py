@@ -197,7 +197,8 @@ def _sharing(owners: Sequence[str], every: Sequence[Look]) -> npt.NDArray[np.int
         for row, look in enumerate(every):
             group = groups[look.keys[band]]
             for one in group[:SHARING]:
-                if owners[one] != owners[row] and not look.mark == every[one].mark != "":
+                equal = look.mark != "" and look.mark == every[one].mark
+                if owners[one] != owners[row] and not equal:
                     found.add((one, row))
             group.append(row)
     return np.array(sorted(found), dtype=np.intp).reshape(-1, 2)

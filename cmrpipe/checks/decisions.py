@@ -6,7 +6,7 @@ And what they wrote in a rule's name, by filling down a rule's row for instance,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
@@ -18,7 +18,7 @@ def check_decisions(
     rows: Iterable[Quarantine],
     by_rule: Iterable[Quarantine],
     by_nobody: Iterable[Quarantine],
-    is_there: Callable[[str], bool],
+    there: Container[str],
     path: str,
 ) -> Iterator[Finding]:
     """Rows of people without effect, those that were about other bytes, and rows by nobody.
@@ -28,7 +28,7 @@ def check_decisions(
     rows : all of them
     by_rule : what rules give now
     by_nobody : those of them that say `rule` and that no rule gave
-    is_there : whether there is a patient, an image or a contour file of a name
+    there : names of patients, images and contour files
     path : what to call the quarantine file
     """
     people, nobodys = [row for row in rows if row.by != RULE], list(by_nobody)
@@ -44,11 +44,11 @@ def check_decisions(
             path=path,
             name=row.name,
         )
-    yield from _without_effect([*people, *(row for row in nobodys if not row.keep)], is_there, path)
+    yield from _without_effect([*people, *(row for row in nobodys if not row.keep)], there, path)
     yield from _outdated(people, by_rule, path)
 
 
-def _without_effect(rows: Sequence[Quarantine], is_there: Callable[[str], bool], path: str) -> Iterator[Finding]:
+def _without_effect(rows: Sequence[Quarantine], there: Container[str], path: str) -> Iterator[Finding]:
     """Rows that name nothing, and those of two people who do not agree."""
     keeps = people_keep(rows)
     against: dict[str, list[Quarantine]] = defaultdict(list)
@@ -56,7 +56,7 @@ def _without_effect(rows: Sequence[Quarantine], is_there: Callable[[str], bool],
         if not row.keep:
             against[row.name].append(row)
     for row in rows:
-        if not is_there(row.name):
+        if row.name not in there:
             why = (
                 "there is no such file or patient; give the path below the raw folder (contourfiles/..., dicoms/...) "
                 "or the patient's id, letter by letter"

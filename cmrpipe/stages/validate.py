@@ -227,8 +227,8 @@ def validate(
     raw : the raw folder; only read
     catalog : the ingest stage's output
     out : what the whole set says of each patient, in pieces (see `cmrpipe.findings`), and a file a patient by itself
-    quarantine : quarantine.csv; rows of rules are written anew, rows of people stay (a `keep` gets the fingerprint of
-        the bytes that it is about), and those by `rule` of no rule
+    quarantine : quarantine.csv; rows of rules are written anew, rows of people stay (with the fingerprint of the
+        bytes that they are about), and those by `rule` of no rule
     workers : processes
     """
     check_layout(raw)
@@ -252,11 +252,11 @@ def validate(
     alike = check_alike(seen, params.alike)
     found = copies.fold([*found, *shared.findings, *alike])
     subjects, before = Subjects(book, links), _rows_before(out, params)
-    rows = quarantine_rows(found, params.quarantine, shared.in_doubt)
-    by_rule = [replace(row, seen=subjects.fingerprint(row.name)) for row in sorted(rows, key=lambda row: row.name)]
+    accused = sorted(quarantine_rows(found, params.quarantine, shared.in_doubt), key=lambda row: row.name)
+    by_rule = [replace(row, seen=subjects.fingerprint(row.name)) for row in accused]
     decisions = sealed(read_quarantine(quarantine), before, subjects.fingerprint)
     nobodys = unsigned(decisions, by_rule, before)
-    found += check_decisions(decisions, by_rule, nobodys, subjects.__contains__, quarantine.name)
+    found += check_decisions(decisions, by_rule, nobodys, subjects, quarantine.name)
     found = sorted((replace(f, severity=params.severity.get(f.code, f.severity)) for f in found), key=rank)
     missing = [row for report in reports.values() for row in report["missing"]]
     rows = merge(decisions, by_rule, before)
