@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from statistics import median
 
 from cmrpipe.geometry import PIXELS, polygon_area
 from cmrpipe.model import Contour, ContourKind, Phase, Sample
@@ -106,8 +107,8 @@ def _plausible(values: Sequence[float], reach: tuple[float, float], what: str, u
     """Median of the plausible ones of some values; None and the reason where none is."""
     used = [value for value in values if reach[0] <= value <= reach[1]]
     if used:
-        return _median(used), ""
-    return None, f"{what} of {_median(values):g} {unit} is not plausible ({reach[0]:g} to {reach[1]:g})"
+        return median(used), ""
+    return None, f"{what} of {median(values):g} {unit} is not plausible ({reach[0]:g} to {reach[1]:g})"
 
 
 def clinical_values(
@@ -117,7 +118,7 @@ def clinical_values(
 
     A volume needs every slice that its phase was drawn in: where a contour is in quarantine, or a slice between drawn
     neighbours has none, there is no value. Slices beyond the ventricle's ends are not drawn, so the number of slices
-    may differ between ED and ES. The mass sums the slices with both contours at ED.
+    may differ between ED and ES. The mass needs the epicardium of every slice with an endocardium at ED.
 
     Where pixel spacing or slice gap is unknown there is the ejection fraction alone: that of the areas, of three slices
     at least, which without a gap are taken as evenly spaced.
@@ -192,12 +193,6 @@ def _by_areas(
     return ClinicalValues(patient_id, ef_pct=ejection_fraction_pct(edv, esv), **counts, reason="; ".join(reasons))
 
 
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
 def _per(value: float | None, bsa: float | None) -> float | None:
     return None if value is None or bsa is None else value / bsa
 
@@ -267,23 +262,25 @@ def _volume(
 def _mass(
     samples: Sequence[Sample], drawn: Sequence[Sample], gap_mm: float, reasons: list[str]
 ) -> tuple[float | None, int]:
-    """Myocardial mass at ED in g: (epicardial - endocardial volume) x 1.05 g/mL, over slices with both contours."""
-    kept, every = (
-        {
-            index: (sample, epi, endo[index][1])
-            for endo in [_contours(which, Phase.ED, ContourKind.ENDO)]
-            for index, (sample, epi) in _contours(which, Phase.ED, ContourKind.EPI).items()
-            if index in endo
-        }
-        for which in (samples, drawn)
-    )
+    """Myocardial mass at ED in g: (epicardial - endocardial volume) x 1.05 g/mL, over all slices of the cavity."""
+    kept, every = (_walls(which) for which in (samples, drawn))
+    cavity = _contours(drawn, Phase.ED, ContourKind.ENDO).keys()
     if not every:
         reasons.append("no mass: no slice with both contours at ED")
     elif left_out := every.keys() - kept.keys():
         reasons.append(f"no mass: contours of {slices_text(left_out)} in quarantine")
-    elif holes := holes_of(every):
+    elif without := cavity - every.keys():
+        reasons.append(f"no mass: epicardium of {slices_text(without)} missing")
+    elif holes := holes_of(cavity):
         reasons.append(f"no mass: contours of {slices_text(holes)} missing")
     else:
         walls = (_area(sample, epi) - _area(sample, endo) for sample, epi, endo in kept.values())
         return disc_volume_ml(walls, gap_mm) * MYOCARDIUM_G_PER_ML, len(kept)
     return None, len(kept)
+
+
+def _walls(samples: Sequence[Sample]) -> dict[int, tuple[Sample, Contour, Contour]]:
+    """Image, epicardium and endocardium of each slice with both contours at ED."""
+    endo = _contours(samples, Phase.ED, ContourKind.ENDO)
+    epi = _contours(samples, Phase.ED, ContourKind.EPI)
+    return {index: (sample, outer, endo[index][1]) for index, (sample, outer) in epi.items() if index in endo}

@@ -233,12 +233,21 @@ def test_a_hole_between_drawn_slices_is_no_value() -> None:
     assert "no mass: contours of slice 4 missing" in found.reason
 
 
-def test_mass_takes_only_slices_with_both_contours() -> None:
-    """Slices without epicardium at the ends count for the volume and not for the mass."""
+def test_a_slice_without_epicardium_takes_the_mass() -> None:
+    """At the ends, too: the sum over the others would be too small. The volumes stay."""
     samples = [replace(s, epi=None) if s.record.slice_index in (0, 7) else s for s in heart()]
     found = clinical_values("P", samples, GAP_MM)
-    assert found.mass_g == pytest.approx(MASS * 6 / 8, rel=1e-4)
-    assert (found.slices_ed, found.slices_mass, found.reason) == (8, 6, "")
+    assert found.mass_g is None
+    assert found.edv_ml == pytest.approx(EDV, rel=1e-4)
+    assert (found.slices_ed, found.slices_mass, found.reason) == (8, 6, "no mass: epicardium of slices 0, 7 missing")
+
+
+def test_the_median_of_an_even_number_of_rates() -> None:
+    """Of four images it is the middle between the second and the third; images in quarantine count."""
+    rates = (50.0, 60.0, 70.0, 90.0)
+    drawn = [replace(s, record=replace(s.record, heart_rate_bpm=r)) for s, r in zip(heart(), rates, strict=False)]
+    assert clinical_values("P", drawn, GAP_MM).heart_rate_bpm == 65.0
+    assert clinical_values("P", drawn[:1], GAP_MM, drawn).heart_rate_bpm == 65.0
 
 
 def test_formulas() -> None:
