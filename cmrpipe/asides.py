@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from cmrpipe.csvfile import csv_text
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_text
 from cmrpipe.layouts import ASIDE
@@ -43,10 +44,9 @@ def write_asides(raw: Path, name: str, asides: Sequence[Aside]) -> None:
     if not asides:
         path.unlink(missing_ok=True)
         return
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows((COLUMNS, *sorted(map(astuple, asides))))
-    if not path.is_file() or path.read_text(encoding="utf-8") != buffer.getvalue():
-        write_text(path, buffer.getvalue())
+    text = csv_text((COLUMNS, *sorted(map(astuple, asides))))
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
 
 
 def read_asides(raw: Path) -> list[Aside]:

@@ -10,8 +10,6 @@ The pieces are versioned and what later stages read; the tables are a view that 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cmrpipe.codes import FindingCode, Severity
+from cmrpipe.csvfile import csv_text
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_json, write_text
 from cmrpipe.manifest import shard_of
@@ -122,14 +121,6 @@ def read_findings(folder: Path) -> list[Finding]:
     return list(read_report(folder).findings)
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
-    return buffer.getvalue()
-
-
 def _cells(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterable[list[Any]]:
     return ([row[name] for name in columns] for row in rows)
 
@@ -140,12 +131,12 @@ def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
         [f.severity, f.code, f.patient_id, f.instance_number, f.path, f.message, json.dumps(f.evidence, sort_keys=True)]
         for f in findings
     )
-    write_text(folder / FINDINGS_CSV, _csv(FINDING_COLUMNS, rows))
+    write_text(folder / FINDINGS_CSV, csv_text((FINDING_COLUMNS, *rows)))
     write_json(folder / FINDINGS_JSON, [to_dict(found) for found in findings])
 
 
 def write_tables(folder: Path, report: Report, clinical_columns: Sequence[str]) -> None:
     """Write the whole tables; of clinical values that cannot be had the cells are empty, and `reason` says why."""
     write_findings(folder, report.findings)
-    write_text(folder / MISSING_CSV, _csv(MISSING_COLUMNS, _cells(report.missing, MISSING_COLUMNS)))
-    write_text(folder / CLINICAL_CSV, _csv(clinical_columns, _cells(report.clinical, clinical_columns)))
+    write_text(folder / MISSING_CSV, csv_text((MISSING_COLUMNS, *_cells(report.missing, MISSING_COLUMNS))))
+    write_text(folder / CLINICAL_CSV, csv_text((clinical_columns, *_cells(report.clinical, clinical_columns))))

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cmrpipe.csvfile import csv_text
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_text
 from cmrpipe.model import Quarantine
@@ -132,13 +133,10 @@ def merge(old: Iterable[Quarantine], by_rule: Iterable[Quarantine], before: Iter
 
 def write_quarantine(path: Path, rows: Sequence[Quarantine]) -> None:
     """Write the file atomically, unless it says the same already."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([row.what, row.name, row.why, row.by, row.when, KEEP if row.keep else LEAVE_OUT, row.seen])
-    if not path.is_file() or path.read_text(encoding="utf-8") != buffer.getvalue():
-        write_text(path, buffer.getvalue())
+    cells = ((r.what, r.name, r.why, r.by, r.when, KEEP if r.keep else LEAVE_OUT, r.seen) for r in rows)
+    text = csv_text((COLUMNS, *cells))
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
 
 
 @dataclass(frozen=True, slots=True)

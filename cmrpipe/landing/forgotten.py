@@ -14,6 +14,7 @@ import secrets
 from functools import lru_cache
 from pathlib import Path
 
+from cmrpipe.csvfile import csv_text
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_text
 from cmrpipe.links import normalise_id
@@ -68,6 +69,4 @@ class Forgotten:
             if not self.holds(folder):
                 kind, _, name = folder.partition("/")
                 self._rows.append((salt, _hash(salt, kind, name), kind, when))
-        buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows((COLUMNS, *self._rows))
-        write_text(self._path, buffer.getvalue())
+        write_text(self._path, csv_text((COLUMNS, *self._rows)))

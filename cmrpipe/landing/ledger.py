@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_text
 
 NEW, CHANGED, SAME, FORGOTTEN = "new", "changed", "same", "forgotten"
@@ -123,9 +124,7 @@ class Ledger:
 
 
 def _line(cells: tuple[str, ...]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue().encode()
+    return csv_text([cells]).encode()
 
 
 def read_ledger(path: Path) -> list[Entry]:

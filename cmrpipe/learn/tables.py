@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_text
 
 if TYPE_CHECKING:
@@ -25,9 +24,5 @@ def write_table(path: Path, kind: type[DataclassInstance], rows: Iterable[Datacl
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     """Write rows of cells atomically, in the order of the columns; None is an empty cell."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    for row in rows:
-        table.writerow([f"{value:.{DIGITS}f}" if isinstance(value, float) else value for value in row])
-    write_text(path, text.getvalue())
+    cells = ([f"{value:.{DIGITS}f}" if isinstance(value, float) else value for value in row] for row in rows)
+    write_text(path, csv_text((columns, *cells)))

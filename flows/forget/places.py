@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from cmrpipe.connect.opening import fetching
+from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_bytes, write_text
 from cmrpipe.landing import Ledger, remove, replaced, staging
 from cmrpipe.layouts import ASIDE, link_tables, standing
@@ -131,10 +132,7 @@ def _take_rows(table: Path, person: Person) -> None:
     """Write a table again without the rows that name the patient."""
     with table.open(encoding="utf-8", newline="") as stream:
         kept = [row for row in csv.reader(stream) if not any(person.named_in(cell) for cell in row)]
-    temporary = table.with_name(f".tmp-{table.name}")
-    with temporary.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerows(kept)
-    temporary.replace(table)
+    write_text(table, csv_text(kept))
 
 
 def drop_outputs(root: Path, stages: Iterable[str]) -> None:

@@ -45,7 +45,7 @@ def test_people_overrule_rules(real: Path, final_data: Path, tmp_path: Path) -> 
     assert set(rows) <= set(kept)
     assert set(left_out(kept).rows) == {endo, "SCD0000401"}
     values = {row["patient_id"]: row for row in table(tables(base) / CLINICAL_CSV)}
-    assert values["SCD0000501"]["mass_g"] != ""
+    assert values["SCD0000501"]["reason"] == "no mass: epicardium of slices 0, 1 missing", "the others' are kept"
     assert "quarantine" in values["SCD0000201"]["reason"]
     assert values["SCD0000401"]["edv_ml"] == ""
     assert "quarantine" in values["SCD0000401"]["reason"]
