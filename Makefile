@@ -15,7 +15,7 @@ run: $(VENV)/.run
 	@$(BIN)/cmrpipe run $(if $(RAW),--source "$(RAW)") $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

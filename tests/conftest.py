@@ -19,6 +19,11 @@ settings.load_profile("repeatable")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The flows' files, which take longest, go first: at the end no process is left alone with one of them."""
+    items.sort(key=lambda item: Path(__file__).parent / "flows" not in item.path.parents)
+
+
 def missing(what: str, mend: str) -> None:
     """Skip where something is not installed or not there; fail in CI, where it must be."""
     if os.environ.get("CI") == "true":

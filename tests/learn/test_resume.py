@@ -99,15 +99,25 @@ class StopError(Exception):
     """Ends a training in the middle."""
 
 
-@pytest.mark.parametrize("at", [4, 8, 10, 12, 18, -1])
-def test_early_stopping_is_the_same_after_a_stop(store: Path, tmp_path: Path, at: int) -> None:
-    """Of both trainings: what validation had said so far, and that it was enough, is not forgotten."""
-    params = PARAMS.model_copy(update={"epochs": 40, "patience": 2, "seed": 3, "learning_rate": 0.03})
+IMPATIENT = PARAMS.model_copy(update={"epochs": 40, "patience": 2, "seed": 3, "learning_rate": 0.03})
+
+
+@pytest.fixture(scope="module")
+def early(store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A model whose trainings both ended early, undisturbed, and how often they were heard of."""
+    whole = tmp_path_factory.mktemp("early") / "whole"
     heard: list[Progress] = []
-    train(store, tmp_path / "whole", params, listen=heard.append)
-    for folder in (tmp_path / "whole", tmp_path / "whole" / "first"):
+    train(store, whole, IMPATIENT, listen=heard.append)
+    for folder in (whole, whole / "first"):
         assert 3 < len((folder / "history.csv").read_text().splitlines()) < 40
-    left = [at if at > 0 else len(heard)]
+    return whole, len(heard)
+
+
+@pytest.mark.parametrize("at", [4, 8, 10, 12, 18, -1])
+def test_early_stopping_is_the_same_after_a_stop(store: Path, early: tuple[Path, int], tmp_path: Path, at: int) -> None:
+    """Of both trainings: what validation had said so far, and that it was enough, is not forgotten."""
+    whole, heard = early
+    left = [at if at > 0 else heard]
 
     def stopping(_: Progress) -> None:
         left[0] -= 1
@@ -115,9 +125,9 @@ def test_early_stopping_is_the_same_after_a_stop(store: Path, tmp_path: Path, at
             raise StopError
 
     with pytest.raises(StopError):
-        train(store, tmp_path / "model", params, listen=stopping)
-    train(store, tmp_path / "model", params, listen=silent)
-    assert files(tmp_path / "model") == files(tmp_path / "whole")
+        train(store, tmp_path / "model", IMPATIENT, listen=stopping)
+    train(store, tmp_path / "model", IMPATIENT, listen=silent)
+    assert files(tmp_path / "model") == files(whole)
 
 
 def test_other_params_begin_anew(store: Path, tmp_path: Path) -> None:
