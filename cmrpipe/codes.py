@@ -58,6 +58,7 @@ class FindingCode(StrEnum):
     CONTOURS_MISSING = "contours-missing"
     CONTOUR_MISSING = "contour-missing"
     CONTOUR_NOT_DRAWN = "contour-not-drawn"
+    CONTOURS_END_EARLY = "contours-end-early"
     ENDO_WITHOUT_EPI = "endo-without-epi"
     EPI_WITHOUT_ENDO = "epi-without-endo"
     PHASES_UNCLEAR = "phases-unclear"

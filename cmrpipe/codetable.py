@@ -226,6 +226,13 @@ CODES: dict[FindingCode, CodeInfo] = {
         "drawn in the slices before and after at that phase, not in this one",
         "draw it, or find the lost file",
     ),
+    _C.CONTOURS_END_EARLY: CodeInfo(
+        _W,
+        "endocardial contours end early at base or apex",
+        "share of a phase's cavity in slices at an end that the other phase lacks; width of the outermost cavities",
+        "look at the slices beyond; draw them, or find the lost files; volumes and EF are wrong without them",
+        "validate.end_base, validate.end_apex, validate.end_beyond, validate.end_width",
+    ),
     _C.CONTOUR_NOT_DRAWN: CodeInfo(
         _I, "slices beyond the drawn ones have no contour, as by protocol", "no drawn slice on the far side", "nothing"
     ),

@@ -105,6 +105,16 @@ class ValidateParams(Section):
     wall_share: tuple[float, float] = Field(
         (0.08, 1.5), description="the same in cavity radii, where the pixel spacing is not known"
     )
+    end_base: float = Field(
+        0.27, ge=0, description="share of the end-diastolic areas in slices at the base without end-systolic contour"
+    )
+    end_apex: float = Field(0.15, ge=0, description="the same at the apex")
+    end_beyond: float = Field(
+        0.05, ge=0, description="share of the end-systolic areas in slices beyond those drawn at end-diastole"
+    )
+    end_width: float = Field(
+        0.82, gt=0, description="width of the outermost cavities, of the widest, above which slices beyond are lost"
+    )
     area_jump: float = Field(
         1.35, gt=1, description="cavity radius over (or below) that which its neighbours let expect"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cmrpipe.checks import contours, images, missing
 from cmrpipe.checks.alike import Look, looks
 from cmrpipe.checks.copies import Content, contents
+from cmrpipe.checks.ends import check_ends
 from cmrpipe.checks.fit import Pixels
 from cmrpipe.checks.heartbeat import check_heartbeat
 from cmrpipe.checks.misfit import check_fits, measure_fits, whole_patient
@@ -75,6 +76,7 @@ def check_patient(
         *images.check_series(patient, labels.images, limits),
         *missing.check_images(labels, gone_images),
         *missing.check_contours(labels, samples, gone_contours),
+        *check_ends(labels, samples, limits),
         *missing.check_phases(labels, samples),
         *contours.check_files(labels.contours, patient),
         *contours.check_twice(labels),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,7 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.checks.alike import BANDS, BITS, CROWD, FEWEST, Look, check_alike, looks, picture
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import ImageRecord, Phase, Sample
-from cmrpipe.params import IngestParams
-from cmrpipe.progress import silent
 from cmrpipe.samples import patient_samples, read_image
-from cmrpipe.stages.ingest import ingest
 
 Pixels = npt.NDArray[Any]
 ALIKE = 0.9
@@ -66,12 +63,10 @@ def resized(image: Pixels, rows: int, cols: int) -> Pixels:
 
 
 @pytest.fixture(scope="module")
-def hearts(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Pixels]]:
+def hearts(shared_data: Path, real_catalogs: Mapping[str, Path]) -> dict[str, list[Pixels]]:
     """The contoured images of the 30 real patients."""
     found: dict[str, list[Pixels]] = {}
-    for name in ("final_data", "more_patients"):
-        base = tmp_path_factory.mktemp(name)
-        ingest(shared_data / name, base / "catalog", base / "state", IngestParams(), listen=silent, workers=2)
+    for name, base in real_catalogs.items():
         book = Catalog(base / "catalog")
         for patient, originals in catalog_links(book).originals.items():
             drawn = patient_samples(link_patient(book, patient, originals))

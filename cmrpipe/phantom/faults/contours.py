@@ -23,6 +23,15 @@ def _endo_missing(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(f"{CONTOURS}/{spot.patient.original_id}", f"{path} was removed, its neighbours left", number)
 
 
+def _apex_lost(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    lost = site.grid.lv[len(site.grid.lv) // 2 :]
+    for position in lost:
+        site.remove(site.contour(spot.patient, position, Phase.ES, ContourKind.ENDO)[0])
+    return Note(
+        f"{CONTOURS}/{spot.patient.original_id}", f"the end-systolic contours of {len(lost)} apical slices were lost"
+    )
+
+
 def _epi_missing(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     path, number = site.contour(spot.patient, spot.position, Phase.ED, ContourKind.EPI)
     site.remove(path)
@@ -174,6 +183,14 @@ FAULTS = (
         Code.CONTOUR_MISSING,
         Scope.SLICE,
         _endo_missing,
+    ),
+    Fault(
+        "apex-lost",
+        "the end-systolic contours of the apical half are gone",
+        Code.CONTOURS_END_EARLY,
+        Scope.PATIENT,
+        _apex_lost,
+        MISSHAPEN,
     ),
     Fault(
         "epi-missing", "an end-diastolic image lost its epicardium", Code.ENDO_WITHOUT_EPI, Scope.SLICE, _epi_missing
