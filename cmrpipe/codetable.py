@@ -344,7 +344,7 @@ CODES: dict[FindingCode, CodeInfo] = {
         "a patient's contours fit the next slice's images better than their own",
         "share of endocardial contours that fit better one slice on, at the same frame, less the share that fit worse",
         "look whether the contours' numbers are those of the images; another export may count otherwise",
-        "validate.other_slice",
+        "validate.other_slice, validate.other_slice_part",
     ),
     _C.ORIGIN_DISAGREES: CodeInfo(
         _W,

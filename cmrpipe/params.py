@@ -131,6 +131,7 @@ class ValidateParams(Section):
         ge=0,
         description="share of a patient's contours that fit the next slice better, less those that fit it worse",
     )
+    other_slice_part: float = Field(0.35, ge=0, description="the same of the contours from some slice to an end")
     heartbeat: float = Field(
         0.6,
         ge=0,
