@@ -43,6 +43,7 @@ class FindingCode(StrEnum):
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     IMAGE_CONSTANT = "image-constant"
     IMAGE_BLANK_END = "image-blank-end"
+    CONTOUR_IN_IMAGE = "contour-in-image"
     IMAGE_PUT_ASIDE = "image-put-aside"
     SERIES_MIXED = "series-mixed"
     SPACING_MISSING = "spacing-missing"

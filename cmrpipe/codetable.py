@@ -146,6 +146,13 @@ CODES: dict[FindingCode, CodeInfo] = {
         "fetch it anew",
         "validate.blank_end",
     ),
+    _C.CONTOUR_IN_IMAGE: CodeInfo(
+        _E,
+        "a contour is drawn into an image's pixels, or into most of a patient's",
+        "share of the contour along which the image is brighter, or darker, than on both sides",
+        "export the images themselves, without graphics",
+        "validate.burnt",
+    ),
     _C.IMAGE_PUT_ASIDE: CodeInfo(
         _W,
         "a source has images, or other things, that did not land",

@@ -76,6 +76,7 @@ class ValidateParams(Section):
             FindingCode.IMAGE_PATIENT_MISMATCH,
             FindingCode.IMAGE_CONSTANT,
             FindingCode.IMAGE_BLANK_END,
+            FindingCode.CONTOUR_IN_IMAGE,
             FindingCode.SIZE_CHANGES,
             FindingCode.ORIENTATION_CHANGES,
             FindingCode.EPI_WITHOUT_ENDO,
@@ -94,6 +95,9 @@ class ValidateParams(Section):
     angle_deg: float = Field(1.0, ge=0, description="angle between images of one series that is not parallel")
     blank_end: float = Field(
         0.06, gt=0, le=1, description="share of an image's rows that are blank at its end beyond those of its slice"
+    )
+    burnt: float = Field(
+        0.75, gt=0, le=1, description="share of a contour that is a line in the image from which it was drawn into it"
     )
     gap: float = Field(0.10, ge=0, description="relative deviation of a slice gap from the median that is irregular")
     gap_header: float = Field(0.05, ge=0, description="relative difference of header's and measured slice gap")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from cmrpipe.checks import contours, images, missing
 from cmrpipe.checks.alike import Look, looks
+from cmrpipe.checks.burnt import check_burnt
 from cmrpipe.checks.copies import Content, contents
 from cmrpipe.checks.ends import check_ends
 from cmrpipe.checks.fit import Pixels
@@ -76,6 +77,7 @@ def check_patient(
         *images.check_series(patient, labels.images, limits),
         *missing.check_images(labels, gone_images),
         *missing.check_contours(labels, samples, gone_contours),
+        *check_burnt(patient, samples, limits),
         *check_ends(labels, samples, limits),
         *missing.check_phases(labels, samples),
         *contours.check_files(labels.contours, patient),

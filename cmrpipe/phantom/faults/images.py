@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageDraw
 from pydicom.dataset import FileDataset
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.phantom.dicom_writer import encode, uid
-from cmrpipe.phantom.faults.kit import UNUSABLE, Fault, Note, Scope, Site, Spot
+from cmrpipe.phantom.faults.kit import MISSHAPEN, UNUSABLE, Fault, Note, Scope, Site, Spot
 
 _GONE = frozenset({Code.IMAGE_MISSING})
 _CROP = 8
@@ -160,6 +161,20 @@ def _constant(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(path, f"all its pixels were made {value}", number)
 
 
+def _drawn_in(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    contour, number = site.contour(spot.patient, spot.position, Phase.ED, ContourKind.ENDO)
+    path, points = site.image(spot.patient, number), site.points(contour)
+
+    def change(ds: FileDataset) -> None:
+        pixels = np.frombuffer(ds.PixelData, dtype="<i2").reshape(ds.Rows, ds.Columns)
+        canvas = Image.fromarray(pixels.astype(np.int32))
+        ImageDraw.Draw(canvas).line([(x, y) for x, y in [*points, points[0]]], fill=int(pixels.max()))
+        ds.PixelData = np.asarray(canvas).astype("<i2").tobytes()
+
+    site.change_image(path, change)
+    return Note(path, "its endocardial contour was drawn into its pixels", number)
+
+
 def _cropped(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     path, number = _at(site, spot)
 
@@ -221,5 +236,13 @@ FAULTS = (
     ),
     Fault("image-constant", "all pixels are equal", Code.IMAGE_CONSTANT, Scope.IMAGE, _constant),
     Fault("image-blank-end", "the last rows are zeros", Code.IMAGE_BLANK_END, Scope.IMAGE, _blank_end),
+    Fault(
+        "contour-in-image",
+        "a contour is drawn into its image's pixels",
+        Code.CONTOUR_IN_IMAGE,
+        Scope.SLICE,
+        _drawn_in,
+        MISSHAPEN,
+    ),
     Fault("image-cropped", "one image is smaller", Code.SIZE_CHANGES, Scope.IMAGE, _cropped),
 )
