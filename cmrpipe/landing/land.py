@@ -21,13 +21,12 @@ from cmrpipe.asides import write_asides
 from cmrpipe.connect.folder import FolderSource, read_optional
 from cmrpipe.connect.source import Source
 from cmrpipe.errors import LandingError
-from cmrpipe.files import write_bytes
 from cmrpipe.landing.ledger import Ledger
-from cmrpipe.landing.phantoms import check_mix, make_way
+from cmrpipe.landing.phantoms import check_mix, check_way, make_way, take_mark
 from cmrpipe.landing.place import Placer, marked, never
 from cmrpipe.landing.plan import make_plan, nobody
 from cmrpipe.landing.underway import Landing
-from cmrpipe.layouts import DICOMS, LINK_FOLDER, PHANTOM
+from cmrpipe.layouts import DICOMS, LINK_FOLDER
 from cmrpipe.progress import Listener, Progress
 
 _BATCH_S = 5.0
@@ -101,7 +100,8 @@ def land(
     ------
     LayoutError : `source` holds no patient
     SourceError : the source cannot be used at all
-    LandingError : `source` lies inside `raw`, or phantom patients would come to real ones
+    LandingError : `source` lies inside `raw`; phantom patients would come to real ones, or make way for nobody, or
+        together with others
     DiskError : the disk is full
     """
     origin: Source = FolderSource(source, name, settle_s) if isinstance(source, Path) else source
@@ -109,13 +109,13 @@ def land(
     _check_place(origin, raw)
     look = origin.look()
     check_mix(origin, raw)
+    check_way(origin, look, raw, forgotten)
     ledger = Ledger(raw)
     placer = Placer(raw, ledger, secured)
     with marked(raw, origin.address) as work:
         placer.recover()
         made_way = make_way(origin, raw, ledger)
-        if origin.phantom is not None:
-            write_bytes(raw / PHANTOM, origin.phantom)
+        take_mark(origin, raw)
         plan = make_plan(origin, look, raw, ledger, forgotten)
         landing = Landing(origin, look, plan.todo, raw, ledger, placer, work, packing=packing)
         landing.remember(plan.unchanged)
