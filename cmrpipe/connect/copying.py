@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cmrpipe.archives import each
 from cmrpipe.connect.source import Hashes
-from cmrpipe.errors import SourceError
+from cmrpipe.errors import CmrpipeError, SourceError
 from cmrpipe.files import sha256_bytes, sha256_file
 
 _BLOCK = 1 << 20
@@ -27,23 +28,51 @@ def check_regular(path: Path) -> None:
         raise SourceError(path, "is no plain file", "Remove it from the source")
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to read a source into an error about that source: the disk we write to is not at fault.
+
+    Raises
+    ------
+    SourceError : `path`, or what the system names, cannot be read
+    """
+    try:
+        yield
+    except CmrpipeError:
+        raise
+    except OSError as error:
+        where = path if error.filename is None else os.fsdecode(error.filename)
+        raise SourceError(
+            where, f"cannot be read ({error.strerror or error})", "Check it, and its permissions, at the source"
+        ) from error
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with reading(path):
+        check_regular(path)
+        with path.open("rb", buffering=0) as stream:
+            while block := stream.read(_BLOCK):
+                yield block
+
+
 def copy_file(source: Path, target: Path) -> str:
     """Copy a file with its modification time and make it durable; the SHA-256 of the bytes that were read.
 
     Raises
     ------
-    SourceError : it is no plain file
-    OSError : it cannot be read or written
+    SourceError : it is no plain file, or cannot be read
+    OSError : `target` cannot be written
     """
-    check_regular(source)
     digest = hashlib.sha256()
+    with reading(source):
+        times = source.stat()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
-        while block := read.read(_BLOCK):
+    with target.open("wb") as write:  # buffered: it writes on until all is written, or says that the disk is full
+        for block in _blocks(source):
             digest.update(block)
             write.write(block)
+        write.flush()
         os.fsync(write.fileno())
-        times = os.fstat(read.fileno())
     os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
     return digest.hexdigest()
 

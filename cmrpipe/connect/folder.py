@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from cmrpipe.asides import Aside
-from cmrpipe.connect.copying import copy_file, hash_tree, unchanged
+from cmrpipe.connect.copying import copy_file, hash_tree, reading, unchanged
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.errors import ArchiveError, CmrpipeError, SourceError
 from cmrpipe.files import canonical_json, sha256_bytes
@@ -127,11 +127,13 @@ class FolderSource:
     def fetch(self, offer: Offer, target: Path) -> Fetched:
         """Copy all files; stray ones come along, and are counted later. An archive is copied as it is."""
         archive = archive_file(self.root, offer.folder)
-        if archive.is_file():
+        with reading(self.root / offer.folder):
+            packed = archive.is_file()
+            listing = None if packed else list_files(self.root, offer.folder)
+        if listing is None:
             copied = target.with_name(archive.name)
             sha256 = copy_file(archive, copied)
             return Fetched(hash_tree(copied), archive=sha256)
-        listing = list_files(self.root, offer.folder)
         target.mkdir(parents=True)
         names = [Path(path).relative_to(offer.folder) for path in (*(e.path for e in listing.entries), *listing.stray)]
         return Fetched({name.as_posix(): copy_file(self.root / offer.folder / name, target / name) for name in names})

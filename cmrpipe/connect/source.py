@@ -103,7 +103,8 @@ class Source(Protocol):
 
         Raises
         ------
-        SourceError, OSError : it could not be fetched whole
+        SourceError : it could not be read whole
+        OSError : the copy could not be written
         """
 
     def steady(self, offer: Offer, fetched: Fetched) -> bool:
