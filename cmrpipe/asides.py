@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cmrpipe.csvfile import csv_text
 from cmrpipe.errors import InputError
-from cmrpipe.files import write_text
+from cmrpipe.files import as_text, write_text
 from cmrpipe.layouts import ASIDE
 
 
@@ -44,7 +44,7 @@ def write_asides(raw: Path, name: str, asides: Sequence[Aside]) -> None:
     if not asides:
         path.unlink(missing_ok=True)
         return
-    text = csv_text((COLUMNS, *sorted(map(astuple, asides))))
+    text = as_text(csv_text((COLUMNS, *sorted(map(astuple, asides)))))
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)
 

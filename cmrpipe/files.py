@@ -40,6 +40,11 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
+def as_text(name: str) -> str:
+    """A file's name as text that can be written everywhere: bytes that are no UTF-8 as escapes."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames inside `folder` durable."""
     handle = os.open(folder, os.O_RDONLY)

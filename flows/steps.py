@@ -78,11 +78,15 @@ def land_step(
         written = {PHANTOM_FILE, f"{LINK_FOLDER}/{origin.name}.csv"}
         for folder, cause in sorted(landed.failed.items()):
             tell("land", {"event": "log", "level": "warning", "message": f"{folder} not landed: {cause}"})
+        for what, cause in sorted(landed.unread.items()):
+            told = f"{what} {cause}: patients who have landed may lack it"
+            tell("land", {"event": "log", "level": "warning", "message": told})
     record_raw(workspace, meant=lambda path: path in written or path.startswith(f"{ASIDE}/"), timeout_s=timeout_s)
     counts: dict[str, int] = {}
     if landed is not None:
         counts = {key: landed.patients(getattr(landed, key)) for key in _LANDED} | {"aside": landed.aside}
-        counts["left"] = len(landed.failed) + len(landed.unsettled)  # contours and link table too
+        counts["unread"] = len(landed.unread)
+        counts["left"] = len(landed.failed) + len(landed.unsettled) + len(landed.unread)  # contours and link table too
     tell("land", {"event": "landed", "source": chosen, **counts})
 
 

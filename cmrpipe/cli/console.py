@@ -115,6 +115,7 @@ LANDED = {
     "withdrawn": "{} gone from the source (`cmrpipe forget` removes)",
     "not_in_source": "{} landed earlier and not in this source",
     "made_way": "{} phantom patients made way",
+    "unread": "{} files or folders could not be read (patients may lack them)",
     "aside": "{} files not sorted in (see data/raw/aside)",
 }
 """Words for the counts of a landing, in order."""

@@ -59,7 +59,7 @@ def land_command(
     """Copy new and changed patients into the raw folder, whole or not at all.
 
     In a workspace, under its lock and recorded with DVC. Exit codes: 0 all landed, 1 some were left for the next
-    landing, 2 could not run.
+    landing or something could not be read, 2 could not run.
     """
     from cmrpipe.connect.opening import full_address, open_source
 
@@ -83,9 +83,12 @@ def land_command(
             )
     for folder, cause in sorted(landed.failed.items()):
         typer.echo(f"{folder} not landed: {cause}", err=True)
-    counts = {key: landed.patients(getattr(landed, key)) for key in COUNTS} | {"aside": landed.aside}
+    for what, cause in sorted(landed.unread.items()):
+        typer.echo(f"{what} {cause}: patients who have landed may lack it", err=True)
+    counts = {key: landed.patients(getattr(landed, key)) for key in COUNTS}
+    counts |= {"aside": landed.aside, "unread": len(landed.unread)}
     typer.echo(f"land: patients: {console.describe_landing(counts)}")
-    raise typer.Exit(console.EXIT_FINDINGS if landed.failed or landed.unsettled else console.EXIT_CLEAN)
+    raise typer.Exit(console.EXIT_CLEAN if landed.whole else console.EXIT_FINDINGS)
 
 
 def sources_command(
@@ -114,6 +117,7 @@ def sources_command(
     rows += [(folder, "forgotten, will not land") for folder in plan.blocked]
     rows += [(folder, "gone from the source") for folder in plan.withdrawn]
     rows += [(folder, f"cannot be fetched: {cause}") for folder, cause in look.bad.items()]
+    rows += [(what, cause) for what, cause in look.unread.items()]
     shown = rows + ([(offer.folder, "unchanged") for offer in plan.unchanged] if everything else [])
     for folder, state in sorted(shown):
         note = "" if folder in quiet or state not in ("new", "changed") else ", has to hold still first"

@@ -10,7 +10,7 @@ from cmrpipe.asides import Aside
 from cmrpipe.connect.copying import copy_file, hash_tree, reading, unchanged
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.errors import ArchiveError, CmrpipeError, SourceError
-from cmrpipe.files import canonical_json, sha256_bytes
+from cmrpipe.files import as_text, canonical_json, sha256_bytes
 from cmrpipe.layouts import (
     CONTOURS,
     DICOMS,
@@ -178,7 +178,7 @@ def look_at(root: Path, folders: list[str], settle_s: float) -> tuple[tuple[Offe
                 raise SourceError(root / folder, "holds no file", "Fill it, or remove it from the source")
             token, newest = newest_change(root, folder)
         except (CmrpipeError, OSError) as error:
-            bad[folder] = str(error)
+            bad[as_text(folder)] = as_text(str(error))
         else:
             offers.append(Offer(folder, token, quiet=now - newest >= settle_s))
     return tuple(offers), bad

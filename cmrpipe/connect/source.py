@@ -41,6 +41,7 @@ class Look:
     links_quiet : the link table has not changed for the settling time
     asides : what belongs to no patient
     bad : folders that could not be looked at, with the cause
+    unread : files and folders of unsorted images that could not be read, with the cause: whose they are nobody knows
     """
 
     offers: tuple[Offer, ...]
@@ -48,6 +49,7 @@ class Look:
     links_quiet: bool = False
     asides: tuple[Aside, ...] = ()
     bad: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from cmrpipe.asides import Aside
@@ -15,8 +16,8 @@ from cmrpipe.connect.sorting import Found, Sorted, folder_problem, sort_patient
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import LayoutError, SourceError
-from cmrpipe.files import canonical_json, sha256_bytes
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE, is_stray
+from cmrpipe.files import as_text, canonical_json, sha256_bytes
+from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE, is_stray, leads_back
 
 _MARK_AT, _MARK = 128, b"DICM"
 
@@ -30,18 +31,67 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """All files below a folder but contours, link table and stray ones, sorted."""
-    for parent, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not is_stray(name) and Path(parent, name) != root / CONTOURS)
+def _files(root: Path, closed: Callable[[Path, OSError], None]) -> Iterator[Path]:
+    """All files below a folder but contours, link table and stray ones, sorted; links to folders are followed.
+
+    Parameters
+    ----------
+    closed : told of a folder that cannot be searched, and of a link that leads back to a folder that it lies in
+    """
+
+    def refused(error: OSError) -> None:
+        closed(Path(error.filename), error)
+
+    for parent, folders, names in os.walk(root, onerror=refused, followlinks=True):
+        below = [Path(parent, name) for name in sorted(folders) if not is_stray(name)]
+        endless = {path.name for path in below if leads_back(path)}
+        for name in sorted(endless):
+            closed(
+                Path(parent, name),
+                SourceError(Path(parent, name), "is a link to a folder that it lies in", "Remove it"),
+            )
+        folders[:] = [path.name for path in below if path != root / CONTOURS and path.name not in endless]
         for name in sorted(names):
             if not is_stray(name) and Path(parent, name) != root / LINK_TABLE:
                 yield Path(parent, name)
 
 
+def _hides(error: OSError) -> bool:
+    """Whether there may be an image behind it; what is no plain file, or leads back, hides none."""
+    return not isinstance(error, SourceError)
+
+
 def holds_dicom(root: Path) -> bool:
-    """Whether a folder has a DICOM file somewhere."""
-    return root.is_dir() and any(_is_dicom(path) for path in _files(root))
+    """Whether a folder has a DICOM file somewhere.
+
+    Raises
+    ------
+    OSError : none was found, and a folder in it cannot be searched
+    """
+    closed: list[OSError] = []
+    if not root.is_dir():
+        return False
+    if any(_is_dicom(path) for path in _files(root, lambda _, error: closed.append(error))):
+        return True
+    for error in filter(_hides, closed):
+        raise error
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of a folder.
+
+    Attributes
+    ----------
+    found : images with the time of their last change
+    asides : files that are none, and what cannot be read
+    unread : of these what may hold an image, with the cause
+    """
+
+    found: list[tuple[Found, float]]
+    asides: list[Aside]
+    unread: dict[str, str]
 
 
 class UnsortedFolder:
@@ -68,12 +118,25 @@ class UnsortedFolder:
         self._known: dict[tuple[str, int, int, int], Found] = {}
         self._sorted: dict[str, Sorted] = {}
 
-    def _read(self) -> tuple[list[tuple[Found, float]], list[Aside]]:
-        """All images with the time of their last change; files that are none. Known ones are not read again."""
+    def _what(self, path: Path) -> str:
+        """What a file or folder is called to people."""
+        return as_text(path.relative_to(self.root).as_posix())
+
+    def _read(self) -> _Read:
+        """Read what is there now; known images are not read again."""
         found: list[tuple[Found, float]] = []
         asides: list[Aside] = []
-        for path in _files(self.root):
-            what = path.relative_to(self.root).as_posix()
+        unread: dict[str, str] = {}
+
+        def tell(path: Path, error: OSError) -> None:
+            what = self._what(path)
+            cause = error.cause if isinstance(error, SourceError) else f"cannot be read ({error.strerror})"
+            asides.append(Aside("", what, "", cause))
+            if _hides(error):
+                unread[what] = cause
+
+        for path in _files(self.root, tell):
+            what = self._what(path)
             try:
                 check_regular(path)
                 state = path.stat()
@@ -81,7 +144,7 @@ class UnsortedFolder:
                 if key not in self._known:
                     self._known[key] = Found(what, path, read_header(path.read_bytes(), what, ""))
             except OSError as error:
-                asides.append(Aside("", what, "", str(error)))
+                tell(path, error)
                 continue
             image = self._known[key]
             problem = folder_problem(image.record.header_patient_id)
@@ -89,7 +152,7 @@ class UnsortedFolder:
                 asides.append(image.aside(image.record.error or problem))
             else:
                 found.append((image, max(state.st_mtime, state.st_ctime)))
-        return found, asides
+        return _Read(found, asides, unread)
 
     def look(self) -> Look:
         """Every patient's images, sorted.
@@ -100,12 +163,15 @@ class UnsortedFolder:
         """
         if not self.root.is_dir():
             raise LayoutError(self.root, "is not a folder", "Give the folder that holds the DICOM files")
-        found, asides = self._read()
-        if not found:
-            raise LayoutError(self.root, "has no DICOM image with a PatientID", "Give the folder that holds them")
+        read = self._read()
+        if not read.found:
+            hidden = "".join(f"; {what} {cause}" for what, cause in [*read.unread.items()][:1])
+            raise LayoutError(
+                self.root, f"has no DICOM image with a PatientID{hidden}", "Give the folder that holds them"
+            )
         by_patient: dict[str, list[Found]] = defaultdict(list)
         newest: dict[str, float] = defaultdict(float)
-        for image, changed in found:
+        for image, changed in read.found:
             patient = image.record.header_patient_id
             by_patient[patient].append(image)
             newest[patient] = max(newest[patient], changed)
@@ -116,9 +182,8 @@ class UnsortedFolder:
             Offer(f"{DICOMS}/{patient}", _token(self._sorted[patient]), quiet=now - newest[patient] >= self._settle_s)
             for patient in sorted(by_patient)
         ]
-        return Look(
-            (*contours, *offers), self.links(), self._beside.links_quiet(), (*asides, *self._beside.asides()), bad
-        )
+        asides = (*read.asides, *self._beside.asides())
+        return Look((*contours, *offers), self.links(), self._beside.links_quiet(), asides, bad, read.unread)
 
     def links(self) -> bytes | None:
         """The link table as it is now."""
@@ -142,7 +207,7 @@ class UnsortedFolder:
         if self._beside.has(offer):
             return self._beside.steady(offer, fetched)
         patient = offer.folder.partition("/")[2]
-        images = [image for image, _ in self._read()[0] if image.record.header_patient_id == patient]
+        images = [image for image, _ in self._read().found if image.record.header_patient_id == patient]
         sort = sort_patient(images, self._pattern)
         return _token(sort) == offer.token and unchanged(
             (image.path, fetched.files.get(name, "")) for name, image in sort.placed.items()

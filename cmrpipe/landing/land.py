@@ -47,6 +47,7 @@ class Landed:
     not_in_source : patients of any origin that are not in this source
     made_way : phantom patients that were removed because others came
     aside : images that were not sorted into the layout
+    unread : files and folders of unsorted images that could not be read, with the cause: who has landed may lack them
     """
 
     new: tuple[str, ...]
@@ -59,6 +60,12 @@ class Landed:
     blocked: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
     aside: int = 0
+    unread: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that the source has, and may land, has landed."""
+        return not (self.failed or self.unsettled or self.unread)
 
     def patients(self, folders: tuple[str, ...] | dict[str, str]) -> int:
         """How many of `folders` are patients."""
@@ -148,4 +155,5 @@ def land(
         plan.blocked,
         plan.withdrawn,
         landing.aside + len(look.asides),
+        dict(look.unread),
     )

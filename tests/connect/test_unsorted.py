@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -20,6 +21,7 @@ from cmrpipe.errors import LayoutError
 from cmrpipe.landing import Landed, land
 from cmrpipe.params import SourceParams
 from cmrpipe.progress import silent
+from tests.plainuser import cmrpipe
 
 
 def land_unsorted(folder: Path, raw: Path, **params: object) -> Landed:
@@ -150,3 +152,62 @@ def test_contours_that_are_not_looked_at_are_told(
     finally:
         structlog.reset_defaults()
     assert "the source has contours of its own" in capsys.readouterr().err
+
+
+def test_folders_behind_links_are_searched(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
+    """A part of the heap that lies elsewhere lands as if it were there; a link that leads back is told, and ends."""
+    (heap / "disk1").rename(tmp_path / "elsewhere")
+    (heap / "disk1").symlink_to("../elsewhere")
+    (heap / "disk0" / "back").symlink_to("../..")
+    landed = land_unsorted(heap, tmp_path / "data" / "raw")
+    assert hash_tree(tmp_path / "data" / "raw" / "dicoms") == hash_tree(small_phantom / "dicoms")
+    assert [(aside.what, aside.reason) for aside in read_asides(tmp_path / "data" / "raw")] == [
+        ("disk0/back", "is a link to a folder that it lies in")
+    ]
+    assert landed.whole
+
+
+@pytest.mark.parametrize("closed", ["disk1", "disk1/IMG00001"])
+def test_what_cannot_be_read_is_told_and_is_no_success(heap: Path, tmp_path: Path, closed: str) -> None:
+    """A folder, or a file, that is closed to us: it is named, it is a finding, and the exit code tells."""
+    raw, params = tmp_path / "data" / "raw", tmp_path / "params.yaml"
+    params.write_text("source: {settle_s: 0}\n")
+    mode = (heap / closed).stat().st_mode
+    (heap / closed).chmod(0)
+    looked = cmrpipe("sources", heap, "--raw", raw, "--params", params)
+    done = cmrpipe("land", heap, "--raw", raw, "--params", params)
+    (heap / closed).chmod(mode)
+    assert f"{closed}  cannot be read (Permission denied)" in looked.stdout
+    assert done.returncode == 1, done.stderr
+    assert f"{closed} cannot be read (Permission denied)" in done.stderr
+    assert "3 new, 1 files or folders could not be read" in done.stdout
+    (aside,) = read_asides(raw)
+    assert (aside.what, aside.reason) == (closed, "cannot be read (Permission denied)")
+    done = cmrpipe("land", heap, "--raw", raw, "--params", params)
+    assert done.returncode == 0, done.stderr
+    assert read_asides(raw) == []
+
+
+def test_a_heap_that_is_closed_as_a_whole_is_no_empty_one(heap: Path, tmp_path: Path) -> None:
+    """The message names the folder that hides the images, not a layout that nobody meant."""
+    params = tmp_path / "params.yaml"
+    for sort in ("auto", "always"):
+        params.write_text(f"source: {{settle_s: 0, sort: {sort}}}\n")
+        for disk in heap.glob("disk*"):
+            disk.chmod(0)
+        done = cmrpipe("land", heap, "--raw", tmp_path / "raw", "--params", params)
+        for disk in heap.glob("disk*"):
+            disk.chmod(0o755)
+        assert done.returncode == 2
+        assert "Permission denied" in done.stderr
+        assert "dicoms/" not in done.stderr
+
+
+def test_names_that_are_no_text_hide_nothing(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
+    """Images land whatever their files are called, and what is put aside is told with a name that can be written."""
+    (heap / "disk1").rename(heap / os.fsdecode(b"Ger\xe4t"))
+    (heap / os.fsdecode(b"gru\xdf.txt")).write_text("not an image")
+    raw = tmp_path / "data" / "raw"
+    land_unsorted(heap, raw)
+    assert hash_tree(raw / "dicoms") == hash_tree(small_phantom / "dicoms")
+    assert [aside.what for aside in read_asides(raw)] == [r"gru\udcdf.txt"]
