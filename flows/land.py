@@ -11,7 +11,7 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.options import LogJson, LogLevel
 from cmrpipe.cli.sources import Contours
-from cmrpipe.connect.opening import full_address
+from cmrpipe.connect.address import full_address
 from flows.run import Watcher
 from flows.steps import land_step, writing
 

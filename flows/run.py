@@ -13,7 +13,7 @@ from rich.console import Console
 from cmrpipe.cli import console
 from cmrpipe.cli.options import LogJson, LogLevel
 from cmrpipe.cli.sources import Contours
-from cmrpipe.connect.opening import full_address
+from cmrpipe.connect.address import full_address
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.report.outcome import outcome
@@ -111,7 +111,8 @@ def run(
     with console.guarded("run"), console.needs("flows"):
         if not (root / "dvc.yaml").is_file():
             raise CmrpipeError(root, "is no workspace (it has no dvc.yaml)", "Run this in your checkout")
-        address, beside = full_address(source) if source else None, full_address(contours) if contours else ""
+        address = None if source is None else full_address(source)
+        beside = full_address(contours) if contours else ""
         (_with_prefect if prefect else _without_prefect)(address, beside, root)
         out.print(outcome(Workspace(root)).table())
 

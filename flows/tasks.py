@@ -14,7 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler
 
 from cmrpipe.cli.console import describe, describe_landing
-from cmrpipe.connect.opening import is_url
+from cmrpipe.connect.address import is_url
 from cmrpipe.layouts import patient_folders
 from cmrpipe.params import load_params
 from cmrpipe.workspace import Workspace

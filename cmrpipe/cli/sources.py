@@ -13,8 +13,10 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.connect.address import full_address
 from cmrpipe.errors import CmrpipeError, ParamsError
 from cmrpipe.landing import Forgotten, Ledger, land
+from cmrpipe.landing.apart import check_apart
 from cmrpipe.landing.plan import make_plan
 from cmrpipe.layouts import standing
 from cmrpipe.locking import alone
@@ -61,20 +63,23 @@ def land_command(
     In a workspace, under its lock and recorded with DVC. Exit codes: 0 all landed, 1 some were left for the next
     landing or something could not be read, 2 could not run.
     """
-    from cmrpipe.connect.opening import full_address, open_source
+    from cmrpipe.connect.opening import open_source
 
+    with console.guarded("land"):
+        address = full_address(source)
+        check_apart(address, raw)
     if raw == HERE.raw and in_workspace():
         with console.guarded("land"):
             if params.resolve() != HERE.params.resolve():
                 raise ParamsError(params, "does not count in a workspace", "Edit its params.yaml, which DVC records")
         options = [*(["--name", name] if name else []), *(["--contours", contours] if contours else [])]
-        command = [sys.executable, "-m", "flows.land", full_address(source), *options]
+        command = [sys.executable, "-m", "flows.land", address, *options]
         raise typer.Exit(subprocess.run(command, check=False, env=os.environ).returncode)
     with console.guarded("land"), console.progress() as listen:
         settings = _settings(params, contours)
         with alone(raw.parent / f".{raw.name}.lock"):
             landed = land(
-                open_source(full_address(source), settings, raw, name=name),
+                open_source(address, settings, raw, name=name),
                 raw,
                 settle_s=settings.settle_s,
                 packing=settings.pack,
@@ -104,7 +109,7 @@ def sources_command(
 
     Exit codes: 0 nothing to land and nothing gone, 1 something is, 2 could not look.
     """
-    from cmrpipe.connect.opening import full_address, open_source
+    from cmrpipe.connect.opening import open_source
 
     with console.guarded("sources"):
         settings = _settings(params, contours)

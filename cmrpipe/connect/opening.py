@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from cmrpipe.connect.address import check_named, is_url, plain_url
 from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.credentials import Credentials, credentials_from_environment
 from cmrpipe.connect.folder import FolderSource
@@ -17,18 +17,6 @@ from cmrpipe.logger import Logger
 from cmrpipe.params import SourceParams
 
 log = Logger(__name__)
-
-_URL = re.compile(r"(dicomweb\+)?(https?://)", re.IGNORECASE)
-
-
-def is_url(address: str) -> bool:
-    """Whether an address is that of a server, not a folder."""
-    return _URL.match(address) is not None
-
-
-def full_address(address: str) -> str:
-    """A folder's absolute path, a URL as it is: right from whatever working directory."""
-    return address if is_url(address) else str(Path(address).resolve())
 
 
 def fetching(raw: Path) -> Path:
@@ -53,9 +41,10 @@ def open_source(
     ------
     LayoutError, SourceError : it cannot be one
     """
+    check_named(address)
     contours = Path(params.contours) if params.contours else None
     if is_url(address):
-        return _pacs(_URL.sub(r"\2", address), params, raw, contours, name, credentials)
+        return _pacs(plain_url(address), params, raw, contours, name, credentials)
     root = Path(address)
     arranged = (root / DICOMS).is_dir()
     if (params.sort == "always" and root.is_dir()) or (not arranged and holds_dicom(root)):

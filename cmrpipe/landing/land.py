@@ -20,7 +20,7 @@ from pathlib import Path
 from cmrpipe.asides import write_asides
 from cmrpipe.connect.folder import FolderSource, read_optional
 from cmrpipe.connect.source import Source
-from cmrpipe.errors import LandingError
+from cmrpipe.landing.apart import check_apart, check_text
 from cmrpipe.landing.ledger import Ledger
 from cmrpipe.landing.phantoms import check_mix, check_way, make_way, take_mark
 from cmrpipe.landing.place import Placer, marked, never
@@ -72,12 +72,6 @@ class Landed:
         return sum(folder.startswith(f"{DICOMS}/") for folder in folders)
 
 
-def _check_place(source: Source, raw: Path) -> None:
-    where = Path(source.address)
-    if raw.resolve() in (where.resolve(), *where.resolve().parents):
-        raise LandingError(where, "is the raw folder itself", "Name the folder that new data arrive in")
-
-
 def land(
     source: Path | Source,
     raw: Path,
@@ -107,13 +101,14 @@ def land(
     ------
     LayoutError : `source` holds no patient
     SourceError : the source cannot be used at all
-    LandingError : `source` lies inside `raw`; phantom patients would come to real ones, or make way for nobody, or
-        together with others
+    LandingError : `source` and `raw` overlap; `source` has a name that is no text; phantom patients would come to
+        real ones, or make way for nobody, or together with others
     DiskError : the disk is full
     """
     origin: Source = FolderSource(source, name, settle_s) if isinstance(source, Path) else source
     started = time.monotonic()
-    _check_place(origin, raw)
+    check_apart(origin.address, raw)
+    check_text(origin.address, origin.name)
     look = origin.look()
     check_mix(origin, raw)
     check_way(origin, look, raw, forgotten)

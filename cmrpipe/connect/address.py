@@ -1,0 +1,44 @@
+"""What a user names as a source: a folder or a URL."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cmrpipe.errors import SourceError
+
+_URL = re.compile(r"(dicomweb\+)?(https?://)", re.IGNORECASE)
+
+
+def is_url(address: str) -> bool:
+    """Whether an address is that of a server, not a folder."""
+    return _URL.match(address) is not None
+
+
+def plain_url(address: str) -> str:
+    """A server's URL without the word before it that says what it speaks."""
+    return _URL.sub(r"\2", address)
+
+
+def check_named(address: str) -> None:
+    """Refuse an empty address: as a path it would be the current folder.
+
+    Raises
+    ------
+    SourceError : it is empty
+    """
+    if not address.strip():
+        raise SourceError(
+            f"source {address!r}", "names no folder", "Name a folder or a URL; a variable that is not set is empty"
+        )
+
+
+def full_address(address: str) -> str:
+    """A folder's absolute path, a URL as it is: right from whatever working directory.
+
+    Raises
+    ------
+    SourceError : it is empty
+    """
+    check_named(address)
+    return address if is_url(address) else str(Path(address).resolve())
