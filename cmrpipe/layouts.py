@@ -27,7 +27,7 @@ ASIDE = "aside"
 
 PHANTOM = "phantom.json"
 
-_STRAY_NAMES = frozenset({"thumbs.db", "desktop.ini", "dicomdir"})
+_STRAY_NAMES = frozenset({"thumbs.db", "desktop.ini", "dicomdir", "lost+found"})
 _STRAY_SUFFIXES = (".swp", ".swo", "~", ".tmp", ".part", ".crdownload")
 _OWN = frozenset({DICOMS, CONTOURS, LINK_TABLE, LINK_FOLDER, ASIDE, PHANTOM})
 _PREDICTED = frozenset({"patients", "summary.csv"})
@@ -151,6 +151,19 @@ def _is_file(item: os.DirEntry[str]) -> bool:
         raise
 
 
+def _is_closed(item: os.DirEntry[str]) -> bool:
+    """Whether it is a link to where looking is not allowed, so that nobody knows what it is."""
+    if not item.is_symlink():
+        return False
+    try:
+        item.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def leads_back(place: Path | str) -> bool:
     """Whether it is a link to one of the folders that it lies in: going there would never end."""
     if not os.path.islink(place):  # noqa: PTH114 it says no where looking is not allowed, too
@@ -197,13 +210,17 @@ def _list_archive(archive: Path, folder: str) -> Listing:
 
 
 def _folders(root: Path, parent: str) -> list[str]:
+    """Folders, archives and closed links, by the name of the folder; who reads what is closed is told so."""
     try:
         with os.scandir(root / parent) as scan:
             items = [item for item in scan if not is_stray(item.name)]
     except FileNotFoundError:
         return []
-    archives = {item.name.removesuffix(SUFFIX) for item in items if item.name.endswith(SUFFIX) and _is_file(item)}
-    return sorted(archives | {item.name for item in items if _is_folder(item)})
+    closed = {item.name for item in items if _is_closed(item)}
+    items = [item for item in items if item.name not in closed]
+    archives = {item.name for item in items if item.name.endswith(SUFFIX) and _is_file(item)}
+    folders = {item.name for item in items if _is_folder(item)}
+    return sorted(folders | {name.removesuffix(SUFFIX) for name in (*archives, *closed)})
 
 
 def patient_folders(root: Path) -> list[str]:
@@ -220,6 +237,8 @@ def _is_part(root: Path, parent: str, item: os.DirEntry[str]) -> bool:
     """Whether something that lies directly in `root/parent`, and is no stray, is read or meant for people."""
     if parent == LINK_FOLDER:
         return _is_table(item.name)
+    if _is_closed(item):
+        return bool(parent)
     if parent:
         return _is_folder(item) or (item.name.endswith(SUFFIX) and _is_file(item))
     predicted = item.name in _PREDICTED and any((root / "patients").glob("*/result.json"))

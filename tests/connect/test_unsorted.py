@@ -188,6 +188,14 @@ def test_what_cannot_be_read_is_told_and_is_no_success(heap: Path, tmp_path: Pat
     assert read_asides(raw) == []
 
 
+def test_what_every_disk_has_is_nobody_s(heap: Path, tmp_path: Path) -> None:
+    """A whole disk as a source: its lost+found, closed to all but root, is no folder that is missed."""
+    (tmp_path / "params.yaml").write_text("source: {settle_s: 0}\n")
+    (heap / "lost+found").mkdir(mode=0)
+    done = cmrpipe("land", heap, "--raw", tmp_path / "data" / "raw", "--params", tmp_path / "params.yaml")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_heap_that_is_closed_as_a_whole_is_no_empty_one(heap: Path, tmp_path: Path) -> None:
     """The message names the folder that hides the images, not a layout that nobody meant."""
     params = tmp_path / "params.yaml"

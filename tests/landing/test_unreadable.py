@@ -48,6 +48,26 @@ def test_a_file_that_cannot_be_read_stops_its_patient_only(
     assert victim in patient_folders(target)
 
 
+@pytest.mark.parametrize("name", ["dicoms/{}", "dicoms/{}.zip", "contourfiles/other"])
+def test_a_link_to_where_we_may_not_look_stops_nobody_else(raw: Path, tmp_path: Path, params: Path, name: str) -> None:
+    """It is told by name, as a folder that is closed itself is."""
+    (raw / "phantom.json").unlink()
+    victim, *others = patient_folders(raw)
+    path, place = raw / name.format(victim), tmp_path / "closed"
+    place.mkdir()
+    if name.startswith("dicoms"):
+        (raw / "dicoms" / victim).rename(place / victim)
+    path.symlink_to(place / victim)
+    place.chmod(0)
+    done = cmrpipe("land", raw, "--raw", tmp_path / "data" / "raw", "--params", params)
+    place.chmod(0o755)
+    assert done.returncode == 1, done.stderr
+    told = [line for line in done.stderr.splitlines() if " not landed: " in line and "Permission denied" in line]
+    assert [line.partition(" ")[0] for line in told] == [name.format(victim).removesuffix(".zip")]
+    landed = patient_folders(tmp_path / "data" / "raw")
+    assert landed == (others if name.startswith("dicoms") else [victim, *others])
+
+
 def test_a_raw_folder_that_cannot_be_written_is_told_as_such(raw: Path, tmp_path: Path, params: Path) -> None:
     """The other side of the copy: nothing can land, and the raw folder is what is named."""
     (raw / "phantom.json").unlink()
