@@ -24,6 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from cmrpipe.charset import decode_text
 from cmrpipe.files import sha256_bytes
 from cmrpipe.model import ImageRecord
 from cmrpipe.pixels import blank_rows
@@ -36,6 +37,7 @@ _FLOAT_PIXELS = {0x7FE00008: "Float Pixel Data", 0x7FE00009: "Double Float Pixel
 _COMPRESSED_PREFIX = "1.2.840.10008.1.2.4"
 
 _TRANSFER_SYNTAX = 0x00020010
+_CHARACTER_SET = 0x00080005
 _TEXT = {
     "modality": 0x00080060,
     "image_type": 0x00080008,
@@ -74,6 +76,7 @@ _WANTED = frozenset(
         *_SHORT.values(),
         *_NUMBER.values(),
         *(tag for tag, _ in _VECTOR.values()),
+        _CHARACTER_SET,
         _SAMPLES_PER_PIXEL,
         _NUMBER_OF_FRAMES,
     )
@@ -116,7 +119,7 @@ def _elements(
 
 def _text(raw: Raw, tag: int) -> str:
     entry = raw.get(tag)
-    return entry[1].decode("latin-1").strip(" \0") if entry else ""
+    return decode_text(entry[1], raw[_CHARACTER_SET][1] if _CHARACTER_SET in raw else b"") if entry else ""
 
 
 def _numbers(raw: Raw, tag: int) -> tuple[float, ...] | None:

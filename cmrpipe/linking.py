@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.links import normalise_id
+from cmrpipe.links import composed, normalise_id
 from cmrpipe.model import ContourKind, ContourRecord, ImageRecord, Link
 
 
@@ -62,7 +62,7 @@ def map_links(links: Iterable[Link], patients: Sequence[str], originals: Sequenc
         if patient is None or original is None:
             continue
         found[patient].add(original)
-        if (patient, original) != (link.patient_id, link.original_id):
+        if any(composed(a) != composed(b) for a, b in ((patient, link.patient_id), (original, link.original_id))):
             normalised.append((link, patient, original))
     return LinkMap(
         {patient: tuple(sorted(names)) for patient, names in sorted(found.items())},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,12 +44,18 @@ class LinkTable:
     oddities: tuple[str, ...]
 
 
+def composed(text: str) -> str:
+    """Text as keyboards write it, ü as one character: macOS names folders with a u and two dots for it."""
+    return unicodedata.normalize("NFC", text)
+
+
 def normalise_id(text: str) -> str:
     """An id without differences of case, separators and leading zeros: `SC-HF-I-01` and `sc_hf_i_1` become one.
 
-    Numbers keep their place between the letters, so that `A-1-2` and `A-12` stay apart.
+    Numbers keep their place between the letters, so that `A-1-2` and `A-12` stay apart. However an ü is written, it is
+    one (see `composed`).
     """
-    parts = re.findall(r"\d+|[^\W\d_]+", text.casefold())
+    parts = re.findall(r"\d+|[^\W\d_]+", composed(text.casefold()))
     return "-".join(str(int(part)) if _NUMBER.fullmatch(part) else part for part in parts)
 
 

@@ -67,6 +67,8 @@ def test_table_without_header_is_refused(data: bytes) -> None:
         ("A-1-2", "A-12", False),
         ("SC-HF-I-1", "SC-HF-I-10", False),
         ("SC-HF-I-1", "SC-HF-NI-1", False),
+        ("Mu\u0308ller-1", "Müller-1", True),
+        ("Muller-1", "Müller-1", False),
     ],
 )
 def test_normalisation(one: str, other: str, same: bool) -> None:
@@ -81,6 +83,13 @@ def test_exact_names_win_and_ambiguous_ones_match_nothing() -> None:
     assert found.originals == {"P1": ("SC-1",), "P2": ("SC-2",)}
     assert [(link.line, original) for link, _, original in found.normalised] == [(3, "SC-2")]
     assert [link.line for link in found.no_contours] == [4]
+
+
+def test_a_folder_named_on_a_mac_is_the_tables() -> None:
+    """Macs write ü as u with two dots after it: that is the same id, and nothing to be mended."""
+    found = map_links([Link("Müller01", "SC-Ü", "l", 2)], ["Mu\u0308ller01"], ["SC-U\u0308"])
+    assert found.originals == {"Mu\u0308ller01": ("SC-U\u0308",)}
+    assert found.normalised == ()
 
 
 def test_real_links_resolve(final_data) -> None:  # type: ignore[no-untyped-def]

@@ -14,9 +14,11 @@ import structlog
 from cmrpipe import logs
 from cmrpipe.asides import read_asides
 from cmrpipe.checks.asides import check_asides
+from cmrpipe.checks.images import check_files
 from cmrpipe.codes import FindingCode
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.opening import open_source
+from cmrpipe.dicom import read_header
 from cmrpipe.errors import LayoutError
 from cmrpipe.landing import Landed, land
 from cmrpipe.params import SourceParams
@@ -61,6 +63,23 @@ def test_a_heap_lands_as_the_layout_would(heap: Path, small_phantom: Path, tmp_p
     assert read_asides(raw) == []
     landed = land_unsorted(heap, raw)
     assert (landed.new, landed.changed, len(landed.unchanged)) == ((), (), 6)
+
+
+def test_a_patient_lands_under_the_name_that_the_header_has(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
+    """In whatever character set, one a file: one patient, of whose images validation says nothing."""
+    patient = sorted(p.name for p in (small_phantom / "dicoms").iterdir())[0]
+    for i, path in enumerate(sorted(path for path in heap.glob("disk*/*"))):
+        if pydicom.dcmread(path, specific_tags=["PatientID"]).PatientID == patient:
+            change(path, path, SpecificCharacterSet=("ISO_IR 192", "ISO_IR 100")[i % 2], PatientID="Müller01")
+    raw = tmp_path / "data" / "raw"
+    land_unsorted(heap, raw)
+    assert "Müller01" in {path.name for path in (raw / "dicoms").iterdir()}
+    images = [
+        read_header(path.read_bytes(), f"dicoms/Müller01/{path.name}", "Müller01")
+        for path in sorted((raw / "dicoms" / "Müller01").iterdir())
+    ]
+    assert len(images) == 40
+    assert list(check_files(images)) == []
 
 
 def test_what_does_not_fit_is_put_aside_with_its_reason(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
