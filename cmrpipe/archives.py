@@ -19,9 +19,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from cmrpipe.errors import ArchiveError
+from cmrpipe.files import FILE_BYTES
 
 SUFFIX = ".zip"
-MEMBER_BYTES = 1 << 30
+MEMBER_BYTES = FILE_BYTES
 """The largest file that an archive may hold."""
 RATIO = 100
 """How many times its own size an archive may unpack to; images compress to a half or a third."""

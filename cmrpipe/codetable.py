@@ -79,7 +79,7 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_UNREADABLE: CodeInfo(
         _E,
         "a file below dicoms/ is no usable image",
-        "not DICOM, no single grey image in it, or compressed pixels that cannot be decoded",
+        "not DICOM, no single grey image in it, over 1 GiB, or compressed pixels that cannot be decoded",
         "fetch it anew",
     ),
     _C.IMAGE_TRUNCATED: CodeInfo(
@@ -259,7 +259,7 @@ CODES: dict[FindingCode, CodeInfo] = {
         "look at the patient",
     ),
     _C.CONTOUR_UNREADABLE: CodeInfo(
-        _E, "a contour file cannot be read", "each line must be two finite numbers", "export it anew"
+        _E, "a contour file cannot be read", "each line must be two finite numbers; over 1 GiB", "export it anew"
     ),
     _C.CONTOUR_TOO_FEW_POINTS: CodeInfo(_E, "a contour has too few points", "fewer than 3", "export it anew"),
     _C.CONTOUR_NAME_UNCLEAR: CodeInfo(

@@ -9,6 +9,7 @@ CmrpipeError                  root: everything the user can mend
 │   ├── StaleError            a raw file that is not the one that the catalog describes
 │   └── LinkError             a link table that cannot be read
 ├── ParamsError (ValueError)  params.yaml or a command-line value
+├── SizeError (OSError)       a file that is larger than any that is read
 ├── StoreError (OSError)      a store that is missing, altered or of another schema
 ├── LandingError (RuntimeError)  a landing that was cut short, or would mix what must not be mixed
 ├── SourceError (OSError)    a source of patients that cannot be reached or refuses us
@@ -69,6 +70,10 @@ class StaleError(InputError):
 
 class LinkError(InputError):
     """A link table that cannot be read."""
+
+
+class SizeError(CmrpipeError, OSError):
+    """A file that is larger than any that is read."""
 
 
 class ParamsError(CmrpipeError, ValueError):

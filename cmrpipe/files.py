@@ -12,13 +12,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cmrpipe.errors import DiskError
+from cmrpipe.errors import DiskError, SizeError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL_WORDS = re.compile("|".join((*map(os.strerror, _FULL), r"\d+ requested and \d+ written")))
 """What a full disk is called where the number is lost: by HDF5, by pydicom, which wraps errors, and by NumPy."""
 _BLOCK = 1 << 20
+FILE_BYTES = 1 << 30
+"""The largest file that is read as a whole."""
+
+
+def read_whole(path: Path) -> bytes:
+    """The bytes of a file that somebody else put there.
+
+    Raises
+    ------
+    SizeError : it has more than memory should be spent on
+    OSError : it cannot be read
+    """
+    with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > FILE_BYTES:
+            cause = f"has {size:,} bytes, more than any image or contour ({FILE_BYTES:,} are read at most)"
+            raise SizeError(path, cause, "See what it is, and fetch it anew from its source")
+        return stream.read()
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from cmrpipe.archives import SUFFIX, members, read_member
 from cmrpipe.errors import LayoutError
+from cmrpipe.files import read_whole
 
 DICOMS = "dicoms"
 CONTOURS = "contourfiles"
@@ -91,10 +92,11 @@ def read_file(root: Path, path: str) -> bytes:
     Raises
     ------
     OSError : it is not there, or the system refuses to read it
+    SizeError : it is too large
     ArchiveError : it lies in an archive that is damaged
     """
     try:
-        return (root / path).read_bytes()
+        return read_whole(root / path)
     except (FileNotFoundError, NotADirectoryError):
         parent, folder, *names = path.split("/")
         archive = archive_file(root, f"{parent}/{folder}")
@@ -105,7 +107,7 @@ def read_file(root: Path, path: str) -> bytes:
 
 def read_below(place: Path, name: str) -> bytes:
     """The bytes of a file in a folder or an archive, whichever `place` is (see `read_file`)."""
-    return read_member(place, name) if place.is_file() else (place / name).read_bytes()
+    return read_member(place, name) if place.is_file() else read_whole(place / name)
 
 
 def list_files(root: Path, folder: str) -> Listing:

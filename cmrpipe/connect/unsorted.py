@@ -16,7 +16,7 @@ from cmrpipe.connect.sorting import Found, Sorted, folder_problem, sort_patient
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import LayoutError, SourceError
-from cmrpipe.files import as_text, canonical_json, sha256_bytes
+from cmrpipe.files import as_text, canonical_json, read_whole, sha256_bytes
 from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE, is_stray, leads_back
 
 _MARK_AT, _MARK = 128, b"DICM"
@@ -142,7 +142,7 @@ class UnsortedFolder:
                 state = path.stat()
                 key = (what, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
                 if key not in self._known:
-                    self._known[key] = Found(what, path, read_header(path.read_bytes(), what, ""))
+                    self._known[key] = Found(what, path, read_header(read_whole(path), what, ""))
             except OSError as error:
                 tell(path, error)
                 continue

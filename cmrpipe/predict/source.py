@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from cmrpipe.archives import SUFFIX, members
 from cmrpipe.dicom import read_header, study_uid, unreadable_image
-from cmrpipe.errors import ArchiveError, LayoutError
+from cmrpipe.errors import ArchiveError, LayoutError, SizeError
+from cmrpipe.files import read_whole
 from cmrpipe.layouts import DICOMS, is_stray, read_below
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.places import OWN, is_output
@@ -65,7 +66,7 @@ class PatientFolder:
     def _header(self, name: str) -> _Header:
         try:
             return _header(read_below(self.root, name), name, self.patient_id)
-        except ArchiveError as error:
+        except (ArchiveError, SizeError) as error:
             return _Header(unreadable_image(name, self.patient_id, 0, error.cause), "", "")
         except OSError as error:
             why = f"{UNREAD} ({error.strerror or error})"
@@ -146,7 +147,7 @@ def _in_archive(archive: Path) -> PatientFolder:
 def _content(path: Path) -> bytes:
     """A file's bytes; none where it cannot be read, which is told when the patient is read."""
     try:
-        return path.read_bytes()
+        return read_whole(path)
     except OSError:
         return b""
 

@@ -11,7 +11,7 @@ from cmrpipe.catalog import Catalog, write_contours, write_images, write_links
 from cmrpipe.codeversion import code_version
 from cmrpipe.contours import read_contour, unreadable_contour
 from cmrpipe.dicom import read_header, unreadable_image
-from cmrpipe.errors import ArchiveError, InputError, LinkError
+from cmrpipe.errors import ArchiveError, InputError, LinkError, SizeError
 from cmrpipe.executors import Workers
 from cmrpipe.incremental import Refresh, Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import (
@@ -68,6 +68,8 @@ class _Task:
 def _bytes(raw: Path, path: str) -> bytes:
     try:
         return read_file(raw, path)
+    except SizeError:
+        raise
     except OSError as error:
         where = raw / path
         raise InputError(where, f"cannot be read ({error.strerror})", "Check the disk and its permissions") from error
@@ -114,7 +116,7 @@ def _image(task: _Task, entry: Entry) -> ImageRecord:
         return unreadable_image(entry.path, patient_id, entry.bytes, task.damage)
     try:
         data = _bytes(task.raw, entry.path)
-    except ArchiveError as error:
+    except (ArchiveError, SizeError) as error:
         return unreadable_image(entry.path, patient_id, entry.bytes, error.cause)
     return with_decoded(read_header(data, entry.path, patient_id), data)
 
@@ -124,7 +126,7 @@ def _contour(task: _Task, entry: Entry) -> ContourRecord:
         return unreadable_contour(entry.path, task.listing.name, entry.bytes, task.damage)
     try:
         data = _bytes(task.raw, entry.path)
-    except ArchiveError as error:
+    except (ArchiveError, SizeError) as error:
         return unreadable_contour(entry.path, task.listing.name, entry.bytes, error.cause)
     return read_contour(data, entry.path, task.params.contour_origin)
 

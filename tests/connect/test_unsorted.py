@@ -20,6 +20,7 @@ from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.opening import open_source
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import LayoutError
+from cmrpipe.files import FILE_BYTES
 from cmrpipe.landing import Landed, land
 from cmrpipe.params import SourceParams
 from cmrpipe.progress import silent
@@ -94,6 +95,8 @@ def test_what_does_not_fit_is_put_aside_with_its_reason(heap: Path, small_phanto
     shutil.copy2(two, heap / "zz-copy")
     change(three, heap / "equal", SeriesDescription="changed")
     (heap / "notes.txt").write_text("not an image")
+    shutil.copy2(two, heap / "huge")
+    os.truncate(heap / "huge", FILE_BYTES + 1)
     raw = tmp_path / "data" / "raw"
     landed = land_unsorted(heap, raw)
     reasons = {aside.what: aside.reason for aside in read_asides(raw)}
@@ -106,10 +109,11 @@ def test_what_does_not_fit_is_put_aside_with_its_reason(heap: Path, small_phanto
     assert "different images have InstanceNumber" in reasons.pop("equal")
     assert "different images" in reasons.pop(three.relative_to(heap).as_posix())
     assert "not a DICOM file" in reasons.pop("notes.txt")
+    assert "more than any image" in reasons.pop("huge")
     assert reasons == {}
-    assert landed.aside == 9
+    assert landed.aside == 10
     told = list(check_asides(read_asides(raw)))
-    assert sum(int(found.evidence["images"] or 0) for found in told) == 9
+    assert sum(int(found.evidence["images"] or 0) for found in told) == 10
     assert {found.code for found in told} == {FindingCode.IMAGE_PUT_ASIDE}
     assert header.PatientID
     expected = hash_tree(small_phantom / "dicoms")

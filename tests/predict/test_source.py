@@ -1,5 +1,6 @@
 """Patients in folders of any make."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from cmrpipe.archives import pack
 from cmrpipe.errors import ArchiveError, LayoutError
+from cmrpipe.files import FILE_BYTES
 from cmrpipe.predict.source import find_patients
 
 
@@ -124,6 +126,18 @@ def test_stray_files_are_passed_over_and_nothing_is_refused(tmp_path: Path) -> N
     (tmp_path / ".DS_Store").write_text("")
     with pytest.raises(LayoutError, match="holds no files"):
         find_patients(tmp_path)
+
+
+def test_a_file_beyond_all_measure_costs_nobody_else(two: Path) -> None:
+    """It is not read, wherever it lies, and says why where it is one of a patient's."""
+    os.truncate(two / BOTH[0] / "7.dcm", FILE_BYTES + 1)
+    shutil.copy(two / BOTH[0] / "8.dcm", two / "loose.iso")
+    os.truncate(two / "loose.iso", FILE_BYTES + 1)
+    assert names(two) == BOTH
+    records = [record for patient in find_patients(two) for record in patient.records()]
+    assert [(record.path, "more than any image" in record.error) for record in records if record.error] == [
+        ("7.dcm", True)
+    ]
 
 
 def test_archives_are_patients_like_folders(small_phantom: Path, tmp_path: Path) -> None:

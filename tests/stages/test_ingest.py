@@ -12,6 +12,7 @@ from pydicom.uid import RLELossless
 from cmrpipe import dicom
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import LayoutError
+from cmrpipe.files import FILE_BYTES
 from cmrpipe.layouts import strangers
 from cmrpipe.params import IngestParams
 from cmrpipe.progress import silent
@@ -134,6 +135,19 @@ def test_bad_files_are_rows_and_the_rest_goes_on(raw: Path, tmp_path: Path) -> N
     assert "not a DICOM file" in errors["7.dcm"]
     assert "truncated" in errors["8.dcm"]
     assert len(errors) == 2
+
+
+def test_a_file_beyond_all_measure_is_a_row_and_the_rest_goes_on(raw: Path, tmp_path: Path) -> None:
+    """It is not read: a disk image under an image's name would take all memory, and the run with it."""
+    image, contour = sorted(raw.glob("dicoms/*/7.dcm"))[0], sorted(raw.glob("contourfiles/*/i-contours/*.txt"))[0]
+    for path in (image, contour):
+        os.truncate(path, FILE_BYTES + 1)
+    summary = run(raw, tmp_path)
+    book = Catalog(tmp_path / "catalog")
+    rows = [*book.images(image.parent.name), *book.contours(contour.parents[1].name)]
+    assert {row.path for row in rows if row.error} == {p.relative_to(raw).as_posix() for p in (image, contour)}
+    assert all(row.error.startswith("has 1,073,741,825 bytes, more than any") for row in rows if row.error)
+    assert summary.counts["unreadable"] == 2
 
 
 @pytest.mark.filterwarnings("ignore")
