@@ -79,8 +79,9 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_UNREADABLE: CodeInfo(
         _E,
         "a file below dicoms/ is no usable image",
-        "not DICOM, no single grey image in it, over 1 GiB, or compressed pixels that cannot be decoded",
-        "fetch it anew",
+        "not DICOM, no single grey image in it, over 1 GiB, compressed pixels that cannot be decoded, or the system "
+        "refuses to read it, or its folder",
+        "fetch it anew; where the system refuses it, see its permissions and its disk",
     ),
     _C.IMAGE_TRUNCATED: CodeInfo(
         _E, "an image ends before its last pixel", "pixel bytes against rows, columns and bits", "fetch it anew"
@@ -259,7 +260,10 @@ CODES: dict[FindingCode, CodeInfo] = {
         "look at the patient",
     ),
     _C.CONTOUR_UNREADABLE: CodeInfo(
-        _E, "a contour file cannot be read", "each line must be two finite numbers; over 1 GiB", "export it anew"
+        _E,
+        "a contour file cannot be read",
+        "each line must be two finite numbers; over 1 GiB; or the system refuses to read it, or its folder",
+        "export it anew; where the system refuses it, see its permissions and its disk",
     ),
     _C.CONTOUR_TOO_FEW_POINTS: CodeInfo(_E, "a contour has too few points", "fewer than 3", "export it anew"),
     _C.CONTOUR_NAME_UNCLEAR: CodeInfo(

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from cmrpipe.archives import SUFFIX, members, read_member
 from cmrpipe.errors import LayoutError
 from cmrpipe.files import read_whole
+from cmrpipe.refusals import own_trouble
 
 DICOMS = "dicoms"
 CONTOURS = "contourfiles"
@@ -54,11 +55,19 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of one patient or contour folder, sorted by path, and the stray ones that were passed over."""
+    """What lies in one patient or contour folder.
+
+    Attributes
+    ----------
+    entries : its files, sorted by path
+    stray : those that were passed over
+    refused : files and folders that the system does not let us look at, the folder itself perhaps, and why
+    """
 
     name: str
     entries: tuple[Entry, ...]
     stray: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 def archive_file(root: Path, folder: str) -> Path:
@@ -180,17 +189,29 @@ def list_folder(root: Path, folder: str) -> Listing:
     Raises
     ------
     LayoutError : a name that could be written nowhere
+    InputError : the folder of all patients cannot be looked at, either
     """
     entries: list[Entry] = []
     stray: list[str] = []
+    refused: dict[str, str] = {}
     todo = [folder]
+
+    def refuse(path: str, error: OSError) -> None:
+        refused[path] = own_trouble(error, root / path, root / folder.partition("/")[0])
+
     while todo:
         parent = todo.pop()
-        with os.scandir(f"{root}/{parent}") as scan:
-            for item in scan:
-                path = f"{parent}/{item.name}"
-                if not _is_text(path):
-                    raise LayoutError(ascii(f"{root}/{path}"), "has a name that is no text (UTF-8)", "Rename it")
+        try:
+            with os.scandir(f"{root}/{parent}") as scan:
+                items = list(scan)
+        except OSError as error:
+            refuse(parent, error)
+            continue
+        for item in items:
+            path = f"{parent}/{item.name}"
+            if not _is_text(path):
+                raise LayoutError(ascii(f"{root}/{path}"), "has a name that is no text (UTF-8)", "Rename it")
+            try:
                 if _is_folder(item) and not leads_back(item.path):
                     todo.append(path)
                 elif is_stray(item.name) or not _is_file(item):
@@ -198,8 +219,10 @@ def list_folder(root: Path, folder: str) -> Listing:
                 else:
                     stat = item.stat()
                     entries.append(Entry(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+            except OSError as error:
+                refuse(path, error)
     entries.sort()
-    return Listing(folder.partition("/")[2], tuple(entries), tuple(sorted(stray)))
+    return Listing(folder.partition("/")[2], tuple(entries), tuple(sorted(stray)), tuple(sorted(refused.items())))
 
 
 def _list_archive(archive: Path, folder: str) -> Listing:
@@ -211,18 +234,25 @@ def _list_archive(archive: Path, folder: str) -> Listing:
     return Listing(folder.partition("/")[2], kept, tuple(sorted(stray)))
 
 
-def _folders(root: Path, parent: str) -> list[str]:
-    """Folders, archives and closed links, by the name of the folder; who reads what is closed is told so."""
+def _name(item: os.DirEntry[str]) -> str:
+    """Whose folder or archive something directly in `dicoms/` or `contourfiles/` is; "" where it is neither.
+
+    What the system does not let us look at counts as one: nobody is taken for removed, and who lists it is told why.
+    """
     try:
-        with os.scandir(root / parent) as scan:
-            items = [item for item in scan if not is_stray(item.name)]
-    except FileNotFoundError:
+        if _is_folder(item):
+            return item.name
+        return item.name.removesuffix(SUFFIX) if item.name.endswith(SUFFIX) and _is_file(item) else ""
+    except OSError:
+        return item.name.removesuffix(SUFFIX)
+
+
+def _folders(root: Path, parent: str) -> list[str]:
+    place = root / parent
+    if not os.path.lexists(place):  # a link that leads nowhere is no folder without patients: its disk is gone
         return []
-    closed = {item.name for item in items if _is_closed(item)}
-    items = [item for item in items if item.name not in closed]
-    archives = {item.name for item in items if item.name.endswith(SUFFIX) and _is_file(item)}
-    folders = {item.name for item in items if _is_folder(item)}
-    return sorted(folders | {name.removesuffix(SUFFIX) for name in (*archives, *closed)})
+    with os.scandir(place) as scan:
+        return sorted({name for item in scan if not is_stray(item.name) and (name := _name(item))})
 
 
 def patient_folders(root: Path) -> list[str]:
@@ -239,10 +269,10 @@ def _is_part(root: Path, parent: str, item: os.DirEntry[str]) -> bool:
     """Whether something that lies directly in `root/parent`, and is no stray, is read or meant for people."""
     if parent == LINK_FOLDER:
         return _is_table(item.name)
-    if _is_closed(item):
-        return bool(parent)
     if parent:
-        return _is_folder(item) or (item.name.endswith(SUFFIX) and _is_file(item))
+        return _name(item) != ""
+    if _is_closed(item):
+        return False
     predicted = item.name in _PREDICTED and any((root / "patients").glob("*/result.json"))
     return item.name in _OWN or predicted or (item.name.lower().endswith(_DOCUMENTS) and not _is_folder(item))
 

@@ -26,7 +26,7 @@ def _state(entry: Entry) -> str:
 def signature(listing: Listing, context: str) -> str:
     """Digest of names, sizes and times, and of the context (parameters and code) that they are read in."""
     lines = [f"{entry.path}\0{_state(entry)}" for entry in listing.entries]
-    return sha256_bytes("\n".join((context, *lines, *listing.stray)).encode())
+    return sha256_bytes("\n".join((context, *lines, *listing.stray, *(path for path, _ in listing.refused))).encode())
 
 
 def _load(path: Path) -> dict[str, Any]:

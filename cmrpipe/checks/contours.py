@@ -32,7 +32,8 @@ def check_files(contours: Sequence[ContourRecord], patient_id: str) -> Iterator[
         elif contour.points is not None and contour.kind is None:
             code = Code.CONTOUR_NAME_UNCLEAR
         else:
-            code = Code.CONTOUR_TOO_FEW_POINTS if contour.bytes == 0 else Code.CONTOUR_UNREADABLE
+            empty = contour.bytes == 0 and contour.sha256 != ""  # and not one that could not be read
+            code = Code.CONTOUR_TOO_FEW_POINTS if empty else Code.CONTOUR_UNREADABLE
         yield finding(
             code,
             f"{contour.path} cannot be used: {contour.error}.",

@@ -17,6 +17,7 @@ from cmrpipe.layouts import (
     LINK_FOLDER,
     LINK_TABLE,
     PHANTOM,
+    Listing,
     archive_file,
     check_layout,
     contour_folders,
@@ -120,6 +121,8 @@ class FolderSource:
             ours, theirs = list_files(raw, offer.folder), list_files(self.root, offer.folder)
         except ArchiveError:
             return False
+        if ours.refused or theirs.refused:
+            return False
         if ours.stray != theirs.stray or [e[:2] for e in ours.entries] != [e[:2] for e in theirs.entries]:
             return False
         return all(_same_bytes(self.root, raw, entry.path) for entry in theirs.entries)
@@ -129,7 +132,7 @@ class FolderSource:
         archive = archive_file(self.root, offer.folder)
         with reading(self.root / offer.folder):
             packed = archive.is_file()
-            listing = None if packed else list_files(self.root, offer.folder)
+            listing = None if packed else _whole(self.root, offer.folder)
         if listing is None:
             copied = target.with_name(archive.name)
             sha256 = copy_file(archive, copied)
@@ -148,6 +151,19 @@ class FolderSource:
         if fetched.archive:
             return unchanged([(archive_file(self.root, offer.folder), fetched.archive)])
         return unchanged((self.root / offer.folder / name, digest) for name, digest in fetched.files.items())
+
+
+def _whole(root: Path, folder: str) -> Listing:
+    """The files of a folder.
+
+    Raises
+    ------
+    SourceError : some of it cannot be looked at
+    """
+    listing = list_files(root, folder)
+    for path, why in listing.refused:
+        raise SourceError(root / path, why, "Mend that, or remove it from the source")
+    return listing
 
 
 def _same_bytes(root: Path, other: Path, path: str) -> bool:
@@ -174,7 +190,7 @@ def look_at(root: Path, folders: list[str], settle_s: float) -> tuple[tuple[Offe
     now = time.time()
     for folder in folders:
         try:
-            if not list_files(root, folder).entries:
+            if not _whole(root, folder).entries:
                 raise SourceError(root / folder, "holds no file", "Fill it, or remove it from the source")
             token, newest = newest_change(root, folder)
         except (CmrpipeError, OSError) as error:

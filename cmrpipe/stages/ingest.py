@@ -11,7 +11,7 @@ from cmrpipe.catalog import Catalog, write_contours, write_images, write_links
 from cmrpipe.codeversion import code_version
 from cmrpipe.contours import read_contour, unreadable_contour
 from cmrpipe.dicom import read_header, unreadable_image
-from cmrpipe.errors import ArchiveError, InputError, LinkError, SizeError
+from cmrpipe.errors import ArchiveError, InputError, LinkError
 from cmrpipe.executors import Workers
 from cmrpipe.incremental import Refresh, Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.layouts import (
@@ -36,6 +36,7 @@ from cmrpipe.model import ContourRecord, ImageRecord, Link
 from cmrpipe.params import IngestParams
 from cmrpipe.pixels import with_decoded
 from cmrpipe.progress import Listener, Progress
+from cmrpipe.refusals import own_trouble
 from cmrpipe.seen import Seen, known_files, remember_files, signature
 from cmrpipe.slices import arrange
 from cmrpipe.stages.summary import Summary
@@ -43,6 +44,8 @@ from cmrpipe.stages.summary import Summary
 log = Logger(__name__)
 
 LINKS = "links"
+AGAIN = "again"
+"""Marks, in what is reported of a folder, that something in it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +68,57 @@ class _Task:
     damage: str = ""
 
 
-def _bytes(raw: Path, path: str) -> bytes:
+def _trouble(raw: Path, path: str, error: OSError) -> str:
+    """Why a file, or a patient's or contour folder, cannot be read; stops the run where all of them cannot."""
+    return own_trouble(error, raw / path, raw / path.partition("/")[0])
+
+
+def _bytes(task: _Task, entry: Entry) -> tuple[bytes, str]:
+    """The bytes of a file, or why they cannot be had."""
+    if task.damage:
+        return b"", task.damage
     try:
-        return read_file(raw, path)
-    except SizeError:
-        raise
+        return read_file(task.raw, entry.path), ""
+    except ArchiveError as error:
+        return b"", error.cause
     except OSError as error:
-        where = raw / path
-        raise InputError(where, f"cannot be read ({error.strerror})", "Check the disk and its permissions") from error
+        return b"", _trouble(task.raw, entry.path, error)
 
 
 def _listing(raw: Path, unit: str) -> Listing:
     """The files of a folder; an archive alone, since it need not be opened to see that it did not change."""
-    place = standing(raw, unit)
-    if place is None or place.is_dir():
-        return list_folder(raw, unit)
-    state = place.stat()
+    try:
+        place = standing(raw, unit)
+        if place is None or place.is_dir():
+            return list_folder(raw, unit)
+        state = place.stat()
+    except OSError as error:
+        return Listing(unit.partition("/")[2], (), (), ((unit, _trouble(raw, unit, error)),))
     entry = Entry(place.relative_to(raw).as_posix(), state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     return Listing(unit.partition("/")[2], (entry,), ())
 
 
 def _opened(task: _Task) -> _Task:
     """The task with the files of its archive, or with what is wrong with that."""
-    if not archive_file(task.raw, task.unit).is_file():
+    if task.listing.refused or not archive_file(task.raw, task.unit).is_file():
         return task
     try:
         return replace(task, listing=list_files(task.raw, task.unit))
     except ArchiveError as error:
         log.error("archive cannot be read", reason=str(error))
         return replace(task, damage=error.cause)
+    except OSError as error:
+        return replace(task, damage=_trouble(task.raw, task.unit, error))
 
 
-def _written(task: _Task, name: str, hashes: dict[str, str], unreadable: int) -> Written:
+def _written(task: _Task, name: str, records: Sequence[ImageRecord | ContourRecord]) -> Written:
+    """What was written of a folder; files without a hash could not be read, and are tried again the next time."""
+    hashes = {record.path: record.sha256 for record in records}
     remember_files(task.state, task.unit, task.listing, hashes, task.context)
+    unreadable = sum(bool(record.error) for record in records)
     info = {"files": len(hashes), "unreadable": unreadable, "stray": len(task.listing.stray)}
+    if not all(hashes.values()):
+        info[AGAIN] = True
     return Written([name], info, fingerprint(task.context, sorted(hashes.items()), task.listing.stray))
 
 
@@ -112,22 +132,16 @@ def _old_rows(task: _Task) -> dict[str, ImageRecord]:
 
 def _image(task: _Task, entry: Entry) -> ImageRecord:
     patient_id = task.listing.name
-    if task.damage:
-        return unreadable_image(entry.path, patient_id, entry.bytes, task.damage)
-    try:
-        data = _bytes(task.raw, entry.path)
-    except (ArchiveError, SizeError) as error:
-        return unreadable_image(entry.path, patient_id, entry.bytes, error.cause)
+    data, why = _bytes(task, entry)
+    if why:
+        return unreadable_image(entry.path, patient_id, entry.bytes, why)
     return with_decoded(read_header(data, entry.path, patient_id), data)
 
 
 def _contour(task: _Task, entry: Entry) -> ContourRecord:
-    if task.damage:
-        return unreadable_contour(entry.path, task.listing.name, entry.bytes, task.damage)
-    try:
-        data = _bytes(task.raw, entry.path)
-    except (ArchiveError, SizeError) as error:
-        return unreadable_contour(entry.path, task.listing.name, entry.bytes, error.cause)
+    data, why = _bytes(task, entry)
+    if why:
+        return unreadable_contour(entry.path, task.listing.name, entry.bytes, why)
     return read_contour(data, entry.path, task.params.contour_origin)
 
 
@@ -138,18 +152,20 @@ def _ingest_images(task: _Task, out: Path) -> Written:
     records: list[ImageRecord] = []
     for entry in task.listing.entries:
         row = old.get(entry.path)
-        if row is None or known.get(entry.path) != row.sha256:
+        if row is None or not row.sha256 or known.get(entry.path) != row.sha256:
             row = _image(task, entry)
         records.append(row)
+    records += [unreadable_image(path, patient_id, 0, why) for path, why in task.listing.refused]
     records = arrange(records, task.params.frames_per_slice)
     name = write_images(out, patient_id, records)
-    return _written(task, name, {r.path: r.sha256 for r in records}, sum(bool(r.error) for r in records))
+    return _written(task, name, records)
 
 
 def _ingest_contours(task: _Task, out: Path) -> Written:
     records = [_contour(task, entry) for entry in task.listing.entries]
+    records += [unreadable_contour(path, task.listing.name, 0, why) for path, why in task.listing.refused]
     name = write_contours(out, task.listing.name, records)
-    return _written(task, name, {r.path: r.sha256 for r in records}, sum(bool(r.error) for r in records))
+    return _written(task, name, records)
 
 
 def _ingest(task: _Task | Sequence[Link], out: Path) -> Written:
@@ -163,7 +179,7 @@ def read_links(raw: Path) -> list[Link]:
     links: list[Link] = []
     for path in link_tables(raw):
         try:
-            links += read_link_table(_bytes(raw, path), path).links
+            links += read_link_table((raw / path).read_bytes(), path).links
         except LinkError as error:
             log.error("link table left out", reason=str(error))
     return links
@@ -184,7 +200,8 @@ def ingest(
     Raises
     ------
     LayoutError : `raw` holds no patient
-    InputError : a file is there but the system refuses to read it
+    InputError : the folder of all patients, or of all contours, cannot be read; a file went away meanwhile
+    OSError : it is a link table that cannot be read
     """
     check_layout(raw)
     context = fingerprint(params.model_dump(mode="json"), code_version(__name__))
@@ -202,8 +219,9 @@ def ingest(
             task = _Task(raw, out, state, unit, listing, params, context)
             units.append(Unit(unit, seen.content(unit, marks[unit]), task))
     result = refresh("ingest", out, units, _ingest, listen=_by_name(listen), workers=workers)
-    fingerprints = read_manifest(out)
-    seen.save({unit: (mark, fingerprints[unit]["fingerprint"]) for unit, mark in marks.items()})
+    made = read_manifest(out)
+    whole = {unit: mark for unit, mark in marks.items() if not made[unit]["info"].get(AGAIN)}
+    seen.save({unit: (mark, made[unit]["fingerprint"]) for unit, mark in whole.items()})
     return _summary(out, result)
 
 

@@ -14,6 +14,7 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.errors import LayoutError
 from cmrpipe.files import FILE_BYTES
 from cmrpipe.layouts import strangers
+from cmrpipe.model import ContourRecord, ImageRecord
 from cmrpipe.params import IngestParams
 from cmrpipe.progress import silent
 from cmrpipe.stages import ingest as stage
@@ -144,7 +145,8 @@ def test_a_file_beyond_all_measure_is_a_row_and_the_rest_goes_on(raw: Path, tmp_
         os.truncate(path, FILE_BYTES + 1)
     summary = run(raw, tmp_path)
     book = Catalog(tmp_path / "catalog")
-    rows = [*book.images(image.parent.name), *book.contours(contour.parents[1].name)]
+    rows: list[ImageRecord | ContourRecord] = [*book.images(image.parent.name)]
+    rows += book.contours(contour.parents[1].name)
     assert {row.path for row in rows if row.error} == {p.relative_to(raw).as_posix() for p in (image, contour)}
     assert all(row.error.startswith("has 1,073,741,825 bytes, more than any") for row in rows if row.error)
     assert summary.counts["unreadable"] == 2
