@@ -395,6 +395,10 @@ CODES: dict[FindingCode, CodeInfo] = {
         "move each to where the layout has it, or remove it",
     ),
     _C.STRAY_FILES: CodeInfo(
-        _I, "files of editors and file managers were passed over", ".DS_Store, ._*, *.swp, Thumbs.db, ...", "nothing"
+        _I,
+        "files and folders of editors, file managers and network storage were passed over",
+        "names: with a dot before them, *~, *.swp, *.tmp, *.part, Thumbs.db, Icon, __MACOSX, @eaDir, $RECYCLE.BIN, "
+        "lost+found, ...",
+        "nothing",
     ),
 }

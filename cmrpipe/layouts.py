@@ -20,6 +20,7 @@ from cmrpipe.archives import SUFFIX, members, read_member
 from cmrpipe.errors import LayoutError
 from cmrpipe.files import read_whole
 from cmrpipe.refusals import own_trouble
+from cmrpipe.strays import is_stray, stray_in
 
 DICOMS = "dicoms"
 CONTOURS = "contourfiles"
@@ -29,19 +30,11 @@ ASIDE = "aside"
 
 PHANTOM = "phantom.json"
 
-_STRAY_NAMES = frozenset({"thumbs.db", "desktop.ini", "dicomdir", "lost+found"})
-_STRAY_SUFFIXES = (".swp", ".swo", "~", ".tmp", ".part", ".crdownload")
 _OWN = frozenset({DICOMS, CONTOURS, LINK_TABLE, LINK_FOLDER, ASIDE, PHANTOM})
 _PREDICTED = frozenset({"patients", "summary.csv"})
 """What predict writes beside contours and link table."""
 _DOCUMENTS = (".md", ".rst", ".txt", ".pdf", ".html", ".json", ".yaml", ".yml", "readme", "license", "licence")
 """Ends of the names of files that a data set may have in its root for people to read."""
-
-
-def is_stray(name: str) -> bool:
-    """Whether a file name is that of something editors, file managers and copies leave behind."""
-    lower = name.lower()
-    return lower.startswith(".") or lower in _STRAY_NAMES or lower.endswith(_STRAY_SUFFIXES)
 
 
 class Entry(NamedTuple):
@@ -60,7 +53,7 @@ class Listing:
     Attributes
     ----------
     entries : its files, sorted by path
-    stray : those that were passed over
+    stray : those that were passed over, folders as a whole, with a slash behind them
     refused : files and folders that the system does not let us look at, the folder itself perhaps, and why
     """
 
@@ -212,9 +205,11 @@ def list_folder(root: Path, folder: str) -> Listing:
             if not _is_text(path):
                 raise LayoutError(ascii(f"{root}/{path}"), "has a name that is no text (UTF-8)", "Rename it")
             try:
-                if _is_folder(item) and not leads_back(item.path):
+                if is_stray(item.name):
+                    stray.append(f"{path}/" if _is_folder(item) else path)
+                elif _is_folder(item) and not leads_back(item.path):
                     todo.append(path)
-                elif is_stray(item.name) or not _is_file(item):
+                elif not _is_file(item):
                     stray.append(path)
                 else:
                     stat = item.stat()
@@ -228,10 +223,11 @@ def list_folder(root: Path, folder: str) -> Listing:
 def _list_archive(archive: Path, folder: str) -> Listing:
     state = archive.stat()
     times = state.st_mtime_ns, state.st_ctime_ns
-    entries = [Entry(f"{folder}/{name}", member.size, *times) for name, member in members(archive).items()]
-    stray = {entry.path for entry in entries if is_stray(entry.path.rpartition("/")[2])}
-    kept = tuple(entry for entry in entries if entry.path not in stray)
-    return Listing(folder.partition("/")[2], kept, tuple(sorted(stray)))
+    found = members(archive)
+    strays = {name: stray_in(name) for name in found}
+    kept = tuple(Entry(f"{folder}/{name}", member.size, *times) for name, member in found.items() if not strays[name])
+    stray = sorted({f"{folder}/{place}" for place in strays.values() if place})
+    return Listing(folder.partition("/")[2], kept, tuple(stray))
 
 
 def _name(item: os.DirEntry[str]) -> str:

@@ -26,6 +26,7 @@ from cmrpipe.layouts import (
     read_file,
     strangers,
 )
+from cmrpipe.strays import is_stray
 
 
 def read_optional(path: Path) -> bytes | None:
@@ -54,7 +55,7 @@ def newest_change(root: Path, folder: str) -> tuple[str, float]:
         rows = [(archive.relative_to(root).as_posix(), state.st_size, state.st_mtime_ns, state.st_ctime_ns)]
         return sha256_bytes(canonical_json(rows)), newest / 1e9
     for parent, folders, files in os.walk(root / folder):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not is_stray(name))
         for name in ("", *sorted(files)):
             state = Path(parent, name).stat()
             newest = max(newest, state.st_mtime_ns, state.st_ctime_ns)
@@ -123,12 +124,15 @@ class FolderSource:
             return False
         if ours.refused or theirs.refused:
             return False
-        if ours.stray != theirs.stray or [e[:2] for e in ours.entries] != [e[:2] for e in theirs.entries]:
+        if _loose(ours) != _loose(theirs) or [e[:2] for e in ours.entries] != [e[:2] for e in theirs.entries]:
             return False
         return all(_same_bytes(self.root, raw, entry.path) for entry in theirs.entries)
 
     def fetch(self, offer: Offer, target: Path) -> Fetched:
-        """Copy all files; stray ones come along, and are counted later. An archive is copied as it is."""
+        """Copy all files; stray ones come along, and are counted later, but no stray folders.
+
+        An archive is copied as it is.
+        """
         archive = archive_file(self.root, offer.folder)
         with reading(self.root / offer.folder):
             packed = archive.is_file()
@@ -138,7 +142,9 @@ class FolderSource:
             sha256 = copy_file(archive, copied)
             return Fetched(hash_tree(copied), archive=sha256)
         target.mkdir(parents=True)
-        names = [Path(path).relative_to(offer.folder) for path in (*(e.path for e in listing.entries), *listing.stray)]
+        names = [
+            Path(path).relative_to(offer.folder) for path in (*(e.path for e in listing.entries), *_loose(listing))
+        ]
         return Fetched({name.as_posix(): copy_file(self.root / offer.folder / name, target / name) for name in names})
 
     def steady(self, offer: Offer, fetched: Fetched) -> bool:
@@ -164,6 +170,11 @@ def _whole(root: Path, folder: str) -> Listing:
     for path, why in listing.refused:
         raise SourceError(root / path, why, "Mend that, or remove it from the source")
     return listing
+
+
+def _loose(listing: Listing) -> list[str]:
+    """Stray files, without stray folders: what storage keeps there is its own, and it may be every older state."""
+    return [path for path in listing.stray if not path.endswith("/")]
 
 
 def _same_bytes(root: Path, other: Path, path: str) -> bool:

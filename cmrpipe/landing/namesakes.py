@@ -15,7 +15,7 @@ from cmrpipe.errors import CmrpipeError, LandingError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.landing.ledger import Entry
 from cmrpipe.landing.tables import rows_of
-from cmrpipe.layouts import CONTOURS, DICOMS, is_stray, list_files, read_file
+from cmrpipe.layouts import CONTOURS, DICOMS, list_files, read_file
 from cmrpipe.links import normalise_id
 
 _UNKNOWN = "a source that data/landings.csv does not name"
@@ -32,7 +32,7 @@ def _contents(root: Path, folder: str) -> Iterator[bytes]:
             data = read_file(root, entry.path)
         except (CmrpipeError, OSError):
             continue
-        if data and not is_stray(entry.path.rpartition("/")[2]):
+        if data:
             yield data
 
 

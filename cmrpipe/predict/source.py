@@ -12,9 +12,10 @@ from cmrpipe.archives import SUFFIX, members
 from cmrpipe.dicom import read_header, study_uid, unreadable_image
 from cmrpipe.errors import ArchiveError, LayoutError, SizeError
 from cmrpipe.files import read_whole
-from cmrpipe.layouts import DICOMS, is_stray, read_below
+from cmrpipe.layouts import DICOMS, read_below
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.places import OWN, is_output
+from cmrpipe.strays import is_stray, stray_in
 
 UNREAD = "the file cannot be read"
 """How the reason begins where the system, not the file, is to blame."""
@@ -138,7 +139,7 @@ def _archived(archive: Path) -> str:
 def _in_archive(archive: Path) -> PatientFolder:
     patient_id = _archived(archive)
     try:
-        names = tuple(name for name in members(archive) if not any(is_stray(part) for part in name.split("/")))
+        names = tuple(name for name in members(archive) if not stray_in(name))
     except ArchiveError as error:
         return PatientFolder(patient_id, archive, (), error)
     return PatientFolder(patient_id, archive, names)

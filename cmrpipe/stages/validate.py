@@ -172,7 +172,10 @@ def _set_findings(
         stray = entry["info"].get("stray", 0)
         if stray:
             yield finding(
-                FindingCode.STRAY_FILES, f"{unit}: {stray} stray files were passed over.", path=unit, files=stray
+                FindingCode.STRAY_FILES,
+                f"{unit}: {stray} stray files or folders were passed over.",
+                path=unit,
+                files=stray,
             )
 
 

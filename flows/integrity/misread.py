@@ -12,9 +12,10 @@ from cmrpipe.catalog import Catalog, contours_file, images_file
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import sha256_file
-from cmrpipe.layouts import CONTOURS, DICOMS, archive_file, folder_of, is_stray
+from cmrpipe.layouts import CONTOURS, DICOMS, archive_file, folder_of
 from cmrpipe.model import ContourRecord, ImageRecord
 from cmrpipe.store.verify import Place, State, Verdict
+from cmrpipe.strays import stray_in
 from flows.integrity.records import dependency
 from flows.integrity.survey import CATALOG, RAW, Survey
 
@@ -64,16 +65,12 @@ def _here(survey: Survey, unit: str, recorded: Sequence[str]) -> dict[str, str] 
     archive = archive_file(survey.root / RAW, unit)
     if archive.is_file():
         try:
-            return {f"{unit}/{name}": sha for name, sha in hash_tree(archive).items() if not _stray(name)}
+            return {f"{unit}/{name}": sha for name, sha in hash_tree(archive).items() if not stray_in(name)}
         except CmrpipeError:
             return None
-    found = {path: survey.here[path] for path in recorded if not _stray(path)}
+    found = {path: survey.here[path] for path in recorded if not stray_in(path.removeprefix(f"{RAW}/{unit}/"))}
     return {  # what was brought back just now is read again
         path.removeprefix(f"{RAW}/"): digest.sha256 or sha256_file(survey.root / path)
         for path, digest in found.items()
         if digest is not None
     }
-
-
-def _stray(name: str) -> bool:
-    return is_stray(name.rpartition("/")[2])
