@@ -29,7 +29,10 @@ CODES: dict[FindingCode, CodeInfo] = {
         _E, "a link table cannot be read", "not text, empty, or without the two columns", "save it as UTF-8 CSV"
     ),
     _C.LINK_ROW_INVALID: CodeInfo(
-        _E, "a row of a link table names no pair", "an id is missing or holds a path separator", "mend the row"
+        _E,
+        "a row of a link table names no pair",
+        "an id is missing or holds a path separator, or the row starts with #",
+        "mend the row",
     ),
     _C.LINK_DUPLICATE: CodeInfo(
         _W, "a link stands in the tables more than once", "equal rows", "remove the repeated row"

@@ -14,6 +14,8 @@ from cmrpipe.model import Link
 
 HEADER = ("patient_id", "original_id")
 _NUMBER = re.compile(r"\d+")
+_SHEET_ERROR = re.compile(r"#(#+|NAME\?|REF!|VALUE!|NUM!|NULL!|N/A|DIV/0!)")
+"""What a spreadsheet shows in place of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,11 @@ def _rows(text: str, separator: str, path: str) -> Iterator[tuple[int, list[str]
         raise LinkError(path, f"is no table ({error})", "Look for a quotation mark that is not closed") from error
 
 
+def _taken_out(first: str) -> bool:
+    """Whether a row is commented out, by its first cell."""
+    return first.startswith("#") and _SHEET_ERROR.fullmatch(first) is None
+
+
 def read_link_table(data: bytes, path: str) -> LinkTable:
     """Read a link table: header `patient_id,original_id`, then a pair a line; further columns are passed over.
 
@@ -125,7 +132,10 @@ def read_link_table(data: bytes, path: str) -> LinkTable:
         if not any(cell.strip() for cell in row):
             continue
         cells = [row[i].strip() if i < len(row) else "" for i in columns]
-        if not all(cells):
+        if _taken_out(row[0].strip()):
+            cause = "it starts with #, like a row that somebody took out; remove the row, or the # where it is to count"
+            bad.append(BadRow(line, separator.join(row)[:80], cause, tuple(cell.lstrip("# ") for cell in cells)))
+        elif not all(cells):
             missing = " and ".join(name for name, cell in zip(HEADER, cells, strict=True) if not cell)
             bad.append(BadRow(line, separator.join(row)[:80], f"no {missing}"))
         elif any("\n" in cell for cell in cells):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from cmrpipe.checks.links import check_resolution, check_tables
+from cmrpipe.codes import FindingCode
 from cmrpipe.errors import LinkError
 from cmrpipe.linking import map_links
 from cmrpipe.links import normalise_id, read_link_table
@@ -40,6 +42,29 @@ def test_bad_rows_are_kept_apart_with_their_line() -> None:
     table = read_link_table(b"patient_id,original_id\nP1,\nP2,SC-2\n,SC-3\n../x,SC-4\n", "link.csv")
     assert [row.line for row in table.bad] == [2, 4, 5]
     assert [(link.patient_id, link.line) for link in table.links] == [("P2", 3)]
+
+
+@pytest.mark.parametrize("row", ["#P1,SC-1", " # P1,SC-1", '"#P1",SC-1', "# done,", "#"])
+def test_a_row_that_was_taken_out_is_no_link(row: str) -> None:
+    """Somebody put a # before it: it is told, with what to do, and whom it is about stays known."""
+    table = read_link_table(f"patient_id,original_id\n{row}\nP2,SC-2\n".encode(), "link.csv")
+    assert [(link.patient_id, link.line) for link in table.links] == [("P2", 3)]
+    (bad,) = table.bad
+    assert bad.line == 2
+    (told,) = check_tables([table], [])
+    assert told.code is FindingCode.LINK_ROW_INVALID
+    assert "starts with #, like a row that somebody took out; remove the row, or the #" in told.message
+    assert bad.ids == ("P1", "SC-1") or "P1" not in row
+
+
+@pytest.mark.parametrize("cell", ["#NAME?", "#N/A", "#REF!", "####"])
+def test_what_a_spreadsheet_shows_for_an_id_is_not_taken_out(cell: str) -> None:
+    """It is an id that was lost, and told as such."""
+    table = read_link_table(f"patient_id,original_id\n{cell},SC-1\n".encode(), "link.csv")
+    found = map_links(table.links, ["P1"], ["SC-1"])
+    told = [*check_tables([table], []), *check_resolution(found, [], [])]
+    assert not any("took out" in item.message for item in told)
+    assert cell.startswith("##") or [item.code for item in told] == [FindingCode.LINK_ID_MANGLED]
 
 
 def test_a_quotation_mark_that_is_not_closed_is_told() -> None:
