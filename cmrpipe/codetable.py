@@ -82,8 +82,8 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_UNREADABLE: CodeInfo(
         _E,
         "a file below dicoms/ is no usable image",
-        "not DICOM, no single grey image in it, over 1 GiB, compressed pixels that cannot be decoded, or the system "
-        "refuses to read it, or its folder",
+        "not DICOM, no single grey image in it, over 1 GiB, compressed pixels that cannot be decoded, a link to "
+        "nowhere; or the system refuses to read it, or its folder",
         "fetch it anew; where the system refuses it, see its permissions and its disk",
     ),
     _C.IMAGE_TRUNCATED: CodeInfo(
@@ -265,7 +265,8 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.CONTOUR_UNREADABLE: CodeInfo(
         _E,
         "a contour file cannot be read",
-        "each line must be two finite numbers; over 1 GiB; or the system refuses to read it, or its folder",
+        "each line must be two finite numbers; over 1 GiB, a link to nowhere; or the system refuses to read it, or its "
+        "folder",
         "export it anew; where the system refuses it, see its permissions and its disk",
     ),
     _C.CONTOUR_TOO_FEW_POINTS: CodeInfo(_E, "a contour has too few points", "fewer than 3", "export it anew"),

@@ -10,7 +10,6 @@ names, here and in all that is made from them, that they would have in the folde
 
 from __future__ import annotations
 
-import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import NamedTuple
 from cmrpipe.archives import SUFFIX, members, read_member
 from cmrpipe.errors import LayoutError
 from cmrpipe.files import read_whole
+from cmrpipe.items import is_closed, is_file, is_folder, leads_back, leads_nowhere
 from cmrpipe.refusals import own_trouble
 from cmrpipe.strays import is_stray, stray_in
 
@@ -54,7 +54,8 @@ class Listing:
     ----------
     entries : its files, sorted by path
     stray : those that were passed over, folders as a whole, with a slash behind them
-    refused : files and folders that the system does not let us look at, the folder itself perhaps, and why
+    refused : links that lead nowhere, files and folders that the system does not let us look at, the folder itself
+        perhaps; and why
     """
 
     name: str
@@ -135,49 +136,10 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _is_folder(item: os.DirEntry[str]) -> bool:
-    """Whether it is a folder, or a link to one; a link to itself is none."""
-    try:
-        return item.is_dir()
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return False
-        raise
-
-
-def _is_file(item: os.DirEntry[str]) -> bool:
-    """Whether it is a file, or a link to one; a pipe, a link to nowhere or to itself is none."""
-    try:
-        return item.is_file()
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return False
-        raise
-
-
-def _is_closed(item: os.DirEntry[str]) -> bool:
-    """Whether it is a link to where looking is not allowed, so that nobody knows what it is."""
-    if not item.is_symlink():
-        return False
-    try:
-        item.stat()
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def leads_back(place: Path | str) -> bool:
-    """Whether it is a link to one of the folders that it lies in: going there would never end."""
-    if not os.path.islink(place):  # noqa: PTH114 it says no where looking is not allowed, too
-        return False
-    place = Path(place)
-    return place.resolve() in {parent.resolve() for parent in place.parents}
-
-
 def list_folder(root: Path, folder: str) -> Listing:
-    """All files below `root/folder`, which is no archive; what is no file, and a link that leads back, counts as stray.
+    """All files below `root/folder`, which is no archive.
+
+    What is no file, and a link that leads back, counts as stray; a link that leads nowhere is a file that is refused.
 
     Raises
     ------
@@ -206,14 +168,16 @@ def list_folder(root: Path, folder: str) -> Listing:
                 raise LayoutError(ascii(f"{root}/{path}"), "has a name that is no text (UTF-8)", "Rename it")
             try:
                 if is_stray(item.name):
-                    stray.append(f"{path}/" if _is_folder(item) else path)
-                elif _is_folder(item) and not leads_back(item.path):
+                    stray.append(f"{path}/" if is_folder(item) else path)
+                elif is_folder(item) and not leads_back(Path(item.path)):
                     todo.append(path)
-                elif not _is_file(item):
-                    stray.append(path)
-                else:
+                elif is_file(item):
                     stat = item.stat()
                     entries.append(Entry(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+                elif why := leads_nowhere(item):
+                    refused[path] = why
+                else:
+                    stray.append(path)
             except OSError as error:
                 refuse(path, error)
     entries.sort()
@@ -236,9 +200,9 @@ def _name(item: os.DirEntry[str]) -> str:
     What the system does not let us look at counts as one: nobody is taken for removed, and who lists it is told why.
     """
     try:
-        if _is_folder(item):
+        if is_folder(item):
             return item.name
-        return item.name.removesuffix(SUFFIX) if item.name.endswith(SUFFIX) and _is_file(item) else ""
+        return item.name.removesuffix(SUFFIX) if item.name.endswith(SUFFIX) and is_file(item) else ""
     except OSError:
         return item.name.removesuffix(SUFFIX)
 
@@ -267,10 +231,10 @@ def _is_part(root: Path, parent: str, item: os.DirEntry[str]) -> bool:
         return _is_table(item.name)
     if parent:
         return _name(item) != ""
-    if _is_closed(item):
+    if is_closed(item):
         return False
     predicted = item.name in _PREDICTED and any((root / "patients").glob("*/result.json"))
-    return item.name in _OWN or predicted or (item.name.lower().endswith(_DOCUMENTS) and not _is_folder(item))
+    return item.name in _OWN or predicted or (item.name.lower().endswith(_DOCUMENTS) and not is_folder(item))
 
 
 def strangers(root: Path) -> dict[str, list[str]]:

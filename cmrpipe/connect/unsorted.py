@@ -17,7 +17,8 @@ from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import LayoutError, SourceError
 from cmrpipe.files import as_text, canonical_json, read_whole, sha256_bytes
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE, leads_back
+from cmrpipe.items import leads_back
+from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE
 from cmrpipe.strays import is_stray
 
 _MARK_AT, _MARK = 128, b"DICM"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cmrpipe import files, incremental, layouts
+from cmrpipe import files, incremental, items
 from cmrpipe.catalog import Catalog
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.connect.folder import FolderSource
@@ -99,6 +99,29 @@ def test_what_was_refused_is_tried_again_though_nothing_changed(raw: Path, tmp_p
     assert run(raw, tmp_path / "a").done == 0
 
 
+def test_links_without_content_are_unreadable_until_it_comes(raw: Path, tmp_path: Path) -> None:
+    """As git-annex leaves them: each is told with its cause, and they are files once more when it has been fetched."""
+    check(raw, tmp_path)
+    before = found(tmp_path)
+    annex = tmp_path / "annex"
+    annex.mkdir()
+    patient = sorted((raw / "dicoms").iterdir())[0]
+    linked = [*patient.glob("*.dcm"), sorted(raw.glob("contourfiles/*/i-contours/*.txt"))[0]]
+    for path in linked:
+        path.rename(annex / path.name)
+        path.symlink_to(tmp_path / "objects" / path.name)
+    check(raw, tmp_path)
+    told = {f.path: f for f in found(tmp_path) if f.code in {Code.IMAGE_UNREADABLE, Code.CONTOUR_UNREADABLE}}
+    assert {raw / path for path in told} == set(linked)
+    assert all("where nothing is (`git annex get`" in f.message for f in told.values())
+    assert told[f"dicoms/{patient.name}/7.dcm"].instance_number == 7
+    assert not any(f.code is Code.STRAY_FILES for f in found(tmp_path))
+    assert run(raw, tmp_path).counts["unreadable"] == len(linked)
+    annex.rename(tmp_path / "objects")
+    check(raw, tmp_path)
+    assert found(tmp_path) == before
+
+
 @pytest.mark.usefixtures("gone")
 @pytest.mark.parametrize("code", [errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.EACCES])
 @pytest.mark.parametrize("parent", ["dicoms", "contourfiles"])
@@ -145,14 +168,13 @@ def test_a_linked_patient_who_cannot_be_looked_at_is_there(
     """Where the system does not even say whether it is a folder."""
     run(raw, tmp_path)
     patient = Catalog(tmp_path / "catalog").patients()[0]
-    kept = layouts._is_folder
 
     def is_folder(item: os.DirEntry[str]) -> bool:
         if item.name == patient:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), item.path)
-        return kept(item)
+        return items.is_folder(item)
 
-    monkeypatch.setattr(layouts, "_is_folder", is_folder)
+    monkeypatch.setattr("cmrpipe.layouts.is_folder", is_folder)
     assert run(raw, tmp_path).gone == 0
     assert patient in Catalog(tmp_path / "catalog").patients()
 
