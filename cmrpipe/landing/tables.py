@@ -18,10 +18,20 @@ def without_rows(data: bytes, drop: Callable[[str, str], bool]) -> bytes:
     lines |= {row.line for row in table.bad if len(row.ids) == 2 and drop(*row.ids)}
     if not lines:
         return data
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    encoding = "utf-16" if utf16 else "latin-1"  # latin-1 keeps every byte of what is no UTF-16
+    encoding = _encoding(data)
     kept = [line for i, line in enumerate(data.decode(encoding).splitlines(keepends=True), 1) if i not in lines]
     return "".join(kept).encode(encoding)
+
+
+def _encoding(data: bytes) -> str:
+    """What a link table is read as, so that lines are counted alike; every byte of it comes back."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
 
 
 def rows_of(data: bytes) -> frozenset[tuple[str, str]]:
