@@ -108,9 +108,9 @@ class _Reader:
         ]
 
     def files(self, folder: Path) -> Iterator[Path]:
-        """All files below a folder; linked folders are not entered."""
+        """All files below a folder; linked folders are not entered, links that lead nowhere cannot be read."""
         for path in self.entries(folder):
-            if path.is_file():
+            if path.is_file() or (path.is_symlink() and not path.exists()):
                 yield path
             elif path.is_dir() and not path.is_symlink():
                 yield from self.files(path)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cmrpipe.catalog import Catalog, contours_file, images_file
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.files import sha256_file
+from cmrpipe.files import FILE_BYTES, sha256_file
 from cmrpipe.layouts import CONTOURS, DICOMS, archive_file, folder_of
 from cmrpipe.model import ContourRecord, ImageRecord
 from cmrpipe.store.verify import Place, State, Verdict
@@ -44,13 +44,15 @@ def misread(survey: Survey) -> Iterator[Verdict]:
         patient = survey.owners.of(f"{RAW}/{unit}")
         if survey.wanted(f"{RAW}/{unit}"):
             try:
-                known = {row.path: row.sha256 for row in rows(unit.partition("/")[2])}
+                records = rows(unit.partition("/")[2])
             except CmrpipeError:
                 continue
             here = _here(survey, unit, recorded.get(unit, []))
             if here is None:
                 continue
-            differ = sorted(p for p in known.keys() | here.keys() if known.get(p) != here.get(p))
+            known = {row.path: row.sha256 for row in records}
+            unread = {row.path for row in records if row.bytes > FILE_BYTES}
+            differ = sorted(p for p in (known.keys() | here.keys()) - unread if known.get(p) != here.get(p))
             bad = [path for path in differ if path in here or f"{RAW}/{path}" not in survey.here]  # else extra: told
             if bad:
                 detail = f"was made while data/raw was damaged: {bad[0]} has other bytes now, the recorded ones"

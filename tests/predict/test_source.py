@@ -140,6 +140,16 @@ def test_a_file_beyond_all_measure_costs_nobody_else(two: Path) -> None:
     ]
 
 
+def test_links_that_lead_nowhere_are_told(two: Path) -> None:
+    """As git-annex leaves them: images that cannot be read, not a patient without files."""
+    for path in (two / BOTH[0]).iterdir():
+        path.unlink()
+        path.symlink_to("../../.git/annex/objects/none")
+    first, second = find_patients(two)
+    assert {record.error for record in first.records()} == {"the file cannot be read (No such file or directory)"}
+    assert len(first.records()) == len(second.records()) == 40
+
+
 def test_archives_are_patients_like_folders(small_phantom: Path, tmp_path: Path) -> None:
     """In a data set, in a folder, or alone; with the same records, strays passed over."""
     dicoms = tmp_path / "set" / "dicoms"
