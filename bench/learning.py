@@ -45,6 +45,7 @@ from cmrpipe.learn.datasets import Draw, Shuffled, TrainingSet, stacked
 from cmrpipe.learn.journal import Line
 from cmrpipe.params import IngestParams, StoreParams, TrainParams
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
 from cmrpipe.store import Store, open_store
@@ -212,6 +213,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         ingest(args.data, base / "catalog", base / "state", IngestParams(), listen=silent)
+        write_quarantine(base / "none.csv", [])
         store_stage(args.data, base / "catalog", base / "none.csv", base / "store", StoreParams(), listen=silent)
         with open_store(base / "store") as store:
             count = sum(map(store.count, store.patients))

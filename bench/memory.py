@@ -19,6 +19,7 @@ from cmrpipe.incremental import Unit, Written, refresh
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.store import PatientData, open_store, write_patient
@@ -70,6 +71,7 @@ def main() -> None:
         base = Path(name)
         write_phantom(base / "raw", 10, 5, slices=6, frames=8, rows=64, columns=72, listen=silent)
         ingest(base / "raw", base / "catalog", base / "state", IngestParams(), listen=silent)
+        write_quarantine(base / "none.csv", [])
         store(base / "raw", base / "catalog", base / "none.csv", base / "ten", StoreParams(), listen=silent, workers=1)
         with open_store(base / "ten") as opened:
             phantoms = [opened.load(patient) for patient in opened.patients]

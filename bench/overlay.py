@@ -17,6 +17,7 @@ from cmrpipe.overlay import Outline, View, picture
 from cmrpipe.params import IngestParams, OverlayParams
 from cmrpipe.pixels import decode_pixels
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.overlay import overlay
@@ -71,6 +72,8 @@ def main() -> None:
                 window = robust_window(pixels, params.window_percentiles)
                 view = View(sample.record, pixels, window, outlines, sample.record.file_number, sample.phase)
                 (base / f"{sample.record.file_number}.png").write_bytes(picture(view, labels.original_ids, params))
+
+        write_quarantine(base / "none.csv", [])
 
         def stage() -> None:
             nonlocal count

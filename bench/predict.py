@@ -23,6 +23,7 @@ from cmrpipe.params import IngestParams, StoreParams, load_params
 from cmrpipe.phantom import write_phantom
 from cmrpipe.phantom.truth import read_truth
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.train import train
@@ -60,6 +61,7 @@ def main() -> None:
             raw, catalog = base / "raw", base / "catalog"
             write_phantom(raw, args.patients, 21, listen=silent)
             ingest(raw, catalog, base / "state", IngestParams(), listen=silent)
+            write_quarantine(base / "none.csv", [])
             store(raw, catalog, base / "none.csv", base / "store", StoreParams(), listen=silent, workers=1)
             recipe = load_params(None).train.model_copy(update={"steps": args.steps})
             model = base / "model"

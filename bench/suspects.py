@@ -25,6 +25,7 @@ from cmrpipe.model import Label
 from cmrpipe.params import IngestParams, Params, StoreParams, load_params
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
 from cmrpipe.stages.train import train
@@ -90,6 +91,7 @@ def main() -> None:
         base = Path(name)
         write_phantom(base / "raw", args.patients, 11, listen=silent)
         ingest(base / "raw", base / "catalog", base / "state", IngestParams(), listen=silent)
+        write_quarantine(base / "none.csv", [])
         store_stage(
             base / "raw", base / "catalog", base / "none.csv", base / "store", StoreParams(), listen=silent, workers=1
         )

@@ -35,16 +35,17 @@ SEEN = re.compile("x[0-9a-f]{16}")
 
 
 def read_quarantine(path: Path) -> list[Quarantine]:
-    """Read the file; no file is an empty one.
+    """Read the file.
 
     Raises
     ------
-    InputError : a row that cannot be understood; nothing is guessed where labels are at stake
+    InputError : it is not there, or a row cannot be understood; nothing is guessed where labels are at stake
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return []
+    except FileNotFoundError as error:
+        mend = "Run `cmrpipe validate`, which writes it, or name another one with --quarantine"
+        raise InputError(path, "is not there", mend) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, f"cannot be read ({error})", "Save it as UTF-8 comma-separated text") from error
     reader = csv.DictReader(io.StringIO(text))
@@ -69,6 +70,11 @@ def read_quarantine(path: Path) -> list[Quarantine]:
             raise InputError(where, f"seen is {row['seen']!r}", "Empty the cell; the next validation fills it in")
         rows.append(Quarantine(*cells, keep=row["decision"] == KEEP, seen=seen))
     return rows
+
+
+def known_quarantine(path: Path) -> list[Quarantine]:
+    """Read the file where there is one: for those who write it, or count what is in it."""
+    return read_quarantine(path) if path.exists() else []
 
 
 def unsigned(

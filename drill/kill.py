@@ -21,6 +21,7 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.files import sha256_bytes, sha256_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.store import open_store
 from drill.warm import start
 
@@ -100,6 +101,7 @@ def subjects(work: Path, formats: Sequence[str]) -> list[Subject]:
     ]
     for raw in raws:
         _run((*_ingest(raw, work), "--out", str(work / f"catalog-{raw.name}")))
+    write_quarantine(work / "quarantine.csv", [])
     for name in formats:
         params = work / f"{name}.yaml"
         params.write_text(f"store:\n  format: {name}\n")

@@ -13,7 +13,7 @@ from cmrpipe.codes import FindingCode
 from cmrpipe.codetable import CODES
 from cmrpipe.errors import InputError
 from cmrpipe.findings import read_findings
-from cmrpipe.quarantine import left_out, read_quarantine
+from cmrpipe.quarantine import known_quarantine, left_out
 from cmrpipe.workspace import Workspace
 from flows.models import labelled
 
@@ -65,7 +65,7 @@ def state_of(root: Path) -> State:
         findings = Counter((found.severity.value, found.code.value) for found in read_findings(home.findings))
     except InputError:
         findings = Counter()
-    rows = read_quarantine(home.quarantine)
+    rows = known_quarantine(home.quarantine)
     out = left_out(rows)
     reasons = Counter(row.why for row in rows if not row.keep and row.name in out)
     store = labelled(home.store)

@@ -64,10 +64,11 @@ class DirectSource:
     ----------
     raw : the raw folder; only read
     catalog : ingest's output
-    quarantine : quarantine.csv; what it lists is left out. It need not be there
+    quarantine : quarantine.csv; what it lists is left out
 
     Raises
     ------
+    InputError : the quarantine is not there, or cannot be read
     StoreError : the catalog has no patient with a contour that may be used
     """
 

@@ -15,7 +15,10 @@ from cmrpipe.files import sha256_bytes
 
 
 class Places(Protocol):
-    """Where a run's artefacts lie; all but the catalog may be missing. A `Workspace` is one."""
+    """Where a run's artefacts lie; all but the catalog (with findings, also the quarantine) may be missing.
+
+    A `Workspace` is one.
+    """
 
     @property
     def catalog(self) -> Path:

@@ -19,7 +19,7 @@ from cmrpipe.incremental import read_manifest
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import LinkMap, catalog_links, image_number, link_patient
 from cmrpipe.model import ContourKind, Finding, Quarantine, Sample
-from cmrpipe.quarantine import RULE, left_out, read_quarantine
+from cmrpipe.quarantine import RULE, known_quarantine, left_out, read_quarantine
 from cmrpipe.report.artefacts import Places, digests, number, read_json, read_rows
 from cmrpipe.report.facts import Drawn, Epoch, Facts, ImageScores, LeftOut, ModelFacts, PatientFacts
 from cmrpipe.report.measures import contour_measures
@@ -190,14 +190,14 @@ def collect(artefacts: Places) -> Facts:
 
     Raises
     ------
-    InputError : there is no catalog, or something that is there cannot be read
+    InputError : there is no catalog, or no quarantine where the data are validated, or something cannot be read
     """
     catalog = Catalog(artefacts.catalog)
     links = catalog_links(catalog)
     validated = is_validated(artefacts.findings)
     report = read_report(artefacts.findings) if validated else Report((), (), ())
     findings, missing = report.findings, [_missing(row, artefacts.findings) for row in report.missing]
-    quarantine = read_quarantine(artefacts.quarantine)
+    quarantine = (read_quarantine if validated else known_quarantine)(artefacts.quarantine)
     kinds, readable = _kinds(catalog)
     out = _left_out(quarantine, links, kinds)
     gone = {entry.row.name for entry in out}

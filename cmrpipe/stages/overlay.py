@@ -246,7 +246,7 @@ def overlay(
 
     Raises
     ------
-    InputError : the catalog, the findings or the quarantine file cannot be read
+    InputError : the quarantine file is not there; or that, the catalog or the findings cannot be read
     StaleError : an image is not the one that the catalog describes
     """
     source = Catalog(catalog)

@@ -100,12 +100,12 @@ def report(
     Parameters
     ----------
     catalog, findings, quarantine, overlays, store, model, evaluation : what the stages before wrote; the report says
-        what of it is not there, and needs the catalog only
+        what of it is not there, and needs the catalog only, and with findings the quarantine
     out : report.html, and patients/<patient_id>.html
 
     Raises
     ------
-    InputError : there is no catalog, or something that is there cannot be read
+    InputError : there is no catalog, or no quarantine where the data are validated, or something cannot be read
     """
     places = Artefacts(catalog, findings, quarantine, overlays, store, model, evaluation, out)
     facts = collect(places)

@@ -101,6 +101,7 @@ def store(
     ------
     NewerError : a newer cmrpipe wrote the store; it stays as it is
     StoreError : a patient's images cannot be stacked
+    InputError : the quarantine is not there, or cannot be read
     DicomError, StaleError : an image or a contour file that the catalog knows is gone or altered
     """
     _check_not_newer(out)

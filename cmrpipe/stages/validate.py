@@ -41,7 +41,7 @@ from cmrpipe.model import Finding, ImageRecord, Quarantine
 from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
-from cmrpipe.quarantine import RULE, LeftOut, left_out, merge, read_quarantine, sealed, unsigned, write_quarantine
+from cmrpipe.quarantine import RULE, LeftOut, known_quarantine, left_out, merge, sealed, unsigned, write_quarantine
 from cmrpipe.samples import check_contours, patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.summary import Summary
@@ -257,7 +257,7 @@ def validate(
     subjects, before = Subjects(book, links), _rows_before(out, params)
     accused = sorted(quarantine_rows(found, params.quarantine, shared.in_doubt), key=lambda row: row.name)
     by_rule = [replace(row, seen=subjects.fingerprint(row.name)) for row in accused]
-    decisions = sealed(read_quarantine(quarantine), before, subjects.fingerprint)
+    decisions = sealed(known_quarantine(quarantine), before, subjects.fingerprint)
     nobodys = unsigned(decisions, by_rule, before)
     found += check_decisions(decisions, by_rule, nobodys, subjects, quarantine.name)
     found = sorted((replace(f, severity=params.severity.get(f.code, f.severity)) for f in found), key=rank)

@@ -15,7 +15,7 @@ from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_bytes, write_text
 from cmrpipe.landing import Ledger, remove, replaced, staging
 from cmrpipe.layouts import ASIDE, link_tables, standing
-from cmrpipe.quarantine import read_quarantine, write_quarantine
+from cmrpipe.quarantine import known_quarantine, write_quarantine
 from cmrpipe.workspace import Workspace
 from flows.forget.person import Person
 from flows.forget.vault import table_without
@@ -75,7 +75,7 @@ def traces(root: Path, person: Person) -> Iterator[str]:
 
 def _listed(home: Workspace, person: Person) -> Iterator[str]:
     """What the lists say that people edit, and the ledger."""
-    rows = [row for row in read_quarantine(home.quarantine) if _about(person, row.name)]
+    rows = [row for row in known_quarantine(home.quarantine) if _about(person, row.name)]
     if rows:
         yield f"quarantine.csv: {len(rows)} rows"
     if home.pathology.exists() and person.named_in(home.pathology.read_bytes()):
@@ -101,7 +101,7 @@ def erase(root: Path, person: Person) -> Counter[str]:
             done["link tables"] += 1
             write_bytes(home.raw / path, rest)
     _erase_asides(home.raw, person)
-    rows = read_quarantine(home.quarantine)
+    rows = known_quarantine(home.quarantine)
     kept = [row for row in rows if not _about(person, row.name)]
     if len(kept) < len(rows):
         done["quarantine rows"] += len(rows) - len(kept)

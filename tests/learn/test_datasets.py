@@ -15,6 +15,7 @@ from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.learn.source import DirectSource
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.store import Store, open_store
@@ -104,6 +105,7 @@ def test_store_and_files_give_identical_batches(small_phantom: Path, tmp_path: P
     """Two epochs of batches, images, labels, names, seeds and checksums, in this process or from workers."""
     ingest(small_phantom, tmp_path / "catalog", tmp_path / "state", IngestParams(), listen=silent)
     places = (small_phantom, tmp_path / "catalog", tmp_path / "none.csv")
+    write_quarantine(places[2], [])
     store(*places, tmp_path / "store", StoreParams(), listen=silent)
     batches: list[list[Drawn]] = []
     with open_store(tmp_path / "store") as stored:

@@ -20,6 +20,7 @@ from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.replay import replay
 from cmrpipe.params import IngestParams, StoreParams, TrainParams
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
 from cmrpipe.stages.train import train
@@ -122,6 +123,7 @@ def test_the_command_gives_the_same_batch_from_the_store_and_from_the_files(
     monkeypatch.chdir(tmp_path)
     ingest(small_phantom, tmp_path / "data/catalog", tmp_path / "state", IngestParams(), listen=silent)
     places = (small_phantom, tmp_path / "data/catalog", tmp_path / "quarantine.csv")
+    write_quarantine(places[2], [])
     store_stage(*places, tmp_path / "data/store", StoreParams(), listen=silent)
     train(tmp_path / "data/store", tmp_path / "data/model", PARAMS, listen=silent)
     for name, options in (("one", []), ("two", ["--direct", "--raw", str(small_phantom)])):

@@ -58,6 +58,7 @@ def test_the_store_and_the_files_give_the_same_bits(places: tuple[Path, Path, Pa
 def test_fingerprints_follow_files_and_quarantine(places: tuple[Path, Path, Path], tmp_path: Path) -> None:
     """The same twice; another quarantine, another fingerprint and one sample more."""
     one, two = DirectSource(*places), DirectSource(*places)
+    write_quarantine(tmp_path / "none.csv", [])
     free = DirectSource(places[0], places[1], tmp_path / "none.csv")
     assert one.fingerprint == two.fingerprint != free.fingerprint
     assert sum(map(free.count, free.patients)) == sum(map(one.count, one.patients)) + 1

@@ -14,6 +14,7 @@ import pytest
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
+from cmrpipe.errors import InputError
 from cmrpipe.findings import Report, read_report, write_pieces
 from cmrpipe.model import Quarantine
 from cmrpipe.params import ReportParams
@@ -167,12 +168,18 @@ def test_pages_of_others_beside_the_report_stay(clean_run: Artefacts, tmp_path: 
     assert "patients/gone.html" not in there
 
 
-@pytest.mark.parametrize("absent", ["findings", "quarantine", "overlays", "store", "model", "evaluation"])
+@pytest.mark.parametrize("absent", ["findings", "overlays", "store", "model", "evaluation"])
 def test_whatever_is_absent_the_page_stands(clean_run: Artefacts, absent: str, tmp_path: Path) -> None:
     """Any stage may not have run; the page is written and says so, never fails."""
     summary = make(replace(clean_run, **{absent: tmp_path / "absent"}), tmp_path / "out")
     parse(tmp_path / "out" / "report.html")
     assert summary.counts["patients"] == 3
+
+
+def test_a_quarantine_that_is_not_there_is_none_without_rows(clean_run: Artefacts, tmp_path: Path) -> None:
+    """Once the data are validated there is one: a page that says that nothing is left out would be wrong."""
+    with pytest.raises(InputError, match=r"absent\.csv: is not there\. Run `cmrpipe validate`"):
+        make(replace(clean_run, quarantine=tmp_path / "absent.csv"), tmp_path / "out")
 
 
 def test_text_from_the_data_cannot_become_markup(

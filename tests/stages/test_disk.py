@@ -15,6 +15,7 @@ from cmrpipe.files import sha256_file
 from cmrpipe.params import IngestParams, StoreParams, TrainParams
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.train import train
@@ -26,9 +27,10 @@ _INGEST = IngestParams()
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
+    """A file system of 4 MB, and beside it a quarantine without rows."""
     place = tmp_path / "disk"
     place.mkdir()
+    write_quarantine(tmp_path / "none.csv", [])
     command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
     if shutil.which("mount") is None or subprocess.run(command, check=False, capture_output=True).returncode:
         missing("the right to mount a tmpfs", "run the tests as root")

@@ -109,6 +109,7 @@ def test_findings_about_an_image_change_its_picture_only(raw: Path, tmp_path: Pa
 def test_an_image_that_is_gone_stops_the_stage(raw: Path, tmp_path: Path) -> None:
     """A raw folder that is not the catalogued one gives no pictures, rather than a record of having drawn none."""
     ingest(raw, tmp_path / "catalog", tmp_path / "state", IngestParams(), listen=silent)
+    write_quarantine(tmp_path / "quarantine.csv", [])
     record = contoured(tmp_path)[0]
     (raw / record.path).rename(tmp_path / "elsewhere")
     draw = partial(
