@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from yaml.constructor import ConstructorError
 
 from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.errors import ParamsError
+from cmrpipe.plainyaml import read_yaml
 
 
 class Section(BaseModel):
     """A section of params.yaml."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false, which YAML has many words for, where they would pass as 1 and 0."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        members = value if isinstance(value, list | tuple) else (value,)
+        if kind is not bool and any(isinstance(member, bool) for member in members):
+            raise ValueError("neither true nor false (on, off, yes, no) can stand here")
+        return value
 
 
 class SourceParams(Section):
@@ -319,14 +339,18 @@ def load_params(path: Path | None) -> Params:
 
     Raises
     ------
-    ParamsError : the file is missing, is not YAML, or holds an unknown key or a value out of range
+    ParamsError : the file is missing, is no plain YAML (see `cmrpipe.plainyaml`), or holds an unknown key or a value
+        out of range
     """
     if path is None:
         return Params()
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ParamsError(path, f"cannot be read ({error.strerror})", "Give its path with --params") from error
+    except ConstructorError as error:
+        line = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}"
+        raise ParamsError(f"{path}{line}", str(error.problem), "Mend this line") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(path, f"is not YAML ({error})", "Mend the line it names") from error
     try:

@@ -6,6 +6,7 @@ import pytest
 
 from cmrpipe.errors import ParamsError
 from cmrpipe.params import Params, load_params
+from cmrpipe.plainyaml import read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -27,6 +28,18 @@ def write(tmp_path: Path, text: str) -> Path:
         ("source:\n  series: '['\n", "source.series is '['"),
         ("train:\n  network: basic\n  channels: [4, 8]\n", "the basic network has 5 levels, channels names 2"),
         ("- ingest\n", "the whole file is ['ingest']"),
+        (
+            "ingest: {contour_origin: 0}\ntrain: {}\ningest: {}\n",
+            "line 3: ingest is given twice, the first time in line 1",
+        ),
+        ("ingest:\n  contour_origin: 0\n  contour_origin: 1\n", "line 3: contour_origin is given twice"),
+        ("train:\n  steps: 010\n", "line 2: 010 is no plain number (YAML takes it for 8)"),
+        ("train:\n  epochs: 1:30\n", "line 2: 1:30 is no plain number (YAML takes it for 90)"),
+        ("train:\n  noise: 0:30.5\n", "0:30.5 is no plain number"),
+        ("train:\n  steps: 0x10\n", "0x10 is no plain number"),
+        ("ingest:\n  contour_origin: .nan\n", ".nan is no plain number"),
+        ("ingest:\n  contour_origin: on\n", "ingest.contour_origin is True: value error, neither true nor false"),
+        ("validate:\n  wall_mm: [no, 20]\n", "validate.wall_mm is [False, 20]: value error, neither true nor false"),
         ("ingest: [\n", "is not YAML"),
     ],
 )
@@ -49,6 +62,21 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 def test_empty_file_gives_defaults(tmp_path: Path) -> None:
     """All keys have defaults."""
     assert load_params(write(tmp_path, "")) == Params() == load_params(None)
+
+
+def test_what_is_read_is_what_dvc_reads(tmp_path: Path) -> None:
+    """DVC has a reader of its own, which knows no octal numbers: what passes here is the same there."""
+    serialize = pytest.importorskip("dvc.utils.serialize")
+    text = "train:\n  steps: 1000\n  noise: .5\n  shift: -0.0\n  compile: true\nsource:\n  block: '010'\n"
+    for path in (write(tmp_path, text), REPOSITORY / "params.yaml"):
+        assert serialize.load_yaml(path) == read_yaml(path.read_text())
+
+
+def test_a_mapping_may_be_built_on_another(tmp_path: Path) -> None:
+    """What is merged in, and then said anew, is not said twice."""
+    text = "train: &one {batch_size: 4, threads: 2}\nevaluate: {<<: *one, batch_size: 8}\n"
+    read = load_params(write(tmp_path, text))
+    assert (read.train.batch_size, read.evaluate.batch_size, read.evaluate.threads) == (4, 8, 2)
 
 
 def test_committed_file_spells_out_every_parameter() -> None:
