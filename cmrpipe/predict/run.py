@@ -88,6 +88,8 @@ class _Run:
         return replace(row, refused=0), False
 
     def _judge(self, patient: PatientFolder) -> Prediction:
+        if patient.shut is not None:
+            raise patient.shut
         try:
             found = predict_patient(patient, self.predictor, self.frames_per_slice)
         except DiskError:

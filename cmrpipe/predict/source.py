@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from typing import NamedTuple
 
 from cmrpipe.archives import SUFFIX, members
 from cmrpipe.dicom import read_header, study_uid, unreadable_image
-from cmrpipe.errors import ArchiveError, LayoutError, SizeError
+from cmrpipe.errors import ArchiveError, InputError, LayoutError, SizeError
 from cmrpipe.files import read_whole
 from cmrpipe.layouts import DICOMS, read_below
 from cmrpipe.model import ImageRecord
-from cmrpipe.predict.places import OWN, is_output
+from cmrpipe.predict.places import OWN, PATIENTS, is_output
 from cmrpipe.strays import is_stray, stray_in
 
 UNREAD = "the file cannot be read"
@@ -32,12 +33,14 @@ class PatientFolder:
     root : the folder or the archive; `path` of a record is relative to it
     files : paths of the files, relative to it
     damage : what is wrong with the archive, where it cannot be read
+    shut : why the system does not let us look into it, which says nothing of the patient
     """
 
     patient_id: str
     root: Path
     files: tuple[str, ...]
     damage: ArchiveError | None = None
+    shut: InputError | None = None
 
     def records(self) -> list[ImageRecord]:
         """The headers of all files, in the order of their paths.
@@ -46,7 +49,10 @@ class PatientFolder:
         ------
         ArchiveError : the archive cannot be read
         LayoutError : the images name several patients, or several studies
+        InputError : the system does not let us look into the folder
         """
+        if self.shut is not None:
+            raise self.shut
         if self.damage is not None:
             raise self.damage
         headers = [self._header(name) for name in self.files]
@@ -87,6 +93,12 @@ def _header(data: bytes, name: str, patient_id: str) -> _Header:
     return _Header(record, record.header_patient_id, study_uid(data) if record.rows else "")
 
 
+def _shut(place: Path, error: OSError) -> InputError:
+    """What the system has against looking into a patient's folder or archive."""
+    where = place if error.filename is None else os.fsdecode(error.filename)
+    return InputError(where, f"cannot be read ({error.strerror or error})", "Check the disk and its permissions")
+
+
 class _Reader:
     """Looks for files, past strays and past what predict wrote itself.
 
@@ -100,10 +112,12 @@ class _Reader:
 
     def entries(self, folder: Path) -> list[Path]:
         """What lies directly in a folder, sorted."""
-        own = OWN if folder.resolve() == self.out or is_output(folder) else frozenset()
+        paths = sorted(folder.iterdir())  # first, so that a folder that cannot be looked into is told by its own name
+        ours = folder.resolve() == self.out or (folder / PATIENTS in paths and is_output(folder))
+        own = OWN if ours else frozenset()
         return [
             path
-            for path in sorted(folder.iterdir())
+            for path in paths
             if not is_stray(path.name) and path.name not in own and not (path.is_dir() and path.resolve() == self.out)
         ]
 
@@ -118,11 +132,21 @@ class _Reader:
     def folders(self, folder: Path) -> list[Path]:
         """Folders in a folder, those left out that hold nothing but what predict wrote."""
         below = [path for path in self.entries(folder) if path.is_dir()]
-        return [path for path in below if not is_output(path) or any(self.files(path))]
+        return [path for path in below if not self._holds_output_alone(path)]
+
+    def _holds_output_alone(self, folder: Path) -> bool:
+        """Whether all that is in a folder is what predict wrote; one that cannot be looked into is a patient's."""
+        try:
+            return is_output(folder) and not any(self.files(folder))
+        except OSError:
+            return False
 
     def patient(self, folder: Path, patient_id: str) -> PatientFolder:
         """All files below a folder as one patient's."""
-        names = tuple(path.relative_to(folder).as_posix() for path in sorted(self.files(folder)))
+        try:
+            names = tuple(path.relative_to(folder).as_posix() for path in sorted(self.files(folder)))
+        except OSError as error:
+            return PatientFolder(patient_id, folder, (), shut=_shut(folder, error))
         return PatientFolder(patient_id, folder, names)
 
 
@@ -142,6 +166,8 @@ def _in_archive(archive: Path) -> PatientFolder:
         names = tuple(name for name in members(archive) if not stray_in(name))
     except ArchiveError as error:
         return PatientFolder(patient_id, archive, (), error)
+    except OSError as error:
+        return PatientFolder(patient_id, archive, (), shut=_shut(archive, error))
     return PatientFolder(patient_id, archive, names)
 
 
@@ -154,9 +180,12 @@ def _content(path: Path) -> bytes:
 
 
 def _first_image(paths: Iterable[Path]) -> _Header | None:
-    """The first of some files that is an image."""
+    """The first of some files that is an image; none where a folder on the way to it cannot be looked into."""
     headers = (_header(_content(path), path.name, "") for path in paths)
-    return next((header for header in headers if header.record.rows), None)
+    try:
+        return next((header for header in headers if header.record.rows), None)
+    except OSError:
+        return None
 
 
 def _one_patient(folders: Sequence[Iterable[Path]]) -> bool:
@@ -173,7 +202,8 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
 
     Folders whose images name the same patient and the same study in their headers are one patient's series, not
     several patients; so are folders with images beside them. Images beside patients' folders below `dicoms/` are taken
-    for one more patient, of that folder's name. Other files beside them mean nothing.
+    for one more patient, of that folder's name. Other files beside them mean nothing. A folder or
+    archive in it that cannot be looked into is a patient without files, and says why.
 
     Parameters
     ----------
@@ -183,6 +213,7 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
     Raises
     ------
     LayoutError : no folder, or nothing in it
+    OSError : the system does not let us look into the folder itself
     """
     if folder.is_file() and _is_archive(folder):
         return [_in_archive(folder)]

@@ -7,6 +7,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from cmrpipe.predict.source import PatientFolder
 from cmrpipe.predict.tables import Row, lock_file
 from cmrpipe.progress import silent
 from cmrpipe.stages.train import train
+from tests.bound import bound
 from tests.learn.hearts import PATIENTS, make_patient, write_store
 from tests.stages.learned import BRIEF
 
@@ -302,6 +305,25 @@ def test_a_share_that_is_gone_costs_no_earlier_result(
     assert "Stale file handle" in told
     assert "what an earlier run found stays" in told
     assert {name: data for name, data in _all(out).items() if name in before} == before
+
+
+def test_a_folder_that_cannot_be_looked_into_costs_neither_others_nor_an_earlier_result(
+    source: Path, model: Path, tmp_path: Path
+) -> None:
+    """A patient's folder of another owner: told, exit code 1; who is readable is judged."""
+    out = tmp_path / "out"
+    assert _run(source / PHANTOMS[0], out, model)[0] == 0
+    before = _all(out)
+    (source / PHANTOMS[0]).chmod(0o000)
+    command = [*bound(), sys.executable, "-m", "cmrpipe", "predict", str(source), "-o", str(out), "--model", str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    (source / PHANTOMS[0]).chmod(0o755)
+    assert done.returncode == 1, done.stderr
+    cause = f"{source / PHANTOMS[0]}: cannot be read (Permission denied). Check the disk and its permissions"
+    assert f"{PHANTOMS[0]}: 0 images; {cause}; what an earlier run found stays\n" in done.stdout
+    assert _summary(out)[PHANTOMS[1]]["images"] == "40"
+    mine = {name: data for name, data in before.items() if PHANTOMS[0] in name}
+    assert {name: data for name, data in _all(out).items() if name in mine} == mine
 
 
 def test_images_that_were_refused_are_told(source: Path, model: Path, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Patients in folders of any make."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pydicom
@@ -11,6 +14,7 @@ from cmrpipe.archives import pack
 from cmrpipe.errors import ArchiveError, LayoutError
 from cmrpipe.files import FILE_BYTES
 from cmrpipe.predict.source import find_patients
+from tests.bound import bound
 
 
 def names(folder: Path) -> list[str]:
@@ -213,3 +217,35 @@ def test_a_damaged_archive_stops_no_other_patient(small_phantom: Path, tmp_path:
     records = second.records()
     assert [bool(record.error) for record in records].count(True) == 1
     assert len(records) == 40
+
+
+LOOK = """
+import json, sys
+from pathlib import Path
+from cmrpipe.predict.source import find_patients
+found = find_patients(Path(sys.argv[1]))
+print(json.dumps({p.patient_id: [len(p.files), "" if p.shut is None else str(p.shut)] for p in found}))
+"""
+
+
+@pytest.mark.parametrize("shut", [f"{BOTH[1]}", f"{BOTH[1]}/series/deep", f"{BOTH[1]}.zip"])
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_what_cannot_be_looked_into_stops_no_other_patient(two: Path, shut: str, mode: int) -> None:
+    """A patient's folder, one in it, an archive: a patient without files, and the cause; the other is whole."""
+    if shut.endswith(".zip"):
+        pack(two / BOTH[1], two / shut)
+        shutil.rmtree(two / BOTH[1])
+        mode = 0o000
+    else:
+        (two / shut).mkdir(parents=True, exist_ok=True)
+        (two / shut / "more.dcm").write_text("an image")
+    (two / shut).chmod(mode)
+    command = [*bound(), sys.executable, "-c", LOOK, str(two)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    (two / shut).chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found[BOTH[0]] == [40, ""]
+    assert found[BOTH[1]][0] == 0
+    assert shut in found[BOTH[1]][1]
+    assert "cannot be read (Permission denied). Check the disk and its permissions" in found[BOTH[1]][1]
