@@ -141,6 +141,19 @@ def test_a_file_where_a_folder_belongs_is_named(bench: Path, arguments: tuple[st
     assert (bench / "file").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("validate", ""), ("predict", "", "-o", "out"), ("predict", "in", "-o", ""), ("phantom", ""), ("land", "")],
+)
+def test_an_empty_name_is_not_the_current_folder(bench: Path, arguments: tuple[str, ...]) -> None:
+    """A variable of the shell that is not set: nothing is read, nothing written."""
+    before = sorted(bench.rglob("*"))
+    done = cmrpipe(bench, *arguments)
+    assert done.returncode == 2
+    assert "is empty; is a variable of the shell not set?" in " ".join(done.stderr.split())
+    assert sorted(bench.rglob("*")) == before
+
+
 def test_a_bug_shows_its_traceback_and_leaves_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1 means findings: a job that is gated by it must not take a defect for them."""
     with pytest.raises(typer.Exit) as ended, guarded("ingest"):

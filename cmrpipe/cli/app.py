@@ -12,7 +12,7 @@ import typer
 
 from cmrpipe import __version__
 from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables
-from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers
+from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers, given_path
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import check_landed
 from cmrpipe.params import load_params
@@ -90,7 +90,11 @@ def ingest(
 def validate(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Check this folder by itself: it is ingested and checked below --out, or ./validation."),
+        typer.Argument(
+            metavar="FOLDER",
+            parser=given_path,
+            help="Check this folder by itself: it is ingested and checked below --out, or ./validation.",
+        ),
     ] = None,
     raw: Raw = HERE.raw,
     catalog: Catalog = HERE.catalog,
@@ -233,7 +237,7 @@ def report(
 
 @app.command()
 def phantom(
-    folder: Annotated[Path, typer.Argument(help="New folder to write to.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", parser=given_path, help="New folder to write to.")],
     patients: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 1,
     faults: Annotated[str, typer.Option(help="Faults to plant, separated by commas, or all; see --list-faults.")] = "",

@@ -32,6 +32,18 @@ Executor = Annotated[
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings (2 stays 2).")]
 
 
+def given(text: str) -> str:
+    """What the user names; empty it is no name for the current folder, but a variable of the shell that is not set."""
+    if not text:
+        raise typer.BadParameter("is empty; is a variable of the shell not set? A full stop names the current folder")
+    return text
+
+
+def given_path(text: str) -> Path:
+    """A path that the user names."""
+    return Path(given(text))
+
+
 def _log_json(value: bool) -> bool:
     if value:
         logs.configure(json_lines=True, level="info")

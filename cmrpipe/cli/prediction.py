@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile, given_path
 from cmrpipe.params import load_params
 from cmrpipe.workspace import Workspace
 
@@ -24,9 +24,14 @@ _VALUES = ("EDV {:.0f} mL", "ESV {:.0f} mL", "SV {:.0f} mL", "EF {:.1f} %", "CO 
 
 def predict_command(
     folder: Annotated[
-        Path, typer.Argument(metavar="DICOM_DIR", help="A patient's DICOM files, or a folder of patients.")
+        Path,
+        typer.Argument(
+            metavar="DICOM_DIR", parser=given_path, help="A patient's DICOM files, or a folder of patients."
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", parser=given_path, help="Folder to write to.")
+    ],
     model: Annotated[Path, typer.Option("--model", help="Output of train.")] = _HERE.model,
     overlays: Annotated[bool, typer.Option(help="Draw pictures.")] = True,
     segmentation: Annotated[bool, typer.Option(help="Write DICOM Segmentations.")] = True,

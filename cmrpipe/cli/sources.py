@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import CmrpipeError, ParamsError
 from cmrpipe.landing import Forgotten, Ledger, land
@@ -30,7 +30,12 @@ HERE = Workspace(Path())
 COUNTS = ("new", "changed", "unchanged", "unsettled", "failed", "blocked", "withdrawn", "not_in_source", "made_way")
 
 SourceName = Annotated[
-    str, typer.Argument(help="Folder with dicoms/, contourfiles/, link.csv; folder of unsorted DICOM; DICOMweb URL.")
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        parser=given,
+        help="Folder with dicoms/, contourfiles/, link.csv; folder of unsorted DICOM; DICOMweb URL.",
+    ),
 ]
 Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
 Contours = Annotated[
