@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cmrpipe.archives import SUFFIX, members, read_member
-from cmrpipe.errors import LayoutError
+from cmrpipe.errors import InputError, LayoutError
 from cmrpipe.files import read_whole
 from cmrpipe.items import is_closed, is_file, is_folder, leads_back, leads_nowhere
 from cmrpipe.refusals import own_trouble
@@ -270,6 +270,25 @@ def link_tables(root: Path) -> list[str]:
     if folder.is_dir():
         tables += sorted(f"{LINK_FOLDER}/{name}" for name in os.listdir(folder) if _is_table(name))
     return tables
+
+
+def keep_out(root: Path, *outputs: Path) -> None:
+    """Refuse to write into a data set, which is only read; whoever reads one asks before a lock is taken.
+
+    Parameters
+    ----------
+    root : of the data set
+    outputs : files and folders that are to be written; they need not be there
+
+    Raises
+    ------
+    InputError : one of them is the root, or lies in it, by whatever links
+    """
+    place = root.resolve()
+    for output in outputs:
+        if place in (output.resolve(), *output.resolve().parents):
+            cause = f"lies in {root}, which is only read" if output.resolve() != place else "is only read"
+            raise InputError(output, cause, "Name a place outside, with --out or the option that named this one")
 
 
 def check_layout(root: Path) -> None:

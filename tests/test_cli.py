@@ -154,6 +154,46 @@ def test_an_empty_name_is_not_the_current_folder(bench: Path, arguments: tuple[s
     assert sorted(bench.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("ingest", "--out", "data/raw/dicoms/catalog"), "data/raw/dicoms/catalog"),
+        (("ingest", "--out", "link/catalog"), "link/catalog"),
+        (("ingest", "--state", "data/raw/state"), "data/raw/state"),
+        (("validate", "--out", "data/raw/findings"), "data/raw/findings"),
+        (("validate", "--quarantine", "data/raw/q.csv"), "data/raw/q.csv"),
+        (("validate", "--tables", "data/raw/tables"), "data/raw/tables"),
+        (("validate", "data/raw", "--out", "data/raw"), "data/raw/catalog"),
+        (("overlay", "--out", "data/raw/contourfiles/../overlays"), "data/raw/contourfiles/../overlays"),
+        (("store", "--out", "data/raw"), "data/raw"),
+        (("replay", "0", "--direct", "--out", "data/raw/batch.npz"), "data/raw/batch.npz"),
+        (("land", "data/raw", "--raw", "data/raw/landed"), "data/raw/landed"),
+    ],
+)
+def test_nothing_is_written_into_the_raw_folder(bench: Path, arguments: tuple[str, ...], named: str) -> None:
+    """It is only read: an output in it, by links, too, is refused before so much as a lock is there."""
+    (bench / "link").symlink_to("data/raw")
+    assert cmrpipe(bench, "ingest").returncode == 0
+    assert cmrpipe(bench, "validate").returncode == 0
+    before = sorted(bench.rglob("*"))
+    done = cmrpipe(bench, *arguments)
+    assert done.returncode == 2, done.stdout
+    assert f"{named}: " in done.stderr
+    assert "is only read. Name a " in done.stderr
+    assert sorted(bench.rglob("*")) == before
+
+
+def test_a_folder_is_not_checked_into_itself(raw: Path) -> None:
+    """`cmrpipe validate .` has no place of its own for what it finds: it says which option names one."""
+    before = sorted(raw.rglob("*"))
+    done = cmrpipe(raw, "validate", ".")
+    assert done.returncode == 2
+    assert "validation/catalog: lies in ., which is only read. Name a place outside, with --out" in done.stderr
+    assert sorted(raw.rglob("*")) == before
+    assert cmrpipe(raw, "validate", ".", "--out", "../checked").returncode == 0
+    assert sorted(raw.rglob("*")) == before
+
+
 def test_a_bug_shows_its_traceback_and_leaves_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1 means findings: a job that is gated by it must not take a defect for them."""
     with pytest.raises(typer.Exit) as ended, guarded("ingest"):

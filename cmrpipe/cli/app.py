@@ -15,6 +15,7 @@ from cmrpipe.cli import console, integrity, learning, models, prediction, source
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers, given_path
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import check_landed
+from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
 from cmrpipe.workspace import Workspace
 
@@ -122,6 +123,7 @@ def validate(
         else:
             settings = load_params(params)
             check_landed(raw)
+            keep_out(raw, whole)
         summary = stage(raw, catalog, out, quarantine, settings.validate_, listen=listen, workers=executor or workers)
         tables.write_whole(out, whole)
     if not exit_zero or folder is not None:

@@ -9,6 +9,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
 from cmrpipe.workspace import Workspace
 
@@ -88,6 +89,8 @@ def replay_command(
         from cmrpipe.learn.source import DirectSource
         from cmrpipe.store import open_store
 
+        if direct and out is not None:
+            keep_out(raw, out)
         source = DirectSource(raw, catalog, quarantine) if direct else open_store(store)
         line, batch = replay(source, model, step, rank, first=first)
         if out is not None:

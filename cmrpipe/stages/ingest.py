@@ -22,6 +22,7 @@ from cmrpipe.layouts import (
     archive_file,
     check_layout,
     contour_folders,
+    keep_out,
     link_tables,
     list_files,
     list_folder,
@@ -200,10 +201,12 @@ def ingest(
     Raises
     ------
     LayoutError : `raw` holds no patient
-    InputError : the folder of all patients, or of all contours, cannot be read; a file went away meanwhile
+    InputError : the folder of all patients, or of all contours, cannot be read; a file went away meanwhile; or `out` or
+        `state` lies in `raw`
     OSError : it is a link table that cannot be read
     """
     check_layout(raw)
+    keep_out(raw, out, state)
     context = fingerprint(params.model_dump(mode="json"), code_version(__name__))
     links = read_links(raw)
     units: list[Unit[Any]] = [

@@ -21,7 +21,7 @@ from cmrpipe.errors import DicomError
 from cmrpipe.executors import Workers
 from cmrpipe.findings import is_validated, read_findings
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.layouts import CONTOURS, DICOMS, keep_out
 from cmrpipe.linking import PatientLabels, catalog_links, image_number, link_patient
 from cmrpipe.logger import Logger
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Sample
@@ -246,9 +246,11 @@ def overlay(
 
     Raises
     ------
-    InputError : the quarantine file is not there; or that, the catalog or the findings cannot be read
+    InputError : the quarantine file is not there; or that, the catalog or the findings cannot be read;
+        or `out` lies in `raw`
     StaleError : an image is not the one that the catalog describes
     """
+    keep_out(raw, out)
     source = Catalog(catalog)
     links = catalog_links(source)
     shards = {name: sha for entry in read_manifest(catalog).values() for name, sha in entry["files"].items()}

@@ -13,7 +13,7 @@ from cmrpipe.codeversion import code_version
 from cmrpipe.errors import ManifestError, NewerError
 from cmrpipe.executors import Workers
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.layouts import CONTOURS, DICOMS, keep_out
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.logger import Logger
 from cmrpipe.manifest import read_root
@@ -101,9 +101,10 @@ def store(
     ------
     NewerError : a newer cmrpipe wrote the store; it stays as it is
     StoreError : a patient's images cannot be stacked
-    InputError : the quarantine is not there, or cannot be read
+    InputError : the quarantine is not there, or cannot be read; or `out` lies in `raw`
     DicomError, StaleError : an image or a contour file that the catalog knows is gone or altered
     """
+    keep_out(raw, out)
     _check_not_newer(out)
     book = Catalog(catalog)
     links = catalog_links(book)

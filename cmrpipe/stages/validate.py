@@ -34,7 +34,7 @@ from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
 from cmrpipe.findings import BY_RULE, PIECE_FILES, Report, from_dict, rank, read_findings, to_dict, write_pieces
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, link_tables, strangers, strays_beside
+from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, keep_out, link_tables, strangers, strays_beside
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
 from cmrpipe.links import LinkTable, read_link_table
 from cmrpipe.model import Finding, ImageRecord, Quarantine
@@ -233,8 +233,14 @@ def validate(
     quarantine : quarantine.csv; rows of rules are written anew, rows of people stay (with the fingerprint of the
         bytes that they are about), and those by `rule` of no rule
     workers : processes
+
+    Raises
+    ------
+    LayoutError : `raw` holds no patient
+    InputError : `out` or `quarantine` lies in `raw`, or something that was written earlier cannot be read
     """
     check_layout(raw)
+    keep_out(raw, out, quarantine)
     book = Catalog(catalog)
     links = catalog_links(book)
     shards = read_manifest(catalog)
