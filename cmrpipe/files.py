@@ -14,9 +14,10 @@ from typing import Any
 
 from cmrpipe.errors import DiskError, SizeError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says where there is no room."""
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
-_FULL_WORDS = re.compile("|".join((*map(os.strerror, _FULL), r"\d+ requested and \d+ written")))
+_FULL_WORDS = re.compile("|".join((*map(os.strerror, FULL), r"\d+ requested and \d+ written")))
 """What a full disk is called where the number is lost: by HDF5, by pydicom, which wraps errors, and by NumPy."""
 _BLOCK = 1 << 20
 FILE_BYTES = 1 << 30
@@ -93,8 +94,13 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
-    with atomic(path) as temporary:
+    """Write a file atomically.
+
+    Raises
+    ------
+    DiskError : the disk is full, or closed; the old file stays whole
+    """
+    with disk_trouble(path.parent), atomic(path) as temporary:
         temporary.write_bytes(data)
 
 
@@ -121,7 +127,7 @@ def disk_trouble(folder: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:  # HDF5 tells of a disk that fills up while it closes by a RuntimeError
         code = getattr(error, "errno", None)
-        if code in _FULL or (not isinstance(error, DiskError) and _FULL_WORDS.search(str(error))):
+        if code in FULL or (not isinstance(error, DiskError) and _FULL_WORDS.search(str(error))):
             raise DiskError(folder, "the disk is full", "Free some space and run again; nothing is lost") from error
         if code in _CLOSED and not isinstance(error, DiskError):
             raise DiskError(folder, f"cannot be written ({error})", "Check its permissions") from error

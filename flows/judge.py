@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cmrpipe.cli import console
+from cmrpipe.cli.lastword import Commands
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
 from flows.command import run_command
@@ -18,7 +19,9 @@ from flows.lock import write_lock
 from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, Verdict, current, decide, keep, kept, verdict_of
 from flows.steps import Tell
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    cls=Commands, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True
+)
 Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")]
 
 

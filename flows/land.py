@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cmrpipe.cli import console
+from cmrpipe.cli.lastword import Command
 from cmrpipe.cli.options import LogJson, LogLevel
 from cmrpipe.cli.sources import Contours
 from cmrpipe.connect.address import full_address
@@ -18,7 +19,7 @@ from flows.steps import land_step, writing
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
-@app.command()
+@app.command(cls=Command)
 def land(
     source: Annotated[str, typer.Argument(help="Folder or URL.")],
     name: Annotated[str, typer.Option(help="Name of the source, for its link table.")] = "",

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from cmrpipe.cli import console
+from cmrpipe.cli.lastword import Command
 from cmrpipe.cli.options import LogJson, LogLevel
 from cmrpipe.cli.sources import Contours
 from cmrpipe.connect.address import full_address
@@ -86,7 +87,7 @@ def _without_prefect(source: str | None, contours: str, workspace: Path) -> None
                 stage_step(workspace, stage, tell)
 
 
-@app.command()
+@app.command(cls=Command)
 def run(
     source: Annotated[
         str | None,

@@ -21,6 +21,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
 from cmrpipe.cli import console
+from cmrpipe.cli.lastword import Command
 from cmrpipe.errors import CmrpipeError, InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -145,7 +146,7 @@ def _remove(name: str) -> None:
             client.delete_automation(there.id)
 
 
-@app.command()
+@app.command(cls=Command)
 def setup(
     kind: Annotated[str, typer.Option("--type", help="Type of the work pools: process or kubernetes.")] = "process",
     job_templates: Annotated[

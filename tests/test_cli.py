@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import typer
 
 from cmrpipe.cli.console import guarded
+from tests.conftest import missing
 
 NAME, BIRTH_DATE = "Secret^Person", "19610412"
 
@@ -192,6 +194,35 @@ def test_a_folder_is_not_checked_into_itself(raw: Path) -> None:
     assert sorted(raw.rglob("*")) == before
     assert cmrpipe(raw, "validate", ".", "--out", "../checked").returncode == 0
     assert sorted(raw.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", [("findings",), ("--help",), ("verify", "--help"), ("validate", "data/raw")])
+def test_nobody_to_read_and_no_room_are_no_findings(bench: Path, arguments: tuple[str, ...]) -> None:
+    """A pipe that the reader has closed leaves with 141, as of SIGPIPE, a full device with 2 and a word; never 1."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-W", "error", "-m", "cmrpipe", *arguments]
+    done = subprocess.run(command, cwd=bench, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, "error" in done.stderr, "Traceback" in done.stderr) == (141, False, False), done.stderr
+    full = Path("/dev/full")
+    if not full.is_char_device():
+        missing("/dev/full", "mknod -m 666 /dev/full c 1 7")
+    with full.open("w") as stream:
+        done = subprocess.run(command, cwd=bench, stdout=stream, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 2
+        assert "standard output: cannot be used (No space left on device)" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert subprocess.run(command, cwd=bench, stdout=stream, stderr=stream, check=False).returncode == 2
+
+
+def test_errors_that_nobody_reads_are_errors_all_the_same(bench: Path) -> None:
+    """Also where standard error is the pipe that is closed: not 1."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "cmrpipe", "ingest", "--raw", "nowhere"]
+    assert subprocess.run(command, cwd=bench, stdout=writer, stderr=writer, check=False).returncode == 141
+    os.close(writer)
 
 
 def test_a_bug_shows_its_traceback_and_leaves_with_2(capsys: pytest.CaptureFixture[str]) -> None:

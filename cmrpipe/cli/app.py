@@ -12,6 +12,7 @@ import typer
 
 from cmrpipe import __version__
 from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables
+from cmrpipe.cli.lastword import Commands
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers, given_path
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import check_landed
@@ -24,6 +25,7 @@ from cmrpipe.workspace import Workspace
 
 app = typer.Typer(
     name="cmrpipe",
+    cls=Commands,
     help="From cardiac MR slices and expert contours to a verified training store and an evaluated model.",
     no_args_is_help=True,
     add_completion=False,
@@ -63,7 +65,7 @@ def _faults(value: bool) -> None:
 def _main(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
 ) -> None:
-    """Exit codes of stages: 0 clean, 1 findings of severity error, 2 could not run."""
+    """Exit codes of stages: 0 clean, 1 findings of severity error, 2 could not run, 141 nobody reads the output."""
 
 
 @app.command()

@@ -20,19 +20,32 @@ from rich.progress import Progress as Bars
 from cmrpipe import events
 from cmrpipe.codes import Severity
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.files import FULL
 from cmrpipe.findings import FINDINGS_CSV, read_findings
 from cmrpipe.logger import Logger
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.stages.summary import Summary
 
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_FAILED = 0, 1, 2
+EXIT_UNREAD = 141
+"""Whoever read our output has closed it; as of a program that SIGPIPE (13) ends: 128 + 13."""
 WHOLE_STAGES = ("train", "evaluate", "report")
 """Stages whose unit is not the patient."""
 _FEW = 50
 """Up to this many units, each gets a line where there is no terminal; beyond, one a second."""
 
 log = Logger(__name__)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _Standing(Console):
+    """A console that does not leave by itself, with 1, when nobody reads it any more."""
+
+    def on_broken_pipe(self) -> None:
+        """What happened is for the command to see."""
+        raise  # noqa: PLE0704 called while the error is handled
+
+
+err = _Standing(stderr=True, highlight=False, soft_wrap=True)
 
 
 class _Lines:
@@ -165,16 +178,17 @@ def guarded(stage: str) -> Iterator[None]:
     try:
         yield
     except CmrpipeError as error:
-        _refuse(stage, str(error))
+        refuse(stage, str(error))
         raise typer.Exit(EXIT_FAILED) from error
     except BrokenPipeError:  # whoever read our output has enough
         raise
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in FULL:
             _give_up()
         log.debug("refused by the system", traceback=traceback.format_exc())
-        where, cause = os.fsdecode(error.filename), error.strerror
-        _refuse(stage, f"{where}: cannot be used ({cause}). Check the path, its permissions and the disk")
+        where = "what was to be written" if error.filename is None else os.fsdecode(error.filename)
+        cause = error.strerror
+        refuse(stage, f"{where}: cannot be used ({cause}). Check the path, its permissions and the disk")
         raise typer.Exit(EXIT_FAILED) from error
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
@@ -182,7 +196,8 @@ def guarded(stage: str) -> Iterator[None]:
         _give_up()
 
 
-def _refuse(stage: str, message: str) -> None:
+def refuse(stage: str, message: str) -> None:
+    """Say why a stage could not run."""
     if events.wanted():
         events.emit("error", {"stage": stage, "message": message})
     else:

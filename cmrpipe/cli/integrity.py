@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cmrpipe.cli import console
+from cmrpipe.cli.lastword import Command
 from cmrpipe.cli.options import CORES, LogJson, LogLevel, Workers
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.workspace import Workspace
@@ -61,7 +62,7 @@ def add(app: typer.Typer) -> None:
         if _in_workspace() and not any(argument.partition("=")[0] == "--store" for argument in context.args):
             _pass_on("verify", context.args)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        alone.command()(verify_store_command)
+        alone.command(cls=Command)(verify_store_command)
         alone(context.args, prog_name="cmrpipe verify")
 
     @app.command("rebuild", context_settings=_PASSED_ON, add_help_option=False)

@@ -84,7 +84,7 @@ def replay_command(
         require_torch()
         import numpy as np
 
-        from cmrpipe.files import atomic
+        from cmrpipe.files import atomic, disk_trouble
         from cmrpipe.learn.replay import replay
         from cmrpipe.learn.source import DirectSource
         from cmrpipe.store import open_store
@@ -95,7 +95,7 @@ def replay_command(
         line, batch = replay(source, model, step, rank, first=first)
         if out is not None:
             arrays = {name: getattr(batch, name).numpy() for name in ("image", "label", "known")}
-            with atomic(out) as temporary, temporary.open("wb") as file:
+            with disk_trouble(out.parent), atomic(out) as temporary, temporary.open("wb") as file:
                 np.savez(file, **arrays)
     for sample, seed in zip(line.samples, line.seeds, strict=True):
         typer.echo(f"  {sample}  augmentation seed {seed}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from cmrpipe.errors import InputError, ParamsError
+from cmrpipe.files import disk_trouble
 from cmrpipe.layouts import DICOMS, LINK_TABLE
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.phantom.contour_writer import contour_path, contour_text, trace
@@ -69,30 +71,47 @@ def write_phantom(
     ------
     ParamsError : an argument is out of range, a fault is unknown, or there are too few patients for the faults
     InputError : the folder holds something else
+    DiskError : the disk is full or closed
     """
     arguments = Arguments(patients, seed, slices, frames, rows, columns, choose(faults))
     grid = _check(arguments)
     spots = allot(arguments.faults, patients, grid, stream(seed, 0, PLANTING))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         return _already(folder, arguments)
-    # built beside its place and renamed, so that a phantom that was cut short is never taken for a whole one
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = folder.with_name(f".tmp-phantom-{folder.name}")
-    if building.exists():
-        shutil.rmtree(building)
-    building.mkdir()
-    truths = []
-    for k in range(1, patients + 1):
-        truths.append(_write_patient(building, seed, k, grid))
-        listen(Progress("phantom", truths[-1].patient_id, k, patients))
-    (building / LINK_TABLE).write_bytes(link_table([(t.patient_id, t.original_id) for t in truths]))
-    truth = Truth(arguments, tuple(truths))
-    if arguments.faults:
-        planted = plant(building, truth, grid, spots, lambda key: stream(seed, 0, PLANTING, key))
-        truth = Truth(arguments, truth.patients, planted)
-    write_truth(building, truth)
-    building.replace(folder)
+    with _building(folder) as building:
+        truths = []
+        for k in range(1, patients + 1):
+            truths.append(_write_patient(building, seed, k, grid))
+            listen(Progress("phantom", truths[-1].patient_id, k, patients))
+        (building / LINK_TABLE).write_bytes(link_table([(t.patient_id, t.original_id) for t in truths]))
+        truth = Truth(arguments, tuple(truths))
+        if arguments.faults:
+            planted = plant(building, truth, grid, spots, lambda key: stream(seed, 0, PLANTING, key))
+            truth = Truth(arguments, truth.patients, planted)
+        write_truth(building, truth)
     return truth
+
+
+@contextmanager
+def _building(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` that takes its place as the block ends: one cut short is never taken for a whole one.
+
+    Raises
+    ------
+    DiskError : the disk is full or closed; nothing stays
+    """
+    building = folder.with_name(f".tmp-phantom-{folder.name}")
+    with disk_trouble(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if building.exists():
+            shutil.rmtree(building)
+        building.mkdir()
+        try:
+            yield building
+        except OSError:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+        building.replace(folder)
 
 
 def _check(arguments: Arguments) -> Grid:

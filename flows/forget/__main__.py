@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cmrpipe.cli import console
+from cmrpipe.cli.lastword import Command
 from cmrpipe.cli.options import LogJson, LogLevel
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.landing import Forgotten
@@ -140,7 +141,7 @@ def _forget(root: Path, person: Person, objects: Objects, remote: Remote | None)
         _say("data/evaluation and data/report are gone: the next `cmrpipe run` trains and reports without the patient")
 
 
-@app.command()
+@app.command(cls=Command)
 def forget(
     patient: Annotated[str, typer.Argument(help="Patient id, as in data/raw/dicoms.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only list what would be done.")] = False,

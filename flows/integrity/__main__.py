@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from cmrpipe.cli import console
+from cmrpipe.cli.lastword import Commands
 from cmrpipe.cli.options import CORES, LogJson, LogLevel, Workers
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
@@ -23,7 +24,7 @@ from flows.integrity.rebuild import Rebuild
 from flows.integrity.survey import RAW, Survey, survey_of
 from flows.lock import write_lock
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 out = Console(highlight=False, soft_wrap=True)
 
 Patients = Annotated[list[str] | None, typer.Argument(metavar="[PATIENT ...]", help="Only these patients' files.")]

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,41 @@ def test_training_reads_a_store_that_nobody_may_write(
     with pytest.raises(DiskError, match="cannot be written"):
         store(source, tmp_path / "catalog", tmp_path / "none.csv", small_disk / "store", params, listen=silent)
     assert train(small_disk / "store", tmp_path / "model", brief, listen=silent).done == 1
+
+
+def _fill(disk: Path) -> None:
+    """Leave no room at all."""
+    with suppress(OSError), (disk / "filler").open("wb", buffering=0) as stream:
+        while True:
+            stream.write(bytes(4096))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("validate", "--quarantine", "disk/q.csv"), "disk: the disk is full"),
+        (("validate", "--tables", "disk/tables"), "disk/tables: the disk is full"),
+        (("tables", "--tables", "disk/tables"), "disk/tables: the disk is full"),
+        (("report", "--out", "disk/report"), "disk/report/patients: the disk is full"),
+        (("phantom", "disk/phantom", "--patients", "1"), "disk: the disk is full"),
+        (("land", "data/raw", "--raw", "disk/raw"), "No space left on device"),
+    ],
+)
+def test_a_full_disk_is_told_by_its_place(
+    small_disk: Path, raw: Path, tmp_path: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    """Whatever was to be written: a word that says so and exit code 2, no traceback, and nothing half made."""
+    (tmp_path / "data").mkdir()
+    raw.rename(tmp_path / "data" / "raw")
+    (tmp_path / "params.yaml").write_text("ingest: {}\n")
+    cmrpipe = [sys.executable, "-m", "cmrpipe"]
+    for stage in ("ingest", "validate"):
+        subprocess.run([*cmrpipe, stage], cwd=tmp_path, check=True, capture_output=True)
+    _fill(small_disk)
+    done = subprocess.run([*cmrpipe, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert named in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not [
+        path for path in small_disk.rglob("*") if path.is_file() and path.stat().st_size and path.name != "filler"
+    ]
