@@ -241,6 +241,29 @@ def test_validate_works_on_a_folder_by_itself(small_phantom: Path, tmp_path: Pat
     assert "validation/tables" in done.stdout
 
 
+def test_decisions_about_one_folder_hold_for_no_other(small_phantom: Path, raw: Path, tmp_path: Path) -> None:
+    """The same place for another data set with the same names: not once a person has decided there."""
+    quarantine = tmp_path / "validation" / "quarantine.csv"
+    assert cmrpipe(tmp_path, "validate", str(small_phantom)).returncode == 0
+    assert cmrpipe(tmp_path, "validate", str(raw)).returncode == 0, "rows of rules, or none, are made anew"
+    (contour,) = sorted(raw.rglob("*-icontour-manual.txt"))[:1]
+    row = f"contour,{contour.relative_to(raw).as_posix()},leaves the plane,ann,2026-11-30,leave-out,\n"
+    with quarantine.open("a") as stream:
+        stream.write(row)
+    decided = quarantine.read_bytes()
+    done = cmrpipe(tmp_path, "validate", str(small_phantom))
+    assert done.returncode == 2
+    assert f"has rows that people wrote about {raw}, not about {small_phantom}. Give another --out" in done.stderr
+    assert quarantine.read_bytes() == decided
+    assert cmrpipe(tmp_path, "validate", str(small_phantom), "--out", "other").returncode == 0
+    assert cmrpipe(tmp_path, "validate", "raw").returncode == 0, "its own folder, however it is called"
+    assert quarantine.read_text().splitlines()[1].startswith(row.rstrip())
+    quarantine.write_text(quarantine.read_text().replace(",ann,", ",rule,"))
+    assert cmrpipe(tmp_path, "validate", str(small_phantom)).returncode == 2, "by no rule that there is"
+    quarantine.unlink()
+    assert cmrpipe(tmp_path, "validate", str(small_phantom)).returncode == 0
+
+
 def test_land_in_a_workspace_takes_no_other_parameters(tmp_path: Path) -> None:
     """It is the workspace's params.yaml that counts there: another one is refused, not passed over."""
     for name in (".dvc", "flows"):

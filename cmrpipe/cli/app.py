@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cmrpipe import __version__
-from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables
+from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables, whose
 from cmrpipe.cli.lastword import Commands
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers, given_path
 from cmrpipe.errors import CmrpipeError
@@ -96,7 +96,7 @@ def validate(
         typer.Argument(
             metavar="FOLDER",
             parser=given_path,
-            help="Check this folder by itself: it is ingested and checked below --out, or ./validation.",
+            help="Check this folder by itself, below --out or ./validation, which must not be in it.",
         ),
     ] = None,
     raw: Raw = HERE.raw,
@@ -113,6 +113,7 @@ def validate(
 ) -> None:
     """Check links, images, contours and what is missing; the exit code can gate a job."""
     from cmrpipe.stages.ingest import ingest as read
+    from cmrpipe.stages.validate import people_rows
     from cmrpipe.stages.validate import validate as stage
 
     with console.guarded("validate"), console.progress() as listen:
@@ -121,7 +122,9 @@ def validate(
             base = out if out != HERE.findings else Path("validation")
             raw, catalog, out, quarantine = folder, base / "catalog", base / "findings", base / "quarantine.csv"
             whole = base / "tables"
+            whose.refuse_others(base, raw, quarantine, people_rows(out, quarantine, settings.validate_))
             read(raw, catalog, base / "state", settings.ingest, listen=listen, workers=executor or workers)
+            whose.remember(base, raw)
         else:
             settings = load_params(params)
             check_landed(raw)

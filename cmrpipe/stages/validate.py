@@ -200,6 +200,12 @@ def _rows_before(out: Path, params: ValidateParams) -> list[Quarantine]:
         return []
 
 
+def people_rows(out: Path, quarantine: Path, params: ValidateParams) -> list[Quarantine]:
+    """Rows of the quarantine that people wrote, after a validation into `out`; also those by `rule` of no rule."""
+    rows = known_quarantine(quarantine)
+    return [*(row for row in rows if row.by != RULE), *unsigned(rows, (), _rows_before(out, params))]
+
+
 def _clinical_rows(
     catalog: Catalog, links: LinkMap, reports: dict[str, Any], quarantine: LeftOut
 ) -> Iterable[dict[str, Any]]:
