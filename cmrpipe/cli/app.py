@@ -96,7 +96,7 @@ def validate(
         typer.Argument(
             metavar="FOLDER",
             parser=given_path,
-            help="Check this folder by itself, below --out or ./validation, which must not be in it.",
+            help="Check this folder by itself; results go below --out, or ./validation, never into it.",
         ),
     ] = None,
     raw: Raw = HERE.raw,
