@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmrpipe.errors import CmrpipeError
-from flows.child import stream
 from flows.dvc import run_dvc
+from flows.git import GitError, git, git_timed, identity, is_repository, refuse_detached, refuse_unmerged, upstream
 from flows.integrity.records import LOCK, read_records, tracked
+from flows.updating import settle, update
 
 RECORDS = (
     "dvc.lock",
@@ -23,12 +21,7 @@ RECORDS = (
     "models",
 )
 """What names the bytes of everything, beside `data/*.dvc`."""
-_IDENTITY = ("cmrpipe", "cmrpipe@localhost")
 _TRIES = 3
-
-
-class GitError(CmrpipeError, RuntimeError):
-    """A git command that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,71 +40,21 @@ class Versioned:
     text: str
 
 
-def git(workspace: Path, *arguments: str) -> str:
-    """Output of a git command in the workspace.
-
-    Raises
-    ------
-    GitError : it failed
-    """
-    environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", **os.environ}
-    done = subprocess.run(
-        ["git", *arguments],  # noqa: S607 the git of the PATH, as DVC uses it
-        cwd=workspace,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise GitError(f"git {' '.join(arguments)}", f"failed: {said}", f"Run it in {workspace} to see why")
-    return done.stdout.strip()
-
-
-def git_afar(workspace: Path, *arguments: str, timeout_s: float) -> None:
-    """Run a git command that speaks to another machine; ended, with what it started, when that takes too long.
-
-    Raises
-    ------
-    GitError : it failed or took too long
-    """
-    lines: list[str] = []
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
-    code = stream(
-        ["git", *arguments], environment=environment, cwd=workspace, on_line=lines.append, timeout_s=timeout_s
-    )
-    if code is None:
-        said = f"took longer than {timeout_s:g} s and was ended"
-    elif code:
-        said = f"failed: {''.join(lines).strip()}"
-    else:
-        return
-    raise GitError(f"git {' '.join(arguments)}", said, f"Run it in {workspace} to see why")
-
-
-def is_repository(workspace: Path) -> bool:
-    """Whether the workspace is the top of a git repository."""
-    return (workspace / ".git").exists()
-
-
-def _identity(workspace: Path) -> list[str]:
-    """Options that name an author where git knows none: a worker's account has no home to speak of."""
-    try:
-        git(workspace, "config", "user.email")
-    except GitError:
-        return ["-c", f"user.name={_IDENTITY[0]}", "-c", f"user.email={_IDENTITY[1]}"]
-    return []
-
-
 def commit_records(workspace: Path, message: str) -> str:
-    """Commit the records, and nothing else that may be staged; returns the new commit's hash, "" without a change."""
+    """Commit the records, and nothing else that may be staged; returns the new commit's hash, "" without a change.
+
+    Raises
+    ------
+    GitError : no branch is checked out, or files are not merged; nothing is committed then
+    """
+    refuse_detached(workspace)
+    refuse_unmerged(workspace)
     there = [name for name in RECORDS if (workspace / name).exists()]
     there += sorted(path.relative_to(workspace).as_posix() for path in (workspace / "data").glob("*.dvc"))
     git(workspace, "add", "--", *there)
     if not git(workspace, "status", "--porcelain", "--untracked-files=no", "--", *there):
         return ""
-    git(workspace, *_identity(workspace), "commit", "--quiet", "--no-verify", "-m", message, "--", *there)
+    git(workspace, *identity(workspace), "commit", "--quiet", "--no-verify", "-m", message, "--", *there)
     return git(workspace, "rev-parse", "HEAD")
 
 
@@ -122,43 +65,19 @@ def has_remote(workspace: Path) -> bool:
     return bool(Config(str(workspace / ".dvc"))["core"].get("remote"))
 
 
-def _upstream(workspace: Path) -> str:
-    """The branch that this one is pushed to, "" when there is none."""
-    try:
-        return git(workspace, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
-    except GitError:
-        return ""
-
-
 def _push_git(workspace: Path, timeout_s: float) -> str:
-    upstream = _upstream(workspace)
-    if not upstream:
+    branch = upstream(workspace)
+    if not branch:
         return "this branch has no upstream, so that its commits stay here"
     for left in reversed(range(_TRIES)):
         try:
-            git_afar(workspace, "push", "--quiet", timeout_s=timeout_s)
+            git_timed(workspace, "push", "--quiet", timeout_s=timeout_s)
             break
         except GitError:
             if not left:
                 raise
             update(workspace, timeout_s)
-    return f"pushed to {upstream}"
-
-
-def update(workspace: Path, timeout_s: float) -> None:
-    """Bring the commits of other machines here, and put ours on top.
-
-    Raises
-    ------
-    GitError : the same records were changed there and here; nothing is changed then
-    """
-    try:
-        pull = ("pull", "--quiet", "--rebase", "--autostash")
-        git_afar(workspace, *_identity(workspace), *pull, timeout_s=timeout_s)
-    except GitError:
-        if (workspace / ".git" / "rebase-merge").exists():
-            git(workspace, "rebase", "--abort")
-        raise
+    return f"pushed to {branch}"
 
 
 def _recorded(workspace: Path) -> set[str]:
@@ -169,9 +88,14 @@ def _recorded(workspace: Path) -> set[str]:
 
 
 def fetch(workspace: Path, targets: tuple[str, ...], timeout_s: float) -> None:
-    """Bring code and records up to date through git, and from DVC's remote those of the targets that are recorded."""
-    if is_repository(workspace) and _upstream(workspace):
-        update(workspace, timeout_s)
+    """Bring code and records up to date through git, and from DVC's remote those of the targets that are recorded.
+
+    The caller holds the write lock.
+    """
+    if is_repository(workspace):
+        settle(workspace)
+        if upstream(workspace):
+            update(workspace, timeout_s)
     there = _recorded(workspace) if has_remote(workspace) else set()
     wanted = [target for target in targets if target in there]
     if wanted:
@@ -182,12 +106,17 @@ def fetch(workspace: Path, targets: tuple[str, ...], timeout_s: float) -> None:
 def record(workspace: Path, message: str, *, commit: bool, push: bool, timeout_s: float) -> Versioned:
     """Commit the records to git and push data and commits, data first: a commit never names bytes nobody can fetch.
 
+    The caller holds the write lock.
+
     Raises
     ------
     GitError, DvcError : a command failed; what was done until then holds, and the next run goes on from there
     """
     said = []
     made = ""
+    if (commit or push) and is_repository(workspace):
+        settle(workspace)
+        refuse_detached(workspace)
     if not commit:
         said.append("not committed: not asked for")
     elif not is_repository(workspace):

@@ -16,6 +16,7 @@ import yaml
 from cmrpipe.files import sha256_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from flows.git import git
 
 if TYPE_CHECKING:
     from tests.flows.standing import Standing
@@ -134,6 +135,21 @@ def new_space(root: Path, home: Path, code: Path = REPOSITORY) -> Space:
             space.set_param(section, key, value)
     space.commit("Code")
     return space
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose user git does not know, with some records."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "none"))
+    root = tmp_path / "workspace"
+    (root / "data").mkdir(parents=True)
+    (root / ".dvc").mkdir()
+    git(root, "init", "--quiet", "--initial-branch=main")
+    (root / "dvc.lock").write_text("one\n")
+    (root / "data" / "raw.dvc").write_text("one\n")
+    return root
 
 
 @pytest.fixture

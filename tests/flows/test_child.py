@@ -13,7 +13,7 @@ import pytest
 
 from flows.child import stream
 from flows.dvc import DvcError, run_dvc
-from flows.versions import GitError, git_afar
+from flows.git import GitError, git_timed
 from tests.flows.standing import processes_in, wait_until
 
 FAMILY = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
@@ -70,5 +70,5 @@ def test_dvc_and_git_that_take_too_long_are_told(tmp_path: Path) -> None:
     with pytest.raises(DvcError, match=r"dvc status: took longer than 0\.05 s"):
         run_dvc(["status"], tmp_path, log_name="status", timeout_s=0.05)
     with pytest.raises(GitError, match=r"took longer than 1 s"):
-        git_afar(tmp_path, "-c", "alias.hang=!sleep 60", "hang", timeout_s=1)
+        git_timed(tmp_path, "-c", "alias.hang=!sleep 60", "hang", timeout_s=1)
     gone(tmp_path.resolve())

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from flows.versions import GitError, commit_records, git, has_remote, record, update
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository whose user git does not know, with some records."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "none"))
-    root = tmp_path / "workspace"
-    (root / "data").mkdir(parents=True)
-    (root / ".dvc").mkdir()
-    git(root, "init", "--quiet", "--initial-branch=main")
-    (root / "dvc.lock").write_text("one\n")
-    (root / "data" / "raw.dvc").write_text("one\n")
-    return root
+from flows.git import GitError, git, identity
+from flows.versions import commit_records, has_remote, record
 
 
 def test_only_records_are_committed_and_only_when_they_changed(repository: Path) -> None:
@@ -69,32 +54,30 @@ def test_the_remote_of_either_configuration_counts(repository: Path) -> None:
     assert has_remote(repository)
 
 
-def clone(repository: Path, name: str) -> Path:
-    """Another machine's checkout."""
-    target = repository.parent / name
-    subprocess.run(["git", "clone", "--quiet", str(repository.parent / "shared.git"), str(target)], check=True)
-    return target
+def test_nothing_is_committed_where_no_branch_is_checked_out(repository: Path) -> None:
+    """Such a commit would be on no branch, never pushed, and the run green."""
+    made = commit_records(repository, "first")
+    git(repository, "checkout", "--quiet", "--detach")
+    (repository / "dvc.lock").write_text("two\n")
+    for commit, push in ((True, False), (False, True)):
+        with pytest.raises(GitError, match="no branch is checked out"):
+            record(repository, "x", commit=commit, push=push, timeout_s=10)
+    assert git(repository, "rev-parse", "HEAD") == made
+    assert record(repository, "x", commit=False, push=False, timeout_s=10).text == "not committed: not asked for"
 
 
-def test_two_machines_put_their_commits_one_on_the_other(repository: Path) -> None:
-    """Records of other stages are merged; the same record changed on both is an error that leaves nothing half done."""
+def test_what_is_not_merged_is_not_committed(repository: Path) -> None:
+    """Conflict markers are no table: `git add` would say that they are settled."""
     commit_records(repository, "first")
-    subprocess.run(
-        ["git", "clone", "--quiet", "--bare", str(repository), str(repository.parent / "shared.git")], check=True
-    )
-    one, two = clone(repository, "one"), clone(repository, "two")
-    (one / "data" / "raw.dvc").write_text("two\n")
-    commit_records(one, "raw")
-    git(one, "push", "--quiet")
-    (two / "dvc.lock").write_text("two\n")
-    mine = commit_records(two, "lock")
-    update(two, 60)
-    assert git(two, "log", "--format=%s").split() == ["lock", "raw", "first"]
-    git(two, "push", "--quiet")
-
-    (one / "dvc.lock").write_text("three\n")
-    mine = commit_records(one, "lock too")
-    with pytest.raises(GitError, match="pull"):
-        update(one, 60)
-    assert git(one, "rev-parse", "HEAD") == mine
-    assert git(one, "status", "--porcelain") == ""
+    git(repository, "branch", "other")
+    (repository / "dvc.lock").write_text("mine\n")
+    made = commit_records(repository, "mine")
+    git(repository, "switch", "--quiet", "other")
+    (repository / "dvc.lock").write_text("theirs\n")
+    commit_records(repository, "theirs")
+    git(repository, "switch", "--quiet", "main")
+    with pytest.raises(GitError, match="CONFLICT"):
+        git(repository, *identity(repository), "merge", "other")
+    with pytest.raises(GitError, match=r"dvc\.lock: changed here and elsewhere"):
+        record(repository, "x", commit=True, push=False, timeout_s=10)
+    assert git(repository, "rev-parse", "HEAD") == made

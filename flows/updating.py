@@ -1,0 +1,89 @@
+"""Commits of other machines, brought here with ours on top: all of it, or nothing has changed.
+
+`git pull --rebase --autostash` leaves with 0, and conflict markers in the file, where a local edit no longer applies;
+a kill in its middle leaves a rebase under way, in which later commits are on no branch. So git's two steps are taken
+one by one, and a mark stands in `.cmrpipe/updating` meanwhile.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from cmrpipe.files import write_text
+from flows.git import GitError, git, git_timed, identity, refuse_unmerged, said, unmerged
+
+MARK = Path(".cmrpipe") / "updating"
+
+log = structlog.get_logger(__name__)
+
+
+def update(workspace: Path, timeout_s: float) -> None:
+    """Bring the commits of other machines here, and put ours on top; edits that are not committed stay.
+
+    Raises
+    ------
+    GitError : the same lines were changed there and here, committed or not; nothing is changed then
+    """
+    refuse_unmerged(workspace)
+    git_timed(workspace, "fetch", "--quiet", timeout_s=timeout_s)
+    head, stash = git(workspace, "rev-parse", "HEAD"), _stash(workspace)
+    mark = workspace / MARK
+    mark.parent.mkdir(exist_ok=True)
+    write_text(mark, f"{head}\n")
+    try:
+        git_timed(workspace, *identity(workspace), "rebase", "--quiet", "--autostash", timeout_s=timeout_s)
+    except GitError as error:
+        if _rebasing(workspace):
+            git(workspace, "rebase", "--abort")
+        mark.unlink()
+        mend = f"`git pull --rebase` in {workspace} shows it again, for you to settle; then again"
+        raise GitError(error.where, error.cause, mend) from error
+    if _stash(workspace) != stash:  # git keeps edits there that it could not put back
+        files = ", ".join(unmerged(workspace)) or "what is edited here"
+        git(workspace, "reset", "--quiet", "--hard", head)
+        git(workspace, "stash", "pop", "--quiet", "--index")
+        mark.unlink()
+        raise GitError(
+            workspace,
+            f"{files}: edited here and not committed, and changed by a commit of another machine; nothing was changed",
+            "Commit the edit, `git pull --rebase` and settle it, or take it back with `git checkout`; then again",
+        )
+    mark.unlink()
+
+
+def settle(workspace: Path) -> None:
+    """Take back an update that was killed in its middle. The caller holds the write lock.
+
+    A rebase that no run began, or that has stopped at a conflict, is a person's: it is never touched. What somebody
+    edited since the kill stays, too.
+
+    Raises
+    ------
+    GitError : such a rebase is under way, or what was edited does not apply to what was before; git's stash has it
+    """
+    mark = workspace / MARK
+    if _rebasing(workspace):
+        if not mark.exists() or said(workspace, "rev-parse", "--quiet", "--verify", "REBASE_HEAD"):
+            raise GitError(
+                workspace, "a rebase is under way", "`git rebase --continue` or `git rebase --abort`, then again"
+            )
+        edits = git(workspace, *identity(workspace), "stash", "create")
+        git(workspace, "rebase", "--abort")
+        if edits:
+            git(workspace, "stash", "store", "--quiet", "--message", "edited after an update was cut short", edits)
+            git(workspace, "stash", "pop", "--quiet")
+        log.warning("an update that was cut short was taken back", workspace=str(workspace))
+    mark.unlink(missing_ok=True)
+
+
+def _rebasing(workspace: Path) -> bool:
+    """Whether a rebase is under way."""
+    places = (git(workspace, "rev-parse", "--git-path", name) for name in ("rebase-merge", "rebase-apply"))
+    return any((workspace / place).exists() for place in places)
+
+
+def _stash(workspace: Path) -> str:
+    """The newest set of edits that git has put aside, "" for none."""
+    return said(workspace, "rev-parse", "--quiet", "--verify", "refs/stash")

@@ -1,0 +1,159 @@
+"""Commits of other machines: brought here whole, or nothing has changed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.git import GitError, git, identity
+from flows.updating import MARK, settle, update
+from flows.versions import commit_records, fetch, record
+from tests.flows.standing import processes_in, wait_until
+
+TABLE = "patient_id,pathology\nA,normal\nB,normal\n"
+UPDATE = "import sys; from pathlib import Path; from flows.updating import update; update(Path(sys.argv[1]), 60)"
+
+
+@pytest.fixture
+def machines(repository: Path) -> tuple[Path, Path]:
+    """Two machines' checkouts of one branch, with a table of a person's."""
+    for name in ("pathology.csv", "quarantine.csv"):
+        (repository / name).write_text(TABLE)
+    commit_records(repository, "first")
+    shared = repository.parent / "shared.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(repository), str(shared)], check=True)
+    found = repository.parent / "one", repository.parent / "two"
+    for root in found:
+        subprocess.run(["git", "clone", "--quiet", str(shared), str(root)], check=True)
+    return found
+
+
+def publish(root: Path, name: str, text: str) -> str:
+    """Change a record on one machine, and push it; the commit."""
+    (root / name).write_text(text)
+    made = commit_records(root, f"{name} of {root.name}")
+    git(root, "push", "--quiet")
+    return made
+
+
+def subjects(root: Path) -> list[str]:
+    """What was committed, newest first."""
+    return git(root, "log", "--format=%s").splitlines()
+
+
+def test_two_machines_put_their_commits_one_on_the_other(machines: tuple[Path, Path]) -> None:
+    """Records of other stages are merged; the same record changed on both is an error that leaves nothing half done."""
+    one, two = machines
+    publish(one, "data/raw.dvc", "two\n")
+    (two / "dvc.lock").write_text("two\n")
+    commit_records(two, "lock")
+    update(two, 60)
+    assert subjects(two) == ["lock", "data/raw.dvc of one", "first"]
+    git(two, "push", "--quiet")
+
+    (one / "dvc.lock").write_text("three\n")
+    mine = commit_records(one, "lock too")
+    with pytest.raises(GitError, match="pull"):
+        update(one, 60)
+    assert git(one, "rev-parse", "HEAD") == mine
+    assert git(one, "status", "--porcelain", "--untracked-files=no") == ""
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("staged", [False, True])
+def test_an_edit_that_no_longer_applies_stops_the_run_as_it_was(
+    machines: tuple[Path, Path], committed: bool, staged: bool
+) -> None:
+    """With commits of this machine to put on top, or none: no marker gets into the file, and the edit stands in it."""
+    one, two = machines
+    publish(one, "pathology.csv", TABLE.replace("A,normal", "A,HCM"))
+    if committed:
+        (two / "dvc.lock").write_text("two\n")
+        commit_records(two, "lock")
+    edited = TABLE.replace("A,normal", "A,DCM")
+    (two / "pathology.csv").write_text(edited)
+    if staged:
+        git(two, "add", "pathology.csv")
+    before = git(two, "rev-parse", "HEAD"), git(two, "status", "--porcelain", "--untracked-files=no")
+    for _ in range(2):
+        with pytest.raises(GitError, match=r"pathology\.csv: edited here and not committed"):
+            fetch(two, (), 60)
+        assert (two / "pathology.csv").read_text() == edited
+        after = git(two, "rev-parse", "HEAD"), git(two, "status", "--porcelain", "--untracked-files=no")
+        assert after == before
+        assert git(two, "stash", "list") == ""
+
+
+def test_an_edit_of_other_lines_stays(machines: tuple[Path, Path]) -> None:
+    """What git can merge is no reason to stop."""
+    one, two = machines
+    publish(one, "dvc.lock", "theirs\n")
+    (two / "pathology.csv").write_text(f"{TABLE}C,HCM\n")
+    fetch(two, (), 60)
+    assert (two / "pathology.csv").read_text() == f"{TABLE}C,HCM\n"
+    assert (two / "dvc.lock").read_text() == "theirs\n"
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_an_update_that_was_killed_is_taken_back(machines: tuple[Path, Path], committed: bool) -> None:
+    """SIGKILL in the middle of git's work: the next run is on its branch, has the edit, and can push."""
+    one, two = machines
+    publish(one, "data/raw.dvc", "theirs\n")
+    if committed:
+        (two / "dvc.lock").write_text("two\n")
+        commit_records(two, "lock")
+    (two / "pathology.csv").write_text(f"{TABLE}C,HCM\n")
+    hook, began = two / ".git" / "hooks" / "post-checkout", two.parent / "began"
+    hook.write_text(f"#!/bin/sh\ntouch {began}\nexec sleep 60\n")
+    hook.chmod(0o755)
+    with subprocess.Popen([sys.executable, "-c", UPDATE, str(two)], env=dict(os.environ)) as run:
+        wait_until(began.exists, 30, "git is at work")
+        run.send_signal(signal.SIGKILL)
+    wait_until(lambda: not processes_in(two), 30, "git has ended")
+    hook.unlink()
+    with pytest.raises(GitError):
+        git(two, "symbolic-ref", "--quiet", "HEAD")
+    (two / "quarantine.csv").write_text("edited since\n")
+
+    settle(two)
+    assert git(two, "symbolic-ref", "--short", "HEAD") == "main"
+    assert (two / "pathology.csv").read_text() == f"{TABLE}C,HCM\n"
+    assert (two / "quarantine.csv").read_text() == "edited since\n"
+    assert not (two / MARK).exists()
+    assert git(two, "stash", "list") == ""
+    fetch(two, (), 60)
+    record(two, "Data", commit=True, push=False, timeout_s=60)
+    git(two, "push", "--quiet")
+    assert subjects(one.parent / "shared.git") == [
+        "Data",
+        *(["lock"] if committed else []),
+        "data/raw.dvc of one",
+        "first",
+    ]
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_rebase_that_waits_for_a_person_is_left_to_them(machines: tuple[Path, Path], ours: bool) -> None:
+    """Whoever began it: it has stopped at a conflict, and what was settled of it would be lost."""
+    one, two = machines
+    publish(one, "dvc.lock", "theirs\n")
+    (two / "dvc.lock").write_text("mine\n")
+    commit_records(two, "lock")
+    with pytest.raises(GitError, match="could not apply"):
+        git(two, *identity(two), "pull", "--rebase")
+    (two / "dvc.lock").write_text("settled\n")
+    git(two, "add", "dvc.lock")
+    if ours:
+        (two / MARK).parent.mkdir(exist_ok=True)
+        (two / MARK).write_text("")
+    for call in (lambda: fetch(two, (), 60), lambda: record(two, "Data", commit=True, push=False, timeout_s=60)):
+        with pytest.raises(GitError, match="rebase is under way"):
+            call()
+    git(two, *identity(two), "rebase", "--continue")
+    assert (two / "dvc.lock").read_text() == "settled\n"
+    assert git(two, "symbolic-ref", "--short", "HEAD") == "main"
