@@ -14,7 +14,7 @@ from cmrpipe.cli.lastword import Commands
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
 from flows.command import run_command
-from flows.dvc import run_dvc
+from flows.keeping import bring_kept, record_kept
 from flows.lock import write_lock
 from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, Verdict, current, decide, keep, kept, verdict_of
 from flows.steps import Tell
@@ -39,8 +39,6 @@ def _compare(root: Path, model: str, last: str, tell: Tell, timeout_s: float) ->
     None where the last model is of another version, which this one cannot read.
     """
     out = kept(root, model) / COMPARISON
-    if not kept(root, last).is_dir():
-        run_dvc(["pull", "--no-run-cache", str(KEPT)], root, log_name="pull-models", timeout_s=timeout_s)
     versions = _schema(kept(root, last)), _schema(kept(root, model))
     if None not in versions and versions[0] != versions[1]:
         return None
@@ -53,24 +51,42 @@ def _compare(root: Path, model: str, last: str, tell: Tell, timeout_s: float) ->
 def judge(root: Path, tell: Tell, *, may_lose: float, least: int, timeout_s: float) -> Verdict:
     """Keep the trained model, hold it against the current one, and mark it current when it is no worse.
 
-    A model is judged once. Every step is atomic and repeated after a kill: the model's files, the comparison, the
-    verdict, and last the mark. The caller holds the write lock.
+    A model is judged once, and marked only then: later the mark may be a person's. Every step is atomic and repeated
+    after a kill: the model's files, the comparison, the mark, and last the verdict. The caller holds the write lock.
 
     Parameters
     ----------
     may_lose : mean Dice that the new model may lose against the last
     least : fewest patients, unseen by both, that the verdict rests on
+
+    Raises
+    ------
+    UnrecordedError : kept models are not as they were recorded
     """
-    model, last = keep(root), current(root)
+    bring_kept(root, timeout_s)
+    model, marked = keep(root), verdict_of(root, Path(CURRENT).stem)
     verdict = verdict_of(root, model)
-    if verdict is None:
-        contest = _compare(root, model, last, tell, timeout_s) if last and last != model else None
-        verdict = decide(model, last if last != model else "", contest, may_lose, least)
-        run_dvc(["add", str(KEPT)], root, log_name="add-models", timeout_s=timeout_s)
+    if verdict is None and marked is not None and marked.model == model:
+        verdict = marked  # the run that marked it was killed before it wrote the verdict
         write_json(root / VERDICTS / f"{model}.json", asdict(verdict))
-    if verdict.current and verdict.last == last:
-        write_json(root / VERDICTS / CURRENT, asdict(verdict))
-    return verdict
+    if verdict is None:
+        last = marked.model if marked is not None else ""
+        contest = _compare(root, model, last, tell, timeout_s) if last else None
+        verdict = decide(model, last, contest, may_lose, least)
+        record_kept(root, model, timeout_s)
+        if verdict.current:
+            write_json(root / VERDICTS / CURRENT, asdict(verdict))
+        write_json(root / VERDICTS / f"{model}.json", asdict(verdict))
+    return _as_it_stands(verdict, current(root))
+
+
+def _as_it_stands(verdict: Verdict, now: str) -> Verdict:
+    """The verdict, with what became of it since, where another model was marked."""
+    if verdict.current == (verdict.model == now):
+        return verdict
+    return replace(
+        verdict, current=not verdict.current, why=f"{verdict.why}. Later {now or 'none'} was marked as current"
+    )
 
 
 def judgement(verdict: Verdict) -> str:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import InputError
-from cmrpipe.files import sha256_file, sync_folder, write_text
+from cmrpipe.files import sha256_file, sync_folder
+from cmrpipe.learn.tables import write_rows
 from cmrpipe.manifest import read_manifest
 from cmrpipe.workspace import Workspace
 
@@ -94,8 +95,8 @@ def keep(root: Path) -> str:
     for name in sorted(names):
         (aside / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(home.model / name, aside / name)
-    rows = [",".join(_COLUMNS), *(f"{p},{print_},{n}" for p, (print_, n) in sorted(labelled(home.store).items()))]
-    write_text(aside / LABELLED, "\n".join(rows) + "\n")
+    rows = ((patient, mark, samples) for patient, (mark, samples) in sorted(labelled(home.store).items()))
+    write_rows(aside / LABELLED, _COLUMNS, rows)
     sync_folder(aside)
     aside.rename(place)
     sync_folder(place.parent)
@@ -112,8 +113,11 @@ def made_of(root: Path, model: str) -> dict[str, tuple[str, int]]:
     path = kept(root, model) / LABELLED
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return {row["patient_id"]: (row["fingerprint"], int(row["samples"])) for row in csv.DictReader(file)}
-    except (OSError, KeyError, ValueError) as error:
+            rows = csv.reader(file)
+            next(rows, None)
+            # ids with commas were not quoted once, so that all but the last two cells are the id
+            return {",".join(patient): (mark, int(samples)) for *patient, mark, samples in rows}
+    except (OSError, ValueError) as error:
         raise InputError(path, f"cannot be read ({error})", _MEND) from error
 
 
