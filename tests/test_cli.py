@@ -46,6 +46,35 @@ def test_clean_data_leave_with_0(bench: Path) -> None:
         assert len(done.stdout.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        (("run", "--no-prefect"), "run"),
+        (("land", "/x"), "land"),
+        (("forget", "X"), "forget"),
+        (("verify", "X"), "integrity"),
+        (("rebuild", "X"), "integrity"),
+    ],
+)
+def test_what_works_through_dvc_is_the_process_that_was_started(
+    tmp_path: Path, command: tuple[str, ...], module: str
+) -> None:
+    """Whoever ends `cmrpipe land` ends the landing, which would else go on with the write lock; its exit code comes."""
+    for folder in (".dvc", "flows"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "flows" / "__init__.py").touch()
+    (tmp_path / "flows" / f"{module}.py").write_text(
+        "import os, sys; print(os.getpid(), *sys.argv[1:], flush=True); sys.exit(7)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "cmrpipe", *command], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as started:
+        said, _ = started.communicate(timeout=60)
+    assert said.split()[0] == str(started.pid)
+    assert said.split()[-1] == command[-1]
+    assert started.returncode == 7
+
+
 def test_findings_leave_with_1_and_exit_zero_with_0(bench: Path) -> None:
     """A contour without image: validate leaves with 1 and names the file; with --exit-zero it leaves with 0."""
     contour = sorted((bench / "data/raw").glob("contourfiles/*/i-contours/*.txt"))[0]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +9,7 @@ import typer
 
 from cmrpipe import __version__
 from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables, whose
+from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.lastword import Commands
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers, given_path
 from cmrpipe.errors import CmrpipeError
@@ -296,8 +294,7 @@ def run_command(context: typer.Context) -> None:
             raise CmrpipeError(
                 Path.cwd(), "is no cmrpipe workspace (it has no flows/)", "Change to your checkout first"
             )
-    code = subprocess.run([sys.executable, "-m", "flows.run", *context.args], check=False, env=os.environ).returncode
-    raise typer.Exit(code)
+    hand_over("flows.run", context.args)
 
 
 integrity.add(app)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cmrpipe.cli import console
+from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.lastword import Command
 from cmrpipe.cli.options import CORES, LogJson, LogLevel, Workers
 from cmrpipe.errors import CmrpipeError
@@ -25,13 +23,6 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def _in_workspace() -> bool:
     return Path(".dvc").is_dir() and Path("flows").is_dir()
-
-
-def _pass_on(command: str, arguments: list[str]) -> None:
-    code = subprocess.run(
-        [sys.executable, "-m", "flows.integrity", command, *arguments], check=False, env=os.environ
-    ).returncode
-    raise typer.Exit(code)
 
 
 def verify_store_command(
@@ -60,7 +51,7 @@ def add(app: typer.Typer) -> None:
     def verify_command(context: typer.Context) -> None:
         """Hash what is really there: raw data, store, outputs, DVC's cache, a remote (`cmrpipe verify --help`)."""
         if _in_workspace() and not any(argument.partition("=")[0] == "--store" for argument in context.args):
-            _pass_on("verify", context.args)
+            hand_over("flows.integrity", ["verify", *context.args])
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         alone.command(cls=Command)(verify_store_command)
         alone(context.args, prog_name="cmrpipe verify")
@@ -73,4 +64,4 @@ def add(app: typer.Typer) -> None:
                 raise CmrpipeError(
                     Path.cwd(), "is no cmrpipe workspace (it has no .dvc and flows/)", "Change to your checkout first"
                 )
-        _pass_on("rebuild", context.args)
+        hand_over("flows.integrity", ["rebuild", *context.args])

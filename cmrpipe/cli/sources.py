@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cmrpipe.cli import console
+from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import CmrpipeError, ParamsError
@@ -78,8 +76,7 @@ def land_command(
             if params.resolve() != HERE.params.resolve():
                 raise ParamsError(params, "does not count in a workspace", "Edit its params.yaml, which DVC records")
         options = [*(["--name", name] if name else []), *(["--contours", contours] if contours else [])]
-        command = [sys.executable, "-m", "flows.land", address, *options]
-        raise typer.Exit(subprocess.run(command, check=False, env=os.environ).returncode)
+        hand_over("flows.land", [address, *options])
     with console.guarded("land"), console.progress() as listen:
         settings = _settings(params, contours)
         with alone(raw.parent / f".{raw.name}.lock"):
@@ -153,8 +150,7 @@ def add(app: typer.Typer) -> None:
                 raise CmrpipeError(
                     Path.cwd(), "is no cmrpipe workspace (it has no .dvc and flows/)", "Change to your checkout first"
                 )
-        command = [sys.executable, "-m", "flows.forget", *context.args]
-        raise typer.Exit(subprocess.run(command, check=False, env=os.environ).returncode)
+        hand_over("flows.forget", context.args)
 
     app.command("land")(land_command)
     app.command("sources")(sources_command)
