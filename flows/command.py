@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.locking import VARIABLE as PATIENCE
 from flows.child import stream
 from flows.dvc import child_environment, log_event
 from flows.steps import Tell
@@ -28,8 +29,15 @@ def run_command(
     tell: Tell,
     timeout_s: float,
     fine: Sequence[int] = (0,),
+    patience_s: float | None = None,
 ) -> int:
     """Run `python -m <module> <arguments>` in a workspace; returns its exit code, one of `fine`.
+
+    Parameters
+    ----------
+    timeout_s : it is ended after this time
+    fine : exit codes that come with what was asked for
+    patience_s : how long it waits for another writer; by default as the environment says
 
     Raises
     ------
@@ -49,7 +57,10 @@ def run_command(
         tell(arguments[0], event)
 
     whole = [sys.executable, "-m", module, *arguments]
-    code = stream(whole, environment=child_environment(), cwd=workspace, on_line=on_line, timeout_s=timeout_s)
+    environment = child_environment()
+    if patience_s is not None:
+        environment[PATIENCE] = str(patience_s)
+    code = stream(whole, environment=environment, cwd=workspace, on_line=on_line, timeout_s=timeout_s)
     if code is None:
         raise CommandError(
             command, f"took longer than {timeout_s:g} s and was ended", "Give it more time, or less to do"

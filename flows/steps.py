@@ -14,7 +14,6 @@ from cmrpipe.connect.source import Source
 from cmrpipe.landing import Forgotten, Landed, land, recover
 from cmrpipe.layouts import ASIDE, LINK_FOLDER, patient_folders
 from cmrpipe.layouts import PHANTOM as PHANTOM_FILE
-from cmrpipe.locking import TIMEOUT_S
 from cmrpipe.params import SourceParams, load_params
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import Listener, Progress
@@ -127,8 +126,8 @@ def stage_step(workspace: Path, stage: str, tell: Tell, timeout_s: float | None 
     return outcome
 
 
-def writing(workspace: Path, tell: Tell, timeout_s: float = TIMEOUT_S) -> AbstractContextManager[None]:
-    """The write lock, with the waiting told; another writer is waited for `timeout_s`."""
+def writing(workspace: Path, tell: Tell, timeout_s: float | None = None) -> AbstractContextManager[None]:
+    """The write lock, with the waiting told; another writer is waited for `timeout_s`, as of `write_lock`."""
     return write_lock(
         workspace,
         timeout_s=timeout_s,

@@ -18,6 +18,8 @@ from flows.tasks import counted, teller
 OUTCOMES = Path(".cmrpipe") / "integrity"
 _FINE = (0, 1)
 """Exit codes of verify and rebuild that come with an outcome: all is well, something is not."""
+_WAITING = 0.9
+"""Part of its time that each may wait for another writer: it then says for whom, before it is ended."""
 
 
 class DamageError(CmrpipeError, ValueError):
@@ -30,7 +32,15 @@ def integrity_task(workspace: Path, command: str, remote: str | None, timeout_s:
     out = OUTCOMES / f"{command}.json"
     (workspace / out).unlink(missing_ok=True)
     arguments = [command, "--json", str(out)] + ([] if remote is None else [f"--remote={remote}"])
-    run_command("flows.integrity", arguments, workspace, tell=teller(command), timeout_s=timeout_s, fine=_FINE)
+    run_command(
+        "flows.integrity",
+        arguments,
+        workspace,
+        tell=teller(command),
+        timeout_s=timeout_s,
+        fine=_FINE,
+        patience_s=_WAITING * timeout_s,
+    )
     found: dict[str, Any] = json.loads((workspace / out).read_bytes())
     return found
 
@@ -57,7 +67,7 @@ def verify(
     workspace : folder with dvc.yaml and params.yaml
     remote : a DVC remote to hash too, "" for the default one; None: none (a remote's hashing reads all of it)
     repair : bring back what is bad; without, it is only told
-    timeout_h : hours that each of the two may take
+    timeout_h : hours that each of the two may take, waiting for another writer included
 
     Returns
     -------

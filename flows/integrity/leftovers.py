@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flows.dvclocks import runs
 from flows.integrity.objects import Cache
 from flows.integrity.records import Out
-from flows.lock import runs
 
 _TEMPORARY = re.compile(r"\.tmp-(\d+)-")
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from cmrpipe.errors import BusyError, ParamsError
-from flows.lock import runs, write_lock
+from flows.dvclocks import runs
+from flows.lock import write_lock
+from flows.steps import writing
 
 HOLDER = "import sys, time; from pathlib import Path; from flows.lock import write_lock\n"
 HOLDER += "with write_lock(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(float(sys.argv[2]))\n"
@@ -66,6 +68,15 @@ def test_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
         pass
 
 
+def test_environment_counts_for_land_and_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They say nothing of their own about how long they wait."""
+    monkeypatch.setenv("CMRPIPE_LOCK_TIMEOUT", "0.1")
+    with hold(tmp_path, 5) as first:
+        with pytest.raises(BusyError), writing(tmp_path, lambda *_: None):
+            pass
+        first.kill()
+
+
 @pytest.mark.parametrize(("text", "stays"), [("", False), ('{"a": {"re', False), ("{}", True)])
 def test_half_written_lock_table_of_dvc_is_removed(tmp_path: Path, text: str, stays: bool) -> None:
     """What a killed DVC left half written goes, a whole table stays."""
@@ -100,6 +111,21 @@ def test_a_dvc_at_work_is_waited_for(tmp_path: Path, kind: str) -> None:
         note(pid)
         with write_lock(tmp_path, timeout_s=0.1):
             pass
+
+
+def test_a_process_that_has_the_id_of_a_killed_dvc_is_not_waited_for(tmp_path: Path) -> None:
+    """It began after DVC's table was last written; its entries go, for DVC would not work beside them; others stay."""
+    table = tmp_path / ".dvc" / "tmp" / "rwlock"
+    table.parent.mkdir(parents=True)
+    gone = 2**22 + 1  # no process has this id
+    with subprocess.Popen(["sleep", "60"]) as other:
+        who, dead = ({"pid": pid, "cmd": "dvc repro"} for pid in (other.pid, gone))
+        table.write_text(json.dumps({"write": {"a": who, "b": dead}, "read": {"c": [who], "d": [who, dead]}}))
+        old = time.time() - 3600
+        os.utime(table, (old, old))
+        with write_lock(tmp_path, timeout_s=0.1):
+            assert json.loads(table.read_text()) == {"write": {"b": dead}, "read": {"d": [dead]}}
+        other.kill()
 
 
 def test_a_dvc_command_is_waited_for(tmp_path: Path) -> None:
