@@ -10,6 +10,10 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from cmrpipe.errors import InputError
+from cmrpipe.layouts import patient_folders
+from cmrpipe.workspace import Workspace
+from flows import attempts
 from flows.artifacts import report_link, show_report, show_text
 from flows.logs import to_run
 from flows.models import KEPT, new_slices
@@ -35,6 +39,18 @@ TRAINED = ("data/model", "data/evaluation", str(KEPT))
 """What a training elsewhere leaves, and report and the count of new labels read."""
 
 
+def _refuse_nothing(home: Workspace) -> None:
+    """A worker whose source was forgotten must not fill the workspace with synthetic patients.
+
+    Raises
+    ------
+    InputError : nothing has landed
+    """
+    if not patient_folders(home.raw):
+        mend = f"Give the run a `source`, or set {SOURCE} in the worker's environment and start it again"
+        raise InputError(home.raw, "has no patients, and no source was given", mend)
+
+
 @flow(name="reingest", flow_run_name="reingest", retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S)
 def reingest(
     source: str | None = None,
@@ -53,7 +69,7 @@ def reingest(
     Parameters
     ----------
     source : folder or DICOMweb URL that patients arrive at; None: what the worker's CMRPIPE_SOURCE names, else only
-        what has landed is looked at
+        what has landed is looked at, which must be something: the phantom is for `pipeline` and `cmrpipe run`
     workspace : folder with dvc.yaml and params.yaml
     contours : folder with contours and link table for a source of images only; source.contours by default
     train_after : new or changed labelled slices since the last model that start a training; 0: never
@@ -66,15 +82,21 @@ def reingest(
     Returns
     -------
     state and summary of each stage, what landed, and the id of the training that was started, "" for none
+
+    Raises
+    ------
+    InputError : there is no source, and nothing has landed
     """
     to_run()
     root, timeout_s = Path(workspace).resolve(), timeout_h * 3600
-    place = source or os.environ.get(SOURCE)
+    place, run = source or os.environ.get(SOURCE), flow_run.get_id() or ""
     with writing(root, teller("lock"), timeout_s):
         if fetch:
             fetch_task(root, TRAINED, timeout_s)
-        before = state_of(root)
-        landed = land_task(root, place or None, contours, timeout_s)
+        if not place:
+            _refuse_nothing(Workspace(root))
+        before = attempts.before(run, state_of(root))
+        landed = attempts.together(run, land_task(root, place or None, contours, timeout_s))
         name = name_after("reingest", root, landed)
         results = {stage: stage_task(root, stage, timeout_s) for stage in STAGES}
         results["report"] = report_task(root, timeout_s)
@@ -84,7 +106,7 @@ def reingest(
     # Out of the lock: the training waits for it.
     started = ""
     if train_after and slices >= train_after:
-        started = start_training(train_deployment, slices, flow_run.get_id() or "")
+        started = start_training(train_deployment, slices, run)
     else:
         get_run_logger().info(
             "%d new labelled slices since the last model; a training starts at %d", slices, train_after
@@ -94,4 +116,5 @@ def reingest(
         "summary", summary(name, came, report_link(root, report_url)), "What came, what was wrong, what is left out"
     )
     show_report(root, report_url)
+    attempts.forget(run)
     return {**results, "landed": landed, "training": started}
