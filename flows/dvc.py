@@ -16,7 +16,7 @@ from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.logs import readable
 from flows.child import stream
-from flows.kept import records_kept
+from flows.kept import records_kept, written_by
 
 LOGS = Path(".cmrpipe") / "logs"
 _STATES = (
@@ -116,7 +116,7 @@ def run_dvc(
                 said = event["message"]
             on_event(event)
 
-        with records_kept(workspace):
+        with records_kept(workspace, written_by(arguments)):
             code = stream(command, environment=child_environment(), cwd=workspace, on_line=on_line, timeout_s=timeout_s)
             if code is None:
                 cause = f"took longer than {timeout_s:g} s and was ended"

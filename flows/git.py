@@ -75,10 +75,10 @@ def identity(workspace: Path) -> list[str]:
 
 
 def said(workspace: Path, *arguments: str) -> str:
-    """Output of a git command that fails where there is nothing to say: "" then."""
+    """Output of a git command that fails where there is nothing to say, or no git: "" then."""
     try:
         return git(workspace, *arguments)
-    except GitError:
+    except (GitError, OSError):
         return ""
 
 

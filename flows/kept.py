@@ -2,40 +2,48 @@
 
 DVC writes `dvc.lock` and `*.dvc` in place. A kill in the middle leaves half a file, which DVC then refuses in every
 command; and a record that was written, but not looked at, is none either. So whatever does not come to its end is taken
-back: the stage is done again, from outputs that are whole.
+back: the stage is done again, from outputs that are whole. Only records that the command writes are kept, and one that
+somebody has committed since the kill is theirs.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
 from cmrpipe.files import write_bytes
+from flows.git import said
 
 KEPT = Path(".cmrpipe") / "records"
 _NEW = KEPT.with_name(".records-new")
+_HEAD = "HEAD"
+_NONE = b""
+"""In place of a record that was not there: DVC writes no empty one."""
 
 log = structlog.get_logger(__name__)
 
 
-def _records(folder: Path) -> set[str]:
-    """Records in a workspace, or in a copy of it, by name."""
-    found = [*folder.glob("dvc.lock"), *folder.glob("data/*.dvc")]
-    return {path.relative_to(folder).as_posix() for path in found if path.is_file()}
+def written_by(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Records that a DVC command writes."""
+    if arguments[0] == "repro":
+        return ("dvc.lock",)
+    return (f"{arguments[-1]}.dvc",) if arguments[0] == "add" else ()
 
 
 @contextmanager
-def records_kept(workspace: Path) -> Iterator[None]:
-    """Keep the records for the time of the block; one that ends with an exception has changed none."""
+def records_kept(workspace: Path, names: Sequence[str]) -> Iterator[None]:
+    """Keep records for the time of the block; one that ends with an exception has changed none of them."""
     kept, new = workspace / KEPT, workspace / _NEW
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    for name in _records(workspace):
-        write_bytes(new / name, (workspace / name).read_bytes())
+    for name in names:
+        record = workspace / name
+        write_bytes(new / name, record.read_bytes() if record.is_file() else _NONE)
+    write_bytes(new / _HEAD, _head(workspace))
     shutil.rmtree(kept, ignore_errors=True)
     new.rename(kept)
     try:
@@ -54,15 +62,36 @@ def put_back(workspace: Path) -> bool:
     kept = workspace / KEPT
     if not kept.is_dir():
         return False
-    for name in _records(workspace) - _records(kept):
-        (workspace / name).unlink()
+    head = kept / _HEAD
+    committed_since = head.is_file() and head.read_bytes() != _head(workspace)
     for name in _records(kept):
-        data, record = (kept / name).read_bytes(), workspace / name
-        if not record.is_file() or record.read_bytes() != data:
-            write_bytes(record, data)
-            log.warning("a record of DVC's that was cut short, or not looked at, was taken back", file=name)
+        was, record = (kept / name).read_bytes(), workspace / name
+        now = record.read_bytes() if record.is_file() else _NONE
+        if now == was or (committed_since and _is_committed(workspace, name, now)):
+            continue
+        if was == _NONE:
+            record.unlink()
+        else:
+            write_bytes(record, was)
+        log.warning("a record of DVC's that was cut short, or not looked at, was taken back", file=name)
     _drop(workspace)
     return True
+
+
+def _records(kept: Path) -> list[str]:
+    """Names of the kept records."""
+    found = [*kept.glob("dvc.lock"), *kept.glob("data/*.dvc")]
+    return sorted(path.relative_to(kept).as_posix() for path in found)
+
+
+def _head(workspace: Path) -> bytes:
+    """The commit that is checked out; nothing where there is none."""
+    return said(workspace, "rev-parse", "--quiet", "--verify", "HEAD").encode()
+
+
+def _is_committed(workspace: Path, name: str, data: bytes) -> bool:
+    """Whether a record stands as the last commit has it."""
+    return data != _NONE and said(workspace, "show", f"HEAD:./{name}") == data.decode(errors="replace").strip()
 
 
 def _drop(workspace: Path) -> None:

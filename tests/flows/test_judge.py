@@ -16,7 +16,7 @@ from cmrpipe.progress import silent
 from flows.dvc import run_dvc
 from flows.folders import UnrecordedError
 from flows.judge import app, judge
-from flows.models import KEPT, VERDICTS, Verdict, current, kept, made_of, verdict_of
+from flows.models import KEPT, VERDICTS, Verdict, current, keep, kept, made_of, verdict_of
 
 BETTER = {"new": {"dice_cavity": 0.9}, "last": {"dice_cavity": 0.8}}
 
@@ -90,7 +90,7 @@ def test_models_that_were_not_fetched_are_fetched_when_one_is_judged(root: Path)
     shutil.rmtree(root / KEPT)
     shutil.rmtree(root / ".dvc" / "cache")
     train(root, "three")
-    flows.judge.keep(root)
+    keep(root)
     third = judged(root, "three")
     assert third.current
     assert whole.items() < listed(root).items()
@@ -148,7 +148,7 @@ def test_a_patient_of_any_name_is_known_to_the_model(root: Path, monkeypatch: py
     """What a kept model was made of is read as it was written."""
     train(root, "one")
     monkeypatch.setattr("flows.models.labelled", lambda _: {name: ("mark", 3), "other": ("m", 1)})
-    assert made_of(root, flows.judge.keep(root)) == {name: ("mark", 3), "other": ("m", 1)}
+    assert made_of(root, keep(root)) == {name: ("mark", 3), "other": ("m", 1)}
 
 
 def test_a_list_whose_names_were_not_quoted_is_read(root: Path) -> None:

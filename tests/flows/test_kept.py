@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.kept import KEPT, put_back, records_kept
+from flows.git import git, identity
+from flows.kept import KEPT, put_back, records_kept, written_by
 from flows.lock import write_lock
+from flows.versions import commit_records
 
 GOOD = {"dvc.lock": "schema: '2.0'\n", "data/raw.dvc": "outs: []\n"}
+NAMES = (*GOOD, "data/models.dvc")
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def half_write(workspace: Path) -> None:
 
 def test_what_comes_to_its_end_stays(workspace: Path) -> None:
     """And nothing is kept any longer."""
-    with records_kept(workspace):
+    with records_kept(workspace, NAMES):
         (workspace / "dvc.lock").write_text("new")
     assert records(workspace) == {**GOOD, "dvc.lock": "new"}
     assert not put_back(workspace)
@@ -49,7 +52,7 @@ def test_what_fails_has_changed_nothing(workspace: Path, error: type[BaseExcepti
     """Ctrl+C included."""
 
     def fail() -> None:
-        with records_kept(workspace):
+        with records_kept(workspace, NAMES):
             half_write(workspace)
             raise error
 
@@ -60,7 +63,7 @@ def test_what_fails_has_changed_nothing(workspace: Path, error: type[BaseExcepti
 
 def test_the_next_writer_takes_back_what_a_killed_one_left(workspace: Path) -> None:
     """No exception was there to be caught."""
-    block = records_kept(workspace)
+    block = records_kept(workspace, NAMES)
     block.__enter__()
     half_write(workspace)
     assert (workspace / KEPT).is_dir()
@@ -71,8 +74,43 @@ def test_the_next_writer_takes_back_what_a_killed_one_left(workspace: Path) -> N
 
 def test_a_first_record_that_was_cut_short_is_none(tmp_path: Path) -> None:
     """Where there was no record before, there is none after."""
-    block = records_kept(tmp_path)
+    block = records_kept(tmp_path, NAMES)
     block.__enter__()
     (tmp_path / "dvc.lock").write_text("sch")
     assert put_back(tmp_path)
     assert records(tmp_path) == {}
+
+
+def test_what_the_killed_command_does_not_write_is_nobodys_to_take_back(workspace: Path) -> None:
+    """A folder that somebody had DVC record after the kill, say."""
+    block = records_kept(workspace, written_by(["repro", "--single-item", "store"]))
+    block.__enter__()
+    half_write(workspace)
+    assert put_back(workspace)
+    assert records(workspace) == {"dvc.lock": GOOD["dvc.lock"], "data/models.dvc": "ou"}
+    assert written_by(["add", "data/raw"]) == ("data/raw.dvc",)
+    assert written_by(["push"]) == ()
+
+
+def test_what_was_committed_after_the_kill_stays(repository: Path) -> None:
+    """Somebody has made the stage themselves, and a folder; what they did not commit is taken back all the same."""
+    commit_records(repository, "first")
+    block = records_kept(repository, NAMES)
+    block.__enter__()
+    half_write(repository)
+    (repository / "dvc.lock").write_text("made by hand\n")
+    git(repository, "add", "dvc.lock", "data/models.dvc")
+    git(repository, *identity(repository), "commit", "--quiet", "-m", "By hand")
+    with write_lock(repository):
+        assert records(repository) == {"dvc.lock": "made by hand\n", "data/raw.dvc": "one\n", "data/models.dvc": "ou"}
+
+
+def test_an_earlier_commit_is_no_reason_to_keep_what_nobody_looked_at(repository: Path) -> None:
+    """What was recorded since is lost, and the folder is again as that commit has it: this is damage."""
+    commit_records(repository, "first")
+    (repository / "data" / "raw.dvc").write_text("two\n")
+    block = records_kept(repository, NAMES)
+    block.__enter__()
+    (repository / "data" / "raw.dvc").write_text("one\n")
+    assert put_back(repository)
+    assert (repository / "data" / "raw.dvc").read_text() == "two\n"

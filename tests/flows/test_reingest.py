@@ -12,9 +12,10 @@ import pytest
 import flows.reingest
 import flows.tasks
 from cmrpipe.errors import InputError
+from flows.git import GitError
 from flows.reingest import SOURCE, reingest
 from flows.summary import State
-from flows.versions import GitError, Versioned
+from flows.versions import Versioned
 
 
 class Steps:
