@@ -15,10 +15,11 @@ from errors import metrics_of
 from harness import print_table
 
 from cmrpipe.layouts import DICOMS
+from cmrpipe.learn.leftout import absent
 from cmrpipe.learn.metrics import dice
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model
-from cmrpipe.learn.volumes import left_out, volumes
+from cmrpipe.learn.volumes import missing_images, volumes
 from cmrpipe.model import Label, Phase
 from cmrpipe.params import IngestParams
 from cmrpipe.predict.patient import Prediction, predict_patient
@@ -81,7 +82,7 @@ def main() -> None:
     ]
     every: list[Image] = []
     with open_store(args.store) as store:
-        missing = left_out(store)
+        judged = absent(store, store.patients).judged
         for fold, patients in metrics_of(args.crossvalidation)["folds"].items():
             predictor = Predictor(read_model(args.crossvalidation / "models" / fold), 16, "cpu")
             for patient in patients:
@@ -89,7 +90,7 @@ def main() -> None:
                 found = predict_patient(folder, predictor, IngestParams().frames_per_slice)
                 data = store.load(patient)
                 told, (drawn, kept, beyond) = images(data, found), slices(data, found)
-                expert = volumes(data, data.label, missing.get(patient, {})).ef_pct
+                expert = volumes(data, data.label, missing_images(judged[patient])).ef_pct
                 ef = f"{_number(found.values.ef_pct)} ({_number(expert)})"
                 value = fmean(image.dice for image in told)
                 reason = "; ".join(filter(None, (found.values.reason, *found.notes)))

@@ -37,6 +37,11 @@ _DOCUMENTS = (".md", ".rst", ".txt", ".pdf", ".html", ".json", ".yaml", ".yml", 
 """Ends of the names of files that a data set may have in its root for people to read."""
 
 
+def is_synthetic(root: Path) -> bool:
+    """Whether a folder holds phantom patients (a `phantom.json` says so)."""
+    return (root / PHANTOM).is_file()
+
+
 class Entry(NamedTuple):
     """One file: its path relative to the layout's root (forward slashes), size in bytes, times in ns (see `stat`)."""
 

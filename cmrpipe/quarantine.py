@@ -147,9 +147,16 @@ def write_quarantine(path: Path, rows: Sequence[Quarantine]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What the store leaves out: names (paths, patient ids) with the row that decided."""
+    """What the store leaves out.
+
+    Attributes
+    ----------
+    rows : names (paths, patient ids) with the row that decided
+    people : those of these names that no rule speaks against: a person alone decided
+    """
 
     rows: dict[str, Quarantine]
+    people: frozenset[str]
 
     def __contains__(self, name: object) -> bool:
         return name in self.rows
@@ -159,8 +166,8 @@ def left_out(rows: Iterable[Quarantine]) -> LeftOut:
     """Resolve the rows: whatever is listed is left out, unless a person decided to keep those bytes."""
     listed = list(rows)
     keeps = people_keep(listed)
+    holding = [row for row in listed if not row.keep and not overruled(row, keeps.get(row.name, ()))]
     found: dict[str, Quarantine] = {}
-    for row in listed:
-        if not row.keep and not overruled(row, keeps.get(row.name, ())):
-            found.setdefault(row.name, row)
-    return LeftOut(found)
+    for row in holding:
+        found.setdefault(row.name, row)
+    return LeftOut(found, frozenset(found) - {row.name for row in holding if row.by == RULE})

@@ -3,7 +3,6 @@
 from cmrpipe.landing.forgotten import Forgotten
 from cmrpipe.landing.land import Landed, land
 from cmrpipe.landing.ledger import Ledger
-from cmrpipe.landing.phantoms import is_synthetic
 from cmrpipe.landing.place import check_landed, recover, remove, replaced, staging
 from cmrpipe.landing.underway import content_of
 
@@ -13,7 +12,6 @@ __all__ = [
     "Ledger",
     "check_landed",
     "content_of",
-    "is_synthetic",
     "land",
     "recover",
     "remove",

@@ -24,6 +24,7 @@ from cmrpipe.layouts import (
     PHANTOM,
     archive_file,
     contour_folders,
+    is_synthetic,
     link_tables,
     patient_folders,
     standing,
@@ -36,11 +37,6 @@ log = Logger(__name__)
 
 _NAMED = 5
 """So many of the things that are in the way are named."""
-
-
-def is_synthetic(root: Path) -> bool:
-    """Whether a folder holds phantom patients (a `phantom.json` says so)."""
-    return (root / PHANTOM).is_file()
 
 
 def check_mix(source: Source, raw: Path) -> None:

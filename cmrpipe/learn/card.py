@@ -6,11 +6,12 @@ After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cmrpipe import __version__
+from cmrpipe.drawn import DRAWN, left_out_sentences, of_drawn
 from cmrpipe.learn.baselines import BASELINES, OTSU, WITHHELD
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import Part
@@ -61,11 +62,13 @@ class Judged:
     store : the store's fingerprint
     patients : ids of all its patients, of whom the test part judges
     spaced : number of judged patients whose pixel spacing is known
+    changed : judged patients whose labels are not those at the time of the training
     """
 
     store: str
     patients: Sequence[str]
     spaced: int
+    changed: Sequence[str] = ()
 
 
 def _is_given(baseline: str, name: str) -> bool:
@@ -162,6 +165,14 @@ def _other_store(judged: Judged, parts: Mapping[str, Sequence[str]], origin: Map
     ]
 
 
+def _changed(judged: Judged) -> Iterator[str]:
+    if judged.changed:
+        yield (
+            f"Since the model was trained, contours of its test patients were changed, added or left out: "
+            f"{', '.join(judged.changed)}. The figures are of the labels as they are now."
+        )
+
+
 def _withheld(metrics: Mapping[str, Any]) -> dict[str, str]:
     """Baselines without figures, and why."""
     return {key: told[WITHHELD] for key, told in metrics["baselines"].items() if WITHHELD in told}
@@ -189,7 +200,7 @@ def limits(metrics: Mapping[str, Any], spaced: int) -> list[str]:
     if metrics["images_myocardium"] < metrics["images_cavity"]:
         told.append(
             f"The myocardium is judged on {metrics['images_myocardium']} images of {metrics['images_cavity']}, those "
-            "with an epicardial contour (end-diastole, by the drawing protocol)."
+            "of which the store has an epicardial contour."
         )
     return told
 
@@ -236,11 +247,11 @@ def model_card(
         *_completed(origin),
         "## How good it is",
         "",
-        f"On {_count(metrics['patients'], 'patient')} ({_count(metrics['images'], 'image')}) that it has "
-        "not seen. Intervals: bootstrap "
-        "over patients. An image on which the model finds nothing counts as 0 (distances: the image's diagonal); "
-        "the mean leaves no image out.",
+        f"On {_count(metrics['patients'], 'patient')} ({of_drawn(metrics[DRAWN])}) that it has not seen. Intervals: "
+        "bootstrap over patients. An image on which the model finds nothing counts as 0 (distances: the image's "
+        "diagonal); the means are over all images that are judged.",
         "",
+        *_spaced([" ".join(left_out_sentences(metrics[DRAWN])), *_changed(judged)]),
         *_figures(metrics),
         *_good(metrics),
         *_clinical(metrics),

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cmrpipe.drawn import DRAWN, IMAGES, JUDGED, left_out_sentences
 from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means
+from cmrpipe.learn.leftout import Absent
 from cmrpipe.learn.scoretables import OURS
 from cmrpipe.learn.totals import no_ef
 from cmrpipe.learn.volumes import Pair
@@ -55,13 +57,17 @@ def _ef(pair: Pair) -> list[str]:
     return [lacks if value is None else f"{value:.1f}" for value in (pair.expert.ef_pct, pair.model.ef_pct)]
 
 
+def _of(judged: int, drawn: int) -> str:
+    return str(judged) if judged == drawn else f"{judged} of {drawn}"
+
+
 def _totals(told: Mapping[str, Any]) -> list[str]:
     cells = [_interval(told["all_slices"].get(name), 3 if "dice" in name else 2) for name in _SHOWN]
     return [*cells, _apart(told["clinical"]["ef_pct"]), ""]
 
 
 def cross_table(
-    metrics: Mapping[str, Any], scores: Mapping[str, Sequence[ImageScore]], pairs: Sequence[Pair]
+    metrics: Mapping[str, Any], scores: Mapping[str, Sequence[ImageScore]], pairs: Sequence[Pair], lacking: Absent
 ) -> CrossTable:
     """Tables of all patients.
 
@@ -70,21 +76,26 @@ def cross_table(
     metrics : figures over all patients, with those of the baselines (see `cmrpipe.learn.totals`)
     scores : figures of every image, by way of labelling (see `cmrpipe.learn.scoretables.WAYS`)
     pairs : the model's volumes of every patient
+    lacking : what was drawn of them and is not judged
     """
     rows, lines = [], []
     volumes = {pair.patient_id: pair for pair in pairs}
     beside = {key: by_patient(scores[key]) for key in BASELINES}
     for patient, images in sorted(by_patient(scores[OURS]).items()):
         means, pair = patient_means(images), volumes[patient]
-        rows.append((patient, len(images), *(means[name] for name in FIGURES), *list(pair.row().values())[1:]))
+        out = lacking.judged[patient].total
+        rows.append((patient, len(images), out, *(means[name] for name in FIGURES), *list(pair.row().values())[1:]))
         shown = [_text(means[name], 3 if "dice" in name else 2) for name in _SHOWN]
         others = [_text(patient_means(beside[key][patient])["dice_cavity"], 3) for key in BASELINES]
-        lines.append([patient, str(len(images)), *shown, *_ef(pair), *others])
+        lines.append([patient, _of(len(images), len(images) + out), *shown, *_ef(pair), *others])
     ways = {_ALL: metrics, **{key.replace("_", " "): metrics["baselines"][key] for key in BASELINES}}
-    lines += [[name, str(len(scores[OURS])), *_totals(told), *("" for _ in BASELINES)] for name, told in ways.items()]
+    drawn = metrics[DRAWN][IMAGES]
+    count = _of(drawn[JUDGED], drawn[DRAWN])
+    lines += [[name, count, *_totals(told), *("" for _ in BASELINES)] for name, told in ways.items()]
     theirs = [f"{key.replace('_', ' ')}: Dice, cavity" for key in BASELINES]
     head = ["patient", "images", *_SHOWN.values(), "EF expert, %", "EF model, %", *theirs]
-    notes = [no_ef(told["clinical"]["ef_pct"], "the model" if name == _ALL else name) for name, told in ways.items()]
+    notes = [*left_out_sentences(metrics[DRAWN])]
+    notes += [no_ef(told["clinical"]["ef_pct"], "the model" if name == _ALL else name) for name, told in ways.items()]
     notes += [f"{patient}: {pair.reason}." for patient, pair in sorted(volumes.items()) if pair.expert.ef_pct is None]
     notes += [f"{key.replace('_', ' ')}: {text}." for key, text in BASELINES.items()]
     markdown = [
@@ -93,4 +104,4 @@ def cross_table(
         "",
     ]
     columns = list(pairs[0].row())[1:] if pairs else []
-    return CrossTable(("patient_id", "images", *FIGURES, *columns), tuple(rows), "\n".join(markdown))
+    return CrossTable(("patient_id", "images", "images_left_out", *FIGURES, *columns), tuple(rows), "\n".join(markdown))

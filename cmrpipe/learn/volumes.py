@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.clinical import MYOCARDIUM_G_PER_ML, disc_volume_ml, ejection_fraction_pct, holes_of, slices_text
-from cmrpipe.incremental import read_manifest
 from cmrpipe.model import Label, Mask, Phase
-from cmrpipe.store import PatientData, Store
-from cmrpipe.store.schema import LEFT_OUT_PHASES
+from cmrpipe.store import PatientData
+from cmrpipe.store.leftout import UNTOLD, LeftOut
 
 QUANTITIES = {"edv_ml": "EDV, mL", "esv_ml": "ESV, mL", "ef_pct": "EF, percentage points", "mass_g": "LV mass, g"}
 """Name in the tables: name for people and unit of a difference."""
@@ -44,17 +43,13 @@ Missing = Mapping[str, int]
 """How many drawn images of a phase (value of `Phase`) are not in the store; none where the phase is absent."""
 
 
-def left_out(store: Store) -> dict[str, Missing]:
-    """What of each patient was drawn and is not in the store: its endocardium, or the image, is in quarantine.
+def missing_images(lost: LeftOut) -> Missing:
+    """Drawn images of a patient that are not in the store: the endocardium, or the image, is in quarantine.
 
     A store of an earlier version does not tell the phases; what it left out may be of either.
     """
-    found: dict[str, Missing] = {}
-    for key, entry in read_manifest(store.folder).items():
-        info = entry["info"]
-        either = dict.fromkeys((Phase.ED.value, Phase.ES.value), int(info.get("left_out", 0)))
-        found[key] = {phase: int(n) for phase, n in info.get(LEFT_OUT_PHASES, either).items() if n}
-    return found
+    untold = lost.images.phases.get(UNTOLD, 0)
+    return dict.fromkeys((Phase.ED.value, Phase.ES.value), untold) if untold else lost.images.phases
 
 
 def _phase(data: PatientData, phase: Phase) -> Mask:
@@ -69,7 +64,7 @@ def withheld(data: PatientData, missing: Missing) -> dict[str, str]:
     Parameters
     ----------
     data : its images and contours
-    missing : drawn images that are not among them (see `left_out`)
+    missing : drawn images that are not among them (see `missing_images`)
     """
     found: dict[str, str] = {}
     for name, volume, phase in (("edv_ml", "EDV", Phase.ED), ("esv_ml", "ESV", Phase.ES)):
@@ -102,7 +97,7 @@ def volumes(data: PatientData, labels: npt.NDArray[np.uint8], missing: Missing) 
     ----------
     data : the patient, whose contours and phases say which images count
     labels : (n, rows, cols) uint8, values of `Label`, in the order of `data`
-    missing : drawn images that are not in `data` (see `left_out`)
+    missing : drawn images that are not in `data` (see `missing_images`)
     """
     ed, es = (_phase(data, phase) for phase in (Phase.ED, Phase.ES))
     cavity, wall = ((labels == label).sum(axis=(1, 2)) for label in (Label.CAVITY, Label.MYOCARDIUM))

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from cmrpipe.drawn import DRAWN, left_out_sentences
 from cmrpipe.report.agreement import agreement_plot
 from cmrpipe.report.artefacts import number
 from cmrpipe.report.facts import ModelFacts
@@ -137,7 +138,7 @@ def _agreement(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _notes(model: ModelFacts) -> tuple[str, ...]:
-    """Which baseline is missing, who is missing in the agreement, and how that counts."""
+    """What was drawn and is not judged, which baseline is missing, who is missing in the agreement, how that counts."""
     ways = {"the model": model.evaluation, **{_BASELINES[k]: v for k, v in _beside(model.evaluation).items()}}
     found = {name: told.get("clinical", {}).get("ef_pct", {}) for name, told in ways.items()}
     lost = [
@@ -156,7 +157,7 @@ def _notes(model: ModelFacts) -> tuple[str, ...]:
         for row in model.volumes
         if row.get("reason") and not row.get("ef_pct_expert")
     ]
-    return (*not_had, *lost, *withheld)
+    return (*left_out_sentences(model.evaluation.get(DRAWN, {})), *not_had, *lost, *withheld)
 
 
 def _beside(told: Mapping[str, Any]) -> Mapping[str, Any]:

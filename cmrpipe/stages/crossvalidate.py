@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.codeversion import code_version
+from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import ParamsError, StoreError
 from cmrpipe.executors import Workers
 from cmrpipe.files import sha256_file, write_json, write_text
@@ -18,14 +19,15 @@ from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.crosstable import cross_table
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import ImageScore
+from cmrpipe.learn.leftout import Absent, absent, account, images_left_out, union
 from cmrpipe.learn.scoretables import OURS, WAYS, read_scores, read_volumes
 from cmrpipe.learn.splits import FEWEST, Split, cross_splits, read_groups
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
-from cmrpipe.learn.volumes import Missing, Pair
+from cmrpipe.learn.volumes import Pair
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Listener, silent
-from cmrpipe.stages.evaluate import MODEL_HASH, Task, judge, missing_images
+from cmrpipe.stages.evaluate import COUNTS, MODEL_HASH, OUT, Task, judge
 from cmrpipe.stages.summary import Summary
 from cmrpipe.stages.train import helps_to_train, train_split, training_folder
 from cmrpipe.store import open_store
@@ -42,7 +44,7 @@ class Fold:
     Attributes
     ----------
     made_of : fingerprint of the training
-    missing : drawn images of each judged patient that the store lacks
+    lacking : what was drawn of the judged patients and is not in the store
     models : folder of all folds' models
     work : what a training keeps to go on after it was killed
     """
@@ -54,7 +56,7 @@ class Fold:
     evaluate: EvaluateParams
     version: str
     made_of: str
-    missing: Mapping[str, Missing]
+    lacking: Absent
     models: Path
     work: Path
 
@@ -84,7 +86,7 @@ def _judge(task: Fold, out: Path, *, version: str, listen: Listener) -> Written:
             MODEL_HASH: sha256_file(model / "model.json"),
             "code of the evaluation": version,
         }
-        judgement = Task(model, task.split, task.missing, task.evaluate, versions, _NO_RECORD)
+        judgement = Task(model, task.split, task.lacking, task.evaluate, versions, _NO_RECORD)
         judged = judge(judgement, out / task.name, store=source, listen=listen)
     return Written([f"{task.name}/{name}" for name in judged.files], judged.info)
 
@@ -156,8 +158,8 @@ def crossvalidate(
             name, settings = f"fold-{number:02d}", train.model_dump(mode="json")
             made_of = fingerprint(source.fingerprint, asdict(split), settings, train_version)
             work = training_folder(out) / made_of[:16]
-            missing = missing_images(source, split.test)
-            tasks.append(Fold(name, split, store, train, evaluate, train_version, made_of, missing, out / MODELS, work))
+            lacking = absent(source, split.test)
+            tasks.append(Fold(name, split, store, train, evaluate, train_version, made_of, lacking, out / MODELS, work))
         within = listen if workers == 1 else silent
         units = [Unit(task.name, task.made_of, task) for task in tasks]
         trained = refresh(
@@ -165,14 +167,17 @@ def crossvalidate(
         )
         shutil.rmtree(training_folder(out), ignore_errors=True)
         settings = evaluate.model_dump(mode="json")
-        units = [Unit(task.name, fingerprint(task.made_of, settings, version, task.missing), task) for task in tasks]
+        units = [
+            Unit(task.name, fingerprint(task.made_of, settings, version, asdict(task.lacking)), task) for task in tasks
+        ]
         work_on = partial(_judge, version=version, listen=within)
         refresh("judge", out / FOLDS, units, work_on, listen=silent, workers=workers)
     scores, pairs = _judged(out, tasks)
     beside = {name: summarise(scores[name], pairs[name]) for name in BASELINES}
-    ours = {**headlines(scores[OURS]), **summarise(scores[OURS], pairs[OURS])}
+    lacking = union(task.lacking for task in tasks)
+    ours = {**headlines(scores[OURS]), **summarise(scores[OURS], pairs[OURS]), DRAWN: account(scores[OURS], lacking)}
     metrics: Mapping[str, Any] = rounded({**ours, "baselines": beside})
-    table = cross_table(metrics, scores, pairs[OURS])
+    table = cross_table(metrics, scores, pairs[OURS], lacking)
     write_json(out / METRICS, {**metrics, "folds": {task.name: list(task.split.test) for task in tasks}})
     write_rows(out / PATIENTS, table.head, table.rows)
     write_text(out / TABLE, table.markdown)
@@ -181,7 +186,7 @@ def crossvalidate(
         done=len(trained.done),
         unchanged=len(trained.unchanged),
         gone=len(trained.gone),
-        counts={name: metrics[name] for name in ("patients", "images", "images_cavity", "images_myocardium")},
+        counts={name: metrics[name] for name in COUNTS} | {OUT: images_left_out(metrics)},
         metrics={
             name: metrics[name] for name in ("test_dice_cavity", "test_dice_myocardium") if metrics[name] is not None
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cmrpipe.codeversion import code_version
+from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import InputError
 from cmrpipe.files import atomic, sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
@@ -20,11 +21,12 @@ from cmrpipe.learn.dvcrecord import DvcRecord, proven, recorded
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means, score_patient
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import refuse_seen
+from cmrpipe.learn.leftout import Absent, absent, account, images_left_out
 from cmrpipe.learn.scoretables import OURS, WAYS, write_scores, write_volumes
 from cmrpipe.learn.splits import Split, read_split, refuse_other_split
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
-from cmrpipe.learn.volumes import Missing, Pair, left_out, pair
+from cmrpipe.learn.volumes import Pair, missing_images, pair
 from cmrpipe.params import EvaluateParams
 from cmrpipe.progress import Listener, Progress, silent
 from cmrpipe.stages.summary import Summary
@@ -34,6 +36,7 @@ from cmrpipe.store import Store, open_store
 EVALUATION = "evaluation"
 METRICS, PER_PATIENT = "metrics.json", "per_patient.csv"
 COUNTS = ("patients", "images", "images_cavity", "images_myocardium")
+OUT = "images_left_out"
 FIGURES_TOLD = ("test_dice_cavity", "test_dice_myocardium")
 MOST_SHAPES = 200
 """Training patients that the mean shape is taken from, at most."""
@@ -56,23 +59,23 @@ class Task:
     Attributes
     ----------
     split : whose test patients judge it; it must be the one that the model was trained with
-    missing : drawn images of each patient that the store lacks (see `cmrpipe.learn.volumes`)
+    lacking : what was drawn of them and is not in the store
     versions : what the model card says of versions
     dvc : what DVC recorded of the store, not yet held against it
     """
 
     model: Path
     split: Split
-    missing: Mapping[str, Missing]
+    lacking: Absent
     params: EvaluateParams
     versions: Mapping[str, str]
     dvc: DvcRecord
 
 
-def missing_images(store: Store, patients: Iterable[str]) -> dict[str, Missing]:
-    """Drawn images of these patients that the store lacks, by phase."""
-    found = left_out(store)
-    return {patient: found.get(patient, {}) for patient in patients}
+def changed_labels(store: Store, patients: Sequence[str], origin: Mapping[str, Any]) -> tuple[str, ...]:
+    """Test patients whose drawn contours, as stored, are not those at the time of the training, as the model tells."""
+    before = origin.get("test_labels", {})
+    return tuple(patient for patient in patients if before.get(patient, "") not in ("", store.labels_hash(patient)))
 
 
 def _mean_shape(store: Store, patients: Sequence[str]) -> MeanShape | None:
@@ -95,15 +98,17 @@ def _write_tables(
     found: Mapping[str, list[ImageScore]],
     pairs: Mapping[str, list[Pair]],
     withheld: Mapping[str, str],
+    lacking: Absent,
 ) -> list[str]:
     means = {patient: (rows, patient_means(rows)) for patient, rows in by_patient(found[OURS]).items()}
     write_rows(
         out / PER_PATIENT,
-        ["patient_id", "images", "images_myocardium", *FIGURES],
+        ["patient_id", "images", OUT, "images_myocardium", *FIGURES],
         (
             [
                 patient,
                 len(rows),
+                lacking.judged[patient].total,
                 sum(row.figures["dice_myocardium"] is not None for row in rows),
                 *(figures[name] for name in FIGURES),
             ]
@@ -144,7 +149,7 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
                 ways[MEAN_SHAPE] = np.broadcast_to(guess, data.label.shape)
             for name, labels in ways.items():
                 found[name] += score_patient(data, labels)
-                pairs[name].append(pair(data, labels, task.missing[patient]))
+                pairs[name].append(pair(data, labels, missing_images(task.lacking.judged[patient])))
             spaced += data.pixel_spacing_mm is not None
             files.append(prediction_file(patient))
             with atomic(out / files[-1]) as temporary, temporary.open("wb") as file:
@@ -154,16 +159,18 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
         {
             **headlines(found[OURS]),
             **summarise(found[OURS], pairs[OURS]),
+            DRAWN: account(found[OURS], task.lacking),
             "baselines": _beside(found, pairs, withheld),
         }
     )
     parts = {"train": model.trained_on, "val": model.chosen_by, "test": patients}
-    judged = Judged(store.fingerprint, store.patients, spaced)
+    changed = changed_labels(store, patients, model.origin)
+    judged = Judged(store.fingerprint, store.patients, spaced, changed)
     write_json(out / METRICS, metrics)
     dvc = proven(task.dvc, store.folder)
     write_text(out / CARD, model_card(metrics, task.versions, parts, model.origin, judged, dvc))
-    told = {name: metrics[name] for name in (*COUNTS, *FIGURES_TOLD)}
-    files += [*_write_tables(out, found, pairs, withheld), METRICS, CARD]
+    told = {name: metrics[name] for name in (*COUNTS, *FIGURES_TOLD)} | {OUT: images_left_out(metrics)}
+    files += [*_write_tables(out, found, pairs, withheld, task.lacking), METRICS, CARD]
     return Written(files, {"metrics": told})
 
 
@@ -193,15 +200,15 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
         raise InputError(model, f"holds no whole model ({error})", "Run `cmrpipe train` again") from error
     with open_store(store) as source:
         version = code_version(__name__)
-        missing, dvc = missing_images(source, split.test), recorded(store)
+        lacking, dvc = absent(source, split.test), recorded(store)
         settings = params.model_dump(mode="json")
-        key = fingerprint(source.fingerprint, made_of, settings, version, missing, asdict(dvc))
+        key = fingerprint(source.fingerprint, made_of, settings, version, asdict(lacking), asdict(dvc))
         versions = {
             "store (over the SHA-256 of its patients' files)": source.fingerprint,
             MODEL_HASH: made_of[MODEL_FILES.index("model.json")],
             "code of the evaluation": version,
         }
-        unit = Unit(EVALUATION, key, Task(model, split, missing, params, versions, dvc))
+        unit = Unit(EVALUATION, key, Task(model, split, lacking, params, versions, dvc))
         work = partial(judge, store=source, listen=listen)
         result = refresh("evaluate", out, [unit], work, listen=silent)
     metrics = result.info[EVALUATION]["metrics"]
@@ -209,6 +216,6 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
         "evaluate",
         done=len(result.done),
         unchanged=len(result.unchanged),
-        counts={name: metrics[name] for name in COUNTS},
+        counts={name: metrics[name] for name in (*COUNTS, OUT)},
         metrics={name: metrics[name] for name in FIGURES_TOLD if metrics[name] is not None},
     )

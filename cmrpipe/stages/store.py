@@ -13,7 +13,7 @@ from cmrpipe.codeversion import code_version
 from cmrpipe.errors import ManifestError, NewerError
 from cmrpipe.executors import Workers
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS, keep_out
+from cmrpipe.layouts import CONTOURS, DICOMS, is_synthetic, keep_out
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.logger import Logger
 from cmrpipe.manifest import read_root
@@ -23,7 +23,8 @@ from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.stages.summary import Summary
 from cmrpipe.store import StoreFormat, write_index, write_patient
 from cmrpipe.store.assemble import assemble, select, sources
-from cmrpipe.store.schema import INDEXES, LEFT_OUT_PHASES, SCHEMA_VERSION, head, index_file, patient_file
+from cmrpipe.store.leftout import told
+from cmrpipe.store.schema import INDEXES, SCHEMA_VERSION, head, index_file, patient_file
 
 log = Logger(__name__)
 
@@ -35,6 +36,7 @@ class _Task:
     patient_id: str
     originals: tuple[str, ...]
     excluded: tuple[str, ...]
+    people: tuple[str, ...]
     lineage: dict[str, Any]
     store_format: StoreFormat
 
@@ -49,14 +51,13 @@ def _store_patient(task: _Task | _Index, out: Path) -> Written:
     if isinstance(task, _Index):
         return Written([write_index(out, task.patients, task.store_format)], {"patients": len(task.patients)})
     labels = link_patient(Catalog(task.catalog), task.patient_id, task.originals)
-    selection = select(labels, frozenset(task.excluded))
+    selection = select(labels, frozenset(task.excluded), frozenset(task.people))
     samples = selection.samples
     info = {
         "samples": len(samples),
         "endo": len(samples),
         "epi": sum(sample.epi is not None for sample in samples),
-        "left_out": sum(selection.left_out.values()),
-        LEFT_OUT_PHASES: {phase.value: n for phase, n in sorted(selection.left_out.items())},
+        **told(selection.left_out),
     }
     if not samples:
         return Written([], info)
@@ -122,9 +123,10 @@ def store(
             sorted(n for n in excluded.rows if n == patient or n.startswith(tuple(f"{folder}/" for folder in folders)))
         )
         files = [shards[folder]["files"] for folder in folders]
-        task = _Task(raw, catalog, patient, originals, names, lineage, store_format)
-        units.append(Unit(patient, fingerprint(lineage, files, originals, names), task))
-    extra = {**head(store_format), "params": settings}
+        people = tuple(name for name in names if name in excluded.people)
+        task = _Task(raw, catalog, patient, originals, names, people, lineage, store_format)
+        units.append(Unit(patient, fingerprint(lineage, files, originals, names, people), task))
+    extra = {**head(store_format, synthetic=is_synthetic(raw)), "params": settings}
 
     def index(info: Mapping[str, Mapping[str, Any]]) -> Unit[Any]:
         stored = tuple(patient for patient, entry in info.items() if entry["samples"])

@@ -71,6 +71,7 @@ def train_split(
         "params": params.model_dump(mode="json"),
         "store": store.fingerprint,
         "split": split_hash(split),
+        "test_labels": {patient: store.labels_hash(patient) for patient in split.test},
         "code": version,
         "torch": torch.__version__,
         "precision": precision(params),

@@ -7,7 +7,8 @@ same bits.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,10 @@ from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import FEWEST_FRAMES, heart_centre
 from cmrpipe.linking import PatientLabels, image_number
-from cmrpipe.model import ContourKind, ImageRecord, Phase, Sample
+from cmrpipe.model import ContourKind, ImageRecord, Sample
 from cmrpipe.samples import check_contours, load_pixels, patient_samples, read_image
 from cmrpipe.slices import slice_gap_mm
+from cmrpipe.store.leftout import LeftOut, count
 from cmrpipe.store.schema import UNKNOWN, PatientData, StoredSample
 
 Spacing = tuple[float, float]
@@ -40,22 +42,33 @@ class Selection:
     ----------
     labels : all that is known of the patient
     samples : contoured images without pixels, in the store's order; each has an endocardium, for a label needs a cavity
-    left_out : how many contoured images of each phase quarantine keeps away
+    left_out : how much of what was drawn is not among them
     excluded : names in quarantine
     """
 
     labels: PatientLabels
     samples: tuple[Sample, ...]
-    left_out: Mapping[Phase, int]
+    left_out: LeftOut
     excluded: Container[str]
 
 
-def select(labels: PatientLabels, excluded: Container[str]) -> Selection:
-    """Choose a patient's samples; what `excluded` (paths relative to the raw folder, patient ids) names is left out."""
-    samples = [sample for sample in patient_samples(labels, excluded) if sample.endo is not None]
-    left_out = Counter(sample.phase for sample in patient_samples(labels))
-    left_out.subtract(sample.phase for sample in samples)
-    return Selection(labels, tuple(samples), +left_out, excluded)
+def select(labels: PatientLabels, excluded: AbstractSet[str], people: AbstractSet[str] = frozenset()) -> Selection:
+    """Choose a patient's samples.
+
+    Parameters
+    ----------
+    labels : all that is known of the patient
+    excluded : what is left out (paths relative to the raw folder, patient ids)
+    people : those of `excluded` that people alone leave out
+    """
+    kept = _with_cavity(labels, excluded)
+    by_rules = _with_cavity(labels, excluded - people) if people else kept
+    left_out = count(patient_samples(labels), kept, by_rules)
+    return Selection(labels, tuple(kept), left_out, excluded)
+
+
+def _with_cavity(labels: PatientLabels, excluded: AbstractSet[str]) -> list[Sample]:
+    return [sample for sample in patient_samples(labels, excluded) if sample.endo is not None]
 
 
 def spacing_of(samples: Sequence[Sample]) -> Spacing | None:

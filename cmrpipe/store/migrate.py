@@ -34,6 +34,7 @@ from cmrpipe.store.schema import (
     PHASES,
     POSITION,
     SCHEMA_VERSION,
+    SYNTHETIC,
     PatientData,
     StoreFormat,
     head,
@@ -182,7 +183,10 @@ def migrate(
     stored = tuple(patient for patient in patients if entries[patient]["files"])
     mark = fingerprint("migrated", SCHEMA_VERSION, wanted, stored)
     units.append(Unit(index_file(wanted), mark, _Index(stored, wanted)))
-    extra = {"params": {**root.get("params", {}), "format": wanted.value}, **head(wanted)}
+    extra = {
+        "params": {**root.get("params", {}), "format": wanted.value},
+        **head(wanted, synthetic=bool(root.get(SYNTHETIC))),
+    }
     result = refresh("store", folder, units, _migrate_patient, listen=listen, extra=extra)
     info = [result.info[patient] for patient in patients]
     return Migrated(

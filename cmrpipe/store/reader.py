@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.errors import ManifestError, StoreError
-from cmrpipe.files import sha256_bytes
+from cmrpipe.files import canonical_json, sha256_bytes
 from cmrpipe.incremental import read_manifest
 from cmrpipe.manifest import located, read_root
 from cmrpipe.store.backend import OpenPatient
@@ -29,6 +29,7 @@ from cmrpipe.store.schema import (
     LINEAGE,
     NUMBER,
     SCHEMA_VERSION,
+    SYNTHETIC,
     PatientData,
     StoredSample,
     StoreFormat,
@@ -125,10 +126,20 @@ class Store:
         self._open.clear()
 
     @property
+    def synthetic(self) -> bool:
+        """Whether its patients are a phantom's."""
+        return bool(self.manifest.get(SYNTHETIC))
+
+    @property
     def fingerprint(self) -> str:
         """Hash over the hashes of all patients' files."""
         lines = [f"{patient}:{next(iter(self._entries[patient]['files'].values()))}" for patient in self.patients]
         return sha256_bytes("\n".join(lines).encode())
+
+    def labels_hash(self, patient_id: str) -> str:
+        """Hash over what was drawn of a patient and is in the store: labels, which contours, and of which images."""
+        hashes = self._entries[patient_id]["info"].get("sha256", {})
+        return sha256_bytes(canonical_json([hashes.get(name) for name in (LABEL, CONTOURS, NUMBER)]))
 
     def count(self, patient_id: str) -> int:
         """Number of a patient's samples."""

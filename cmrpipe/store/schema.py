@@ -21,8 +21,8 @@ NUMBER, SLICE, FRAME, PHASE = "instance_number", "slice_index", "frame", "phase"
 POSITION, ORIENTATION, LINEAGE = "position_mm", "orientation", "lineage"
 DATASETS = (IMAGE, LABEL, CONTOURS, NUMBER, SLICE, FRAME, PHASE, POSITION, ORIENTATION)
 """Those with an entry a sample; `lineage` (JSON as bytes) comes on top."""
-LEFT_OUT_PHASES = "left_out_phases"
-"""In a patient's entry of the manifest: how many drawn images of each phase are left out (quarantine)."""
+SYNTHETIC = "synthetic"
+"""In the manifest's root: whether the patients are a phantom's."""
 STACKS = (IMAGE, LABEL)
 """Those of three axes, which are chunked a slice at a time."""
 UNKNOWN = -1
@@ -54,9 +54,9 @@ def index_file(store_format: StoreFormat) -> str:
     return _INDEX[store_format]
 
 
-def head(store_format: StoreFormat) -> dict[str, Any]:
-    """What the manifest's root says of the store."""
-    return {"schema_version": SCHEMA_VERSION, "format": store_format.value}
+def head(store_format: StoreFormat, *, synthetic: bool = False) -> dict[str, Any]:
+    """What the manifest's root says of the store; `synthetic`: its patients are a phantom's."""
+    return {"schema_version": SCHEMA_VERSION, "format": store_format.value, SYNTHETIC: synthetic}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from cmrpipe.learn.volumes import Missing
 from cmrpipe.model import Phase
 from cmrpipe.progress import silent
 from cmrpipe.store import PatientData, write_patient
-from cmrpipe.store.schema import LEFT_OUT_PHASES, StoreFormat, head, patient_file
+from cmrpipe.store.leftout import LeftOut, Lost, told
+from cmrpipe.store.schema import StoreFormat, head, patient_file
 
 PATIENTS = ("A", "B", "C", "D")
 ROWS, COLS = 40, 52
@@ -48,20 +50,35 @@ def make_patient(patient_id: str, seed: int, images: int = 4) -> PatientData:
     )
 
 
+def only(data: PatientData, keep: np.ndarray) -> PatientData:
+    """A patient without some of its images."""
+    arrays = {
+        field.name: value[keep] for field in fields(data) if isinstance(value := getattr(data, field.name), np.ndarray)
+    }
+    return replace(data, **arrays, phase=tuple(np.array(data.phase, object)[keep]))
+
+
+def _left_out(phases: Missing, tell: bool) -> dict[str, object]:
+    lost = LeftOut(Lost(phases, phases), Lost({}, {}))
+    return told(lost) if tell else {"left_out": lost.total}
+
+
 def write_store(
-    folder: Path, patients: Sequence[PatientData], left_out: Mapping[str, Missing] | None = None, *, told: bool = True
+    folder: Path, patients: Sequence[PatientData], left_out: Mapping[str, Missing] | None = None, *, tell: bool = True
 ) -> Path:
-    """A store with these patients, of whom so many drawn images of each phase were left out; `told`: of which phase."""
+    """A store with these patients, of whom a person left out so many drawn images of each phase.
+
+    With `tell` it says of which phase and by whom; stores of earlier versions do not.
+    """
     out_of = left_out or {}
 
     def work(data: PatientData, out: Path) -> Written:
-        hashes = write_patient(out, data, {})
+        hashes = write_patient(out, data, {}) if len(data) else {}
         return Written(
-            [patient_file(data.patient_id)],
+            [patient_file(data.patient_id)] if len(data) else [],
             {
                 "samples": len(data),
-                "left_out": sum(out_of.get(data.patient_id, {}).values()),
-                **({LEFT_OUT_PHASES: dict(out_of.get(data.patient_id, {}))} if told else {}),
+                **_left_out(out_of.get(data.patient_id, {}), tell),
                 "sha256": hashes,
             },
         )

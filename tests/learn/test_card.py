@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from cmrpipe.drawn import DRAWN
 from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, WITHHELD
 from cmrpipe.learn.card import Judged, model_card
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import score_patient
+from cmrpipe.learn.leftout import Absent, account
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Missing, pair
+from cmrpipe.store.leftout import LeftOut, Lost
 from tests.learn.hearts import make_patient
 
 PATIENTS = ("A", "B", "C", "D", "E")
@@ -32,7 +35,9 @@ def card(
     beside = dict.fromkeys(BASELINES, told)
     if withheld:
         beside[MEAN_SHAPE] = {**summarise([], []), WITHHELD: withheld}
-    metrics = rounded({**headlines(scores), **told, "baselines": beside})
+    lost = LeftOut(Lost(missing or {}, {"ED": 1} if missing else {}), Lost({}, {}))
+    drawn = account(scores, Absent(dict.fromkeys("AB", lost), {}))
+    metrics = rounded({**headlines(scores), **told, DRAWN: drawn, "baselines": beside})
     dvc = DvcRecord("570e.dir", "4a3.dir")
     parts = {"train": ("C", "D"), "val": ("E",), "test": ("A", "B")}
     origin = {"store": "5ad", "code": "c0de", "completed": 7, "params": {"seed": 3}}
@@ -86,6 +91,23 @@ def test_volumes_that_are_withheld_are_told() -> None:
     assert "| EF, percentage points |" not in text
     assert "No volume can be had" in text
     assert "Of 2 patients no EF is told" in text
+
+
+def test_drawn_images_that_are_not_judged_are_counted() -> None:
+    """By phase, with those that a person took out; the card does not say that no image is left out."""
+    text = card(missing={"ED": 1, "ES": 1})
+    assert "On 2 patients (8 of 12 drawn images) that it has not seen." in text
+    said = "Of 12 drawn images 4 are left out and not judged (2 at ED, 2 at ES), 2 of them by a person's decision."
+    assert said in text
+    assert "On 2 patients (8 of 8 drawn images) that it has not seen." in card()
+    assert "Nothing that was drawn in the judged patients is left out." in card()
+
+
+def test_labels_that_changed_after_the_training_are_told() -> None:
+    """With the patients whose they are; nothing where there are none."""
+    assert "Since the model was trained" not in card()
+    text = card(judged=Judged("5ad", PATIENTS, 2, ("B",)))
+    assert "Since the model was trained, contours of its test patients were changed, added or left out: B." in text
 
 
 def test_patients_of_the_store_that_neither_taught_nor_judge_are_listed() -> None:

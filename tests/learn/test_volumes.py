@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import pytest
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.clinical import clinical_values
-from cmrpipe.learn.volumes import QUANTITIES, Volumes, left_out, pair, volumes
+from cmrpipe.learn.leftout import absent
+from cmrpipe.learn.volumes import QUANTITIES, Missing, Volumes, missing_images, pair, volumes
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import ContourKind, Phase, Quarantine
 from cmrpipe.params import IngestParams, StoreParams, ValidateParams
@@ -20,18 +21,15 @@ from cmrpipe.samples import patient_samples
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.validate import validate
-from cmrpipe.store import PatientData, open_store
-from tests.learn.hearts import make_patient, write_store
+from cmrpipe.store import Store, open_store
+from tests.learn.hearts import make_patient, only, write_store
 
 NOTHING = Volumes()
 
 
-def only(data: PatientData, keep: np.ndarray) -> PatientData:
-    """A patient without some of its images."""
-    arrays = {
-        field.name: value[keep] for field in fields(data) if isinstance(value := getattr(data, field.name), np.ndarray)
-    }
-    return replace(data, **arrays, phase=tuple(np.array(data.phase, object)[keep]))
+def missing_of(store: Store, patient: str) -> Missing:
+    """Drawn images of a patient that the store lacks."""
+    return missing_images(absent(store, [patient]).judged[patient])
 
 
 @pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
@@ -50,8 +48,8 @@ def test_contours_in_quarantine_withhold_what_clinical_withholds(phase: Phase, r
     samples = [sample for sample in patient_samples(labels) if sample.phase is phase and sample.endo is not None]
     files = labels.contours_by_number()
     with open_store(tmp_path / "whole") as opened:
-        data, missing = opened.load(patient), left_out(opened)
-        found = pair(data, data.label, missing[patient])
+        data, missing = opened.load(patient), missing_of(opened, patient)
+        found = pair(data, data.label, missing)
         wanted = clinical_values(patient, patient_samples(labels), data.slice_gap_mm)
     assert found.reason == ""
     assert (found.expert.edv_ml, found.expert.ef_pct) == pytest.approx((wanted.edv_ml, wanted.ef_pct), rel=0.03)
@@ -63,8 +61,8 @@ def test_contours_in_quarantine_withhold_what_clinical_withholds(phase: Phase, r
     write_quarantine(listed, [*rows, Quarantine("contour", path, "doubtful", "a reader")])
     store(raw, tmp_path / "catalog", listed, tmp_path / "less", StoreParams(), listen=silent)
     with open_store(tmp_path / "less") as opened:
-        data, missing = opened.load(patient), left_out(opened)
-        found = pair(data, data.label, missing[patient])
+        data, missing = opened.load(patient), missing_of(opened, patient)
+        found = pair(data, data.label, missing)
         short = [sample for sample in patient_samples(labels, {path}) if sample.endo is not None]
         wanted = clinical_values(patient, short, data.slice_gap_mm, patient_samples(labels))
     name, lost, kept = ("EDV", "edv_ml", "esv_ml") if phase is Phase.ED else ("ESV", "esv_ml", "edv_ml")
@@ -80,10 +78,10 @@ def test_a_store_that_does_not_tell_phases_withholds_both(tmp_path: Path) -> Non
     data = make_patient("A", 0)
     write_store(tmp_path, [data], {"A": {"ED": 1}})
     with open_store(tmp_path) as opened:
-        assert left_out(opened) == {"A": {"ED": 1}}
-    write_store(tmp_path / "earlier", [data], {"A": {"ED": 1}}, told=False)
+        assert missing_of(opened, "A") == {"ED": 1}
+    write_store(tmp_path / "earlier", [data], {"A": {"ED": 1}}, tell=False)
     with open_store(tmp_path / "earlier") as opened:
-        missing = left_out(opened)["A"]
+        missing = missing_of(opened, "A")
     found = pair(data, data.label, missing)
     assert found.expert == found.model == NOTHING
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
 from cmrpipe.errors import InputError
+from cmrpipe.files import write_json
 from cmrpipe.findings import Report, read_report, write_pieces
 from cmrpipe.model import Quarantine
 from cmrpipe.params import ReportParams
@@ -148,6 +150,20 @@ def test_baselines_stand_beside_each_patients_figures(clean_run: Artefacts, tmp_
     line = text[text.index(f"{patient}</") :]
     cells = re.findall(r'<td class="num">([^<]*)</td>', line[: line.index("</tr>")])
     assert (cells[2:4], cells[5:7]) == (["0.625", "0.125"], ["0.250", ""])
+
+
+def test_what_was_drawn_and_is_not_judged_stands_beside_the_figures(clean_run: Artefacts, tmp_path: Path) -> None:
+    """As the evaluation counted it; an evaluation that did not count says nothing of it."""
+    evaluation = tmp_path / "evaluation"
+    shutil.copytree(clean_run.evaluation, evaluation)
+    make(clean_run, tmp_path / "before")
+    assert "not judged" not in (tmp_path / "before" / "report.html").read_text()
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    row = {"drawn": 12, "judged": 8, "left_out": {"ED": 3, "ES": 1}, "by_person": 4}
+    write_json(evaluation / "metrics.json", {**metrics, "drawn": {"images": row, "patients_left_out": {}}})
+    make(replace(clean_run, evaluation=evaluation), tmp_path / "out")
+    text = "".join(parse(tmp_path / "out" / "report.html").text)
+    assert "Of 12 drawn images 4 are left out and not judged (3 at ED, 1 at ES), by a person's decision." in text
 
 
 def test_same_artefacts_same_bytes(places: Artefacts, tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from cmrpipe.cli import app
+from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import ParamsError, StoreError
 from cmrpipe.learn.baselines import BASELINES, MeanShape
 from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.crosstable import cross_table
 from cmrpipe.learn.evaluation import score_patient
+from cmrpipe.learn.leftout import Absent, account
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model
 from cmrpipe.learn.scoretables import WAYS
@@ -26,6 +28,7 @@ from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Progress, silent
 from cmrpipe.stages.crossvalidate import crossvalidate
 from cmrpipe.store import open_store
+from cmrpipe.store.leftout import NOTHING
 from tests.learn.hearts import PATIENTS, make_patient, write_store
 
 TRAIN = TrainParams(image_size=32, pixel_mm=1.5, channels=(2, 4), batch_size=4, epochs=1, precision="32-true")
@@ -108,6 +111,10 @@ def test_a_baseline_stands_beside_every_figure(store: Path, judged: Path) -> Non
         assert f"{name}: {text}" in table
 
 
+def _test_row(card: Path) -> str:
+    return next(line for line in card.read_text().splitlines() if line.startswith("| test |"))
+
+
 def test_the_table_tells_of_patients_without_an_ejection_fraction(tmp_path: Path) -> None:
     """Contours left out: withheld for expert and model, with the reason; nothing found: none, counted as 100 points."""
     patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
@@ -123,13 +130,24 @@ def test_the_table_tells_of_patients_without_an_ejection_fraction(tmp_path: Path
         rows.loc["B", ["edv_ml_expert", "edv_ml_model", "ef_pct_expert", "ef_pct_model", "mass_g_expert"]].isna().all()
     )
     assert "left out" in rows.reason["B"]
+    assert rows.images_left_out.to_dict() == {"A": 0, "B": 3, "C": 0, "D": 0}
+    assert "| B | 4 of 7 |" in table
+    assert "| A | 4 |" in table
+    assert "| **all slices** | 16 of 19 |" in table
+    said = "Of 19 drawn images 3 are left out and not judged (2 at ED, 1 at ES), by a person's decision."
+    assert said in table
+    (card,) = (path for path in out.glob("folds/*/model_card.md") if " B" in _test_row(path))
+    assert said.replace("19", "11") in card.read_text()
 
     data = [make_patient(patient, seed) for seed, patient in enumerate("AB")]
     pairs = [pair(data[0], data[0].label, {}), pair(data[1], np.zeros_like(data[1].label), {})]
     scores = [s for d, g in zip(data, (data[0].label, data[1].label * 0), strict=True) for s in score_patient(d, g)]
-    told = summarise(scores, pairs)
+    told, lacking = summarise(scores, pairs), Absent(dict.fromkeys("AB", NOTHING), {})
     markdown = cross_table(
-        {**told, "baselines": dict.fromkeys(BASELINES, told)}, dict.fromkeys(WAYS, scores), pairs
+        {**told, DRAWN: account(scores, lacking), "baselines": dict.fromkeys(BASELINES, told)},
+        dict.fromkeys(WAYS, scores),
+        pairs,
+        lacking,
     ).markdown
     assert f"| {pairs[1].expert.ef_pct:.1f} | none |" in markdown
     assert "| 50.0 apart on average |" in markdown

@@ -20,7 +20,7 @@ from cmrpipe.progress import silent
 from cmrpipe.stages.evaluate import evaluate, prediction_file
 from cmrpipe.stages.train import train
 from cmrpipe.store import open_store
-from tests.learn.hearts import COLS, PATIENTS, ROWS, make_patient, write_store
+from tests.learn.hearts import COLS, PATIENTS, ROWS, make_patient, only, write_store
 from tests.stages.learned import BRIEF, JUDGE, snapshot
 
 
@@ -52,12 +52,31 @@ def test_volumes_follow_what_the_store_lacks(store: Path, model: Path, tmp_path:
         assert whole[[f"{name}_{who}" for name in ("edv_ml", "esv_ml", "ef_pct", "mass_g")]].notna().all(axis=None)
     patients = [make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)]
     less = write_store(tmp_path / "store", patients, left_out={key: {"ED": 1, "ES": 2} for key in PATIENTS})
-    assert evaluate(less, model, tmp_path / "eval", JUDGE, listen=silent).done == 1
+    summary = evaluate(less, model, tmp_path / "eval", JUDGE, listen=silent)
+    assert (summary.done, summary.counts["images_left_out"]) == (1, 3)
     withheld = pd.read_csv(tmp_path / "eval" / "volumes.csv")
     assert withheld.filter(regex="_ml_|_pct_|_g_").isna().all(axis=None)
     assert withheld.reason.tolist() == [
         "no EDV: 1 image at ED left out (quarantine); no ESV: 2 images at ES left out (quarantine)"
     ]
+
+
+def test_labels_of_test_patients_that_changed_are_named(model: Path, tmp_path: Path) -> None:
+    """An image of the test patient that went into quarantine after the training; one of a training patient is none."""
+    (test,) = json.loads((model / "splits.json").read_text())["test"]
+    whole = {patient: make_patient(patient, seed) for seed, patient in enumerate(PATIENTS)}
+
+    def card(less: str) -> str:
+        patients = [only(data, np.arange(3)) if name == less else data for name, data in whole.items()]
+        made = write_store(tmp_path / less / "store", patients, left_out={less: {"ES": 1}})
+        evaluate(made, model, tmp_path / less / "eval", JUDGE, listen=silent)
+        return (tmp_path / less / "eval" / "model_card.md").read_text()
+
+    other = next(patient for patient in PATIENTS if patient != test)
+    assert "Since the model was trained" not in card(other)
+    text = card(test)
+    assert f"contours of its test patients were changed, added or left out: {test}." in text
+    assert "On 1 patient (3 of 4 drawn images) that it has not seen." in text
 
 
 def test_the_card_has_dvcs_hashes_of_the_store_that_was_judged(model: Path, tmp_path: Path) -> None:

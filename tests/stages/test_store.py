@@ -20,13 +20,16 @@ from zarr.storage import ZipStore
 from cmrpipe.catalog import Catalog
 from cmrpipe.geometry import label_image
 from cmrpipe.incremental import Unit, Written, read_manifest, refresh
+from cmrpipe.layouts import PHANTOM
 from cmrpipe.linking import catalog_links, link_patient
-from cmrpipe.model import Phase, Quarantine
+from cmrpipe.model import ContourKind, Phase, Quarantine
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
 from cmrpipe.samples import load_pixels, patient_samples
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.store import PatientData, StoreFormat, open_store, write_patient
+from cmrpipe.store.leftout import LeftOut, Lost, read
+from cmrpipe.store.migrate import migrate
 from cmrpipe.store.schema import DATASETS, LINEAGE, head, index_file, patient_file
 from cmrpipe.store.writer import array_sha256
 from tests.stages.stored import FORMATS, build, in_each_format, snapshot
@@ -267,3 +270,43 @@ def test_quarantine_leaves_out_exactly_what_it_lists(raw: Path, tmp_path: Path) 
     assert (tmp_path / "a/store/patients" / f"{third}.h5").read_bytes() == (
         tmp_path / "b/store/patients" / f"{third}.h5"
     ).read_bytes()
+
+
+def test_the_manifest_tells_what_is_left_out_and_whether_a_person_decided(raw: Path, tmp_path: Path) -> None:
+    """By phase, epicardia for themselves; what a rule leaves out, too, is no person's; the patients' files stay."""
+
+    def leave_out(by: dict[str, tuple[str, ...]]) -> LeftOut:
+        rows = tuple(Quarantine("contour", name, why, why) for name, people in by.items() for why in people)
+        build(raw, tmp_path, rows)
+        info = read_manifest(tmp_path / "store")[first]["info"]
+        assert info["samples"] + info["left_out"] == len(samples)
+        return read(info)
+
+    build(raw, tmp_path)
+    catalog = Catalog(tmp_path / "catalog")
+    links, first = catalog_links(catalog), catalog.patients()[0]
+    samples = patient_samples(link_patient(catalog, first, links.originals[first]))
+    paths = {(c.number, c.kind): c.path for c in catalog.contours(links.originals[first][0])}
+    one, two, *_ = (s.record.file_number for s in samples if s.epi is not None)
+    three = next(s.record.file_number for s in samples if s.epi is None)
+    endo_and_epi, epi, late = paths[one, ContourKind.ENDO], paths[two, ContourKind.EPI], paths[three, ContourKind.ENDO]
+
+    assert leave_out({}) == LeftOut(Lost({}, {}), Lost({}, {}))
+    by_ann = leave_out({endo_and_epi: ("ann",), epi: ("ann",), late: ("ann",)})
+    assert by_ann == LeftOut(Lost({"ED": 1, "ES": 1}, {"ED": 1, "ES": 1}), Lost({"ED": 2}, {"ED": 2}))
+    before = (tmp_path / "store" / patient_file(first)).read_bytes()
+    mixed = leave_out({endo_and_epi: ("ann", "rule"), epi: ("rule",), late: ("ann",)})
+    assert mixed == LeftOut(Lost({"ED": 1, "ES": 1}, {"ES": 1}), Lost({"ED": 2}, {}))
+    assert (tmp_path / "store" / patient_file(first)).read_bytes() == before
+
+
+def test_the_manifest_tells_a_phantom(raw: Path, tmp_path: Path) -> None:
+    """By the mark that lies beside its patients; it stays when the store is written in the other format."""
+    build(raw, tmp_path)
+    migrate(tmp_path / "store", store_format=StoreFormat.ZARR, listen=silent)
+    with open_store(tmp_path / "store") as opened:
+        assert opened.synthetic
+    (raw / PHANTOM).unlink()
+    build(raw, tmp_path / "other")
+    with open_store(tmp_path / "other" / "store") as opened:
+        assert not opened.synthetic
