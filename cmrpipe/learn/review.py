@@ -6,22 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cmrpipe.codes import FindingCode
 from cmrpipe.codetable import CODES
 from cmrpipe.comparison import comparison
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_bytes
 from cmrpipe.findings import write_findings
+from cmrpipe.learn.predicted import PREDICTIONS, read_predicted
 from cmrpipe.learn.suspects import Suspect, ranked, suspects_of
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.model import ContourKind, Finding
 from cmrpipe.progress import Listener, Progress
-from cmrpipe.store import PatientData, Store, open_store
+from cmrpipe.store import Store, open_store
 
 SUSPECTS, PICTURES = "suspects.csv", "pictures"
-PREDICTIONS = "predictions"
 FLOOR = 0.2
 """Score below which a contour is no finding, however far in front it stands: a fifth of the cavity's radius."""
 
@@ -42,17 +40,6 @@ def find_predictions(folder: Path) -> dict[str, Path]:
     """Label images by patient, below `predictions/` or, as crossvalidate has them, `folds/<fold>/predictions/`."""
     files = [*folder.glob(f"folds/*/{PREDICTIONS}/*.npy"), *folder.glob(f"{PREDICTIONS}/*.npy")]
     return {path.stem: path for path in sorted(files)}
-
-
-def _predicted(path: Path, data: PatientData) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    labels = np.load(path, allow_pickle=False)
-    if labels.shape != data.label.shape:
-        raise InputError(
-            path,
-            f"holds labels of shape {labels.shape}, the store {data.label.shape}",
-            "Make the predictions again from this store",
-        )
-    return np.asarray(labels, np.uint8)
 
 
 def _picture(suspect: Suspect) -> str:
@@ -79,13 +66,13 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
     Parameters
     ----------
     store : the store stage's output
-    predictions : what crossvalidate or evaluate wrote: [folds/<fold>/]predictions/<patient_id>.npy, (n, rows, cols)
-        uint8 in the store's order, each by a model that has not seen that patient
+    predictions : what crossvalidate or evaluate wrote: [folds/<fold>/]predictions/<patient_id>.npy (see
+        `cmrpipe.learn.predicted`), each by a model that has not seen that patient
     out : suspects.csv (every contour), findings.csv, findings.json, pictures/ (left the expert, right the model)
 
     Raises
     ------
-    InputError : there are no predictions, or they belong to another store
+    InputError : there are no predictions, or they are not of the images that the store has
     """
     with open_store(store) as source:
         files = find_predictions(predictions)
@@ -100,7 +87,7 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
         def every() -> Iterator[Suspect]:
             for done, patient in enumerate(there, 1):
                 data = source.load(patient)
-                yield from suspects_of(data, _predicted(files[data.patient_id], data))
+                yield from suspects_of(data, read_predicted(files[data.patient_id], data))
                 listen(Progress("suspects", patient, done, len(there)))
 
         found = ranked(every())
@@ -109,7 +96,7 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
         for suspect in chosen:
             data = source.load(suspect.patient_id)
             i = suspect.position
-            png = comparison(data.image[i], data.label[i], _predicted(files[data.patient_id], data)[i])
+            png = comparison(data.image[i], data.label[i], read_predicted(files[data.patient_id], data)[i])
             write_bytes(out / _picture(suspect), png)
     findings = tuple(_finding(suspect, path) for suspect, path in zip(chosen, paths, strict=False))
     write_findings(out, findings)

@@ -13,7 +13,7 @@ import numpy as np
 from cmrpipe.codeversion import code_version
 from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import InputError
-from cmrpipe.files import atomic, sha256_file, write_json, write_text
+from cmrpipe.files import sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, NO_SHAPE, OTSU, WITHHELD, MeanShape, otsu_labels
 from cmrpipe.learn.card import CARD, Judged, model_card
@@ -22,6 +22,7 @@ from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_me
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import refuse_seen
 from cmrpipe.learn.leftout import Absent, absent, account, images_left_out
+from cmrpipe.learn.predicted import write_predicted
 from cmrpipe.learn.scoretables import OURS, WAYS, write_scores, write_volumes
 from cmrpipe.learn.splits import Split, read_split, refuse_other_split
 from cmrpipe.learn.tables import write_rows
@@ -42,14 +43,6 @@ MOST_SHAPES = 200
 """Training patients that the mean shape is taken from, at most."""
 MODEL_FILES = ("model.json", "model.pt", "seen.npy", SPLITS)
 MODEL_HASH = "model (SHA-256 of model.json, which has those of weights, architecture and preprocessing)"
-
-
-def prediction_file(patient_id: str) -> str:
-    """Name of a test patient's predicted labels, relative to the stage's output.
-
-    They are uint8 (n, rows, cols), values of `cmrpipe.model.Label`, in the store's order.
-    """
-    return f"predictions/{patient_id}.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +130,8 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
     withheld = {MEAN_SHAPE: NO_SHAPE} if shape is None else {}
     found: dict[str, list[ImageScore]] = {name: [] for name in WAYS}
     pairs: dict[str, list[Pair]] = {name: [] for name in found}
-    files, spaced = [], 0
+    files: list[str] = []
+    spaced = 0
     with reproducible(0, task.params.threads):
         predictor = Predictor(model, task.params.batch_size, task.params.accelerator)
         for done, patient in enumerate(patients, 1):
@@ -151,9 +145,7 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
                 found[name] += score_patient(data, labels)
                 pairs[name].append(pair(data, labels, missing_images(task.lacking.judged[patient])))
             spaced += data.pixel_spacing_mm is not None
-            files.append(prediction_file(patient))
-            with atomic(out / files[-1]) as temporary, temporary.open("wb") as file:
-                np.save(file, predicted, allow_pickle=False)
+            files += write_predicted(out, data, predicted)
             listen(Progress("evaluate", patient, done, total))
     metrics = rounded(
         {
@@ -182,7 +174,7 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
     store : the store stage's output
     model : the train stage's output; its splits.json names the test patients
     out : metrics.json, per_image.csv, per_patient.csv, baselines.csv, volumes.csv, model_card.md, and
-        predictions/<patient_id>.npy (see `prediction_file`)
+        predictions/<patient_id>.npy (see `cmrpipe.learn.predicted`)
     params : the evaluate section
     listen : told once a test patient
 

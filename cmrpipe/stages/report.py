@@ -10,8 +10,9 @@ import numpy as np
 
 from cmrpipe.codes import Severity
 from cmrpipe.comparison import comparison
-from cmrpipe.errors import StoreError
+from cmrpipe.errors import InputError, StoreError
 from cmrpipe.files import write_text
+from cmrpipe.learn.predicted import PREDICTIONS, prediction_file, read_predicted
 from cmrpipe.logger import Logger
 from cmrpipe.params import ReportParams
 from cmrpipe.progress import Listener, Progress
@@ -57,7 +58,7 @@ def _patient_pages(facts: Facts, places: Artefacts, listen: Listener) -> dict[st
 
 def _comparisons(facts: Facts, places: Artefacts, most: int, pages: Mapping[str, str]) -> list[Picture]:
     """Pictures of expert and model on the test images that came out worst."""
-    if facts.model is None or not (places.evaluation / "predictions").is_dir():
+    if facts.model is None or not (places.evaluation / PREDICTIONS).is_dir():
         return []
     scored = [scores for scores in facts.model.images if scores.figures.get(_CAVITY) is not None]
     worst = sorted(scored, key=lambda s: (s.figures.get(_CAVITY) or 0.0, s.patient_id, s.number))[:most]
@@ -69,14 +70,14 @@ def _comparisons(facts: Facts, places: Artefacts, most: int, pages: Mapping[str,
         with open_store(places.store) as store:
             for patient_id, images in by_patient.items():
                 data = store.load(patient_id)
-                predicted = np.load(places.evaluation / "predictions" / f"{patient_id}.npy", allow_pickle=False)
+                predicted = read_predicted(places.evaluation / prediction_file(patient_id), data)
                 for scores in images:
                     at = int(np.flatnonzero(data.instance_number == scores.number)[0])
                     png = comparison(data.image[at], data.label[at], predicted[at])
                     found[patient_id, scores.number] = Picture(
                         data_uri(png), patient_id, _caption(scores), page=pages.get(patient_id, "")
                     )
-    except (StoreError, OSError, IndexError, ValueError) as error:
+    except (StoreError, InputError, OSError, IndexError, ValueError) as error:
         log.warning("expert and model cannot be shown side by side", reason=str(error))
         return []
     return [found[scores.patient_id, scores.number] for scores in worst]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from cmrpipe.errors import InputError
+from cmrpipe.learn.predicted import write_predicted
 from cmrpipe.learn.review import review
 from cmrpipe.learn.suspects import ranked, suspects_of
 from cmrpipe.model import ContourKind
@@ -64,9 +65,8 @@ def test_findings_have_pictures_and_the_table_has_all(store_of: StoreOf, tmp_pat
     patients, said, wrong = planted()
     store = store_of(patients)
     for fold, (name, labels) in enumerate(said.items()):  # half as crossvalidate has them, half as evaluate has
-        folder = tmp_path / "said" / (f"folds/fold-{fold:02d}/predictions" if fold < 2 else "predictions")
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / f"{name}.npy", labels)
+        folder = tmp_path / "said" / (f"folds/fold-{fold:02d}" if fold < 2 else "")
+        write_predicted(folder, next(data for data in patients if data.patient_id == name), labels)
     review(store, tmp_path / "said", tmp_path / "out", 9, listen=silent)
     found = review(store, tmp_path / "said", tmp_path / "out", 3, listen=silent)
     table = pd.read_csv(tmp_path / "out" / "suspects.csv")
@@ -81,16 +81,24 @@ def test_findings_have_pictures_and_the_table_has_all(store_of: StoreOf, tmp_pat
 
 
 def test_predictions_of_another_store_are_refused(store_of: StoreOf, tmp_path: Path) -> None:
-    """None at all, or of another size; patients without are named."""
+    """None at all, of as many other images, or of nobody knows which; patients without are named."""
     patients, said, _ = planted()
     store = store_of(patients)
     with pytest.raises(InputError, match="crossvalidate"):
         review(store, tmp_path, tmp_path / "out", 3, listen=silent)
-    (tmp_path / "predictions").mkdir()
-    np.save(tmp_path / "predictions" / "A.npy", said["A"])
+    path = tmp_path / write_predicted(tmp_path, patients[0], said["A"])[0]
     assert review(store, tmp_path, tmp_path / "out", 3, listen=silent).unpredicted == ("B", "C", "D")
-    np.save(tmp_path / "predictions" / "A.npy", said["A"][:3])
-    with pytest.raises(InputError, match="shape"):
+    shifted = replace(patients[0], image=np.roll(patients[0].image, 1, axis=0))
+    write_predicted(tmp_path, shifted, np.roll(said["A"], 1, axis=0))
+    with pytest.raises(
+        InputError, match=r"A\.npy: is not of the images that the store has of A.*cmrpipe crossvalidate"
+    ):
+        review(store, tmp_path, tmp_path / "out", 3, listen=silent)
+    write_predicted(tmp_path, patients[0], said["A"][:3])
+    with pytest.raises(InputError, match="is not of the images"):
+        review(store, tmp_path, tmp_path / "out", 3, listen=silent)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(InputError, match=r"A\.json, which says of which images it is, cannot be read"):
         review(store, tmp_path, tmp_path / "out", 3, listen=silent)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cmrpipe.files import write_json
+from cmrpipe.learn.predicted import write_predicted
 from cmrpipe.params import IngestParams, OverlayParams, StoreParams, ValidateParams
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
@@ -49,9 +50,8 @@ def add_model(places: Artefacts, test_patient: str) -> None:
     with open_store(places.store) as opened:
         data = opened.load(test_patient)
         others = [patient for patient in opened.patients if patient != test_patient]
-    (places.evaluation / "predictions").mkdir(parents=True)
     places.model.mkdir()
-    np.save(places.evaluation / "predictions" / f"{test_patient}.npy", np.roll(data.label, 1, axis=1))
+    write_predicted(places.evaluation, data, np.roll(data.label, 1, axis=1))
     write_json(
         places.model / "splits.json", {"schema": 1, "train": others[1:], "val": others[:1], "test": [test_patient]}
     )

@@ -166,6 +166,18 @@ def test_what_was_drawn_and_is_not_judged_stands_beside_the_figures(clean_run: A
     assert "Of 12 drawn images 4 are left out and not judged (3 at ED, 1 at ES), by a person's decision." in text
 
 
+def test_predictions_of_other_images_are_not_shown(clean_run: Artefacts, tmp_path: Path) -> None:
+    """Expert and model stand side by side only where both are of the same images."""
+    evaluation = tmp_path / "evaluation"
+    shutil.copytree(clean_run.evaluation, evaluation)
+    make(clean_run, tmp_path / "before")
+    (told,) = (evaluation / "predictions").glob("*.json")
+    write_json(told, {"images_sha256": "of another store"})
+    make(replace(clean_run, evaluation=evaluation), tmp_path / "after")
+    shown = ["Worst slices" in (tmp_path / when / "report.html").read_text() for when in ("before", "after")]
+    assert shown == [True, False]
+
+
 def test_same_artefacts_same_bytes(places: Artefacts, tmp_path: Path) -> None:
     """A page made twice is the same file."""
     for name in ("one", "two"):

@@ -14,10 +14,11 @@ from cmrpipe.cli import app
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.files import sha256_file
 from cmrpipe.learn.dvcrecord import folder_md5
+from cmrpipe.learn.predicted import prediction_file
 from cmrpipe.learn.saved import sealed
 from cmrpipe.learn.scoretables import read_scores
 from cmrpipe.progress import silent
-from cmrpipe.stages.evaluate import evaluate, prediction_file
+from cmrpipe.stages.evaluate import evaluate
 from cmrpipe.stages.train import train
 from cmrpipe.store import open_store
 from tests.learn.hearts import COLS, PATIENTS, ROWS, make_patient, only, write_store
