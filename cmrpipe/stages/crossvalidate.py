@@ -77,13 +77,17 @@ def _train(task: Fold, out: Path, *, listen: Listener) -> Written:
     return Written([f"{task.name}/{name}" for name in trained.files], trained.info)
 
 
+def _model_hash(task: Fold) -> str:
+    return sha256_file(task.models / task.name / "model.json")
+
+
 def _judge(task: Fold, out: Path, *, version: str, listen: Listener) -> Written:
     """Judge on this fold's patients."""
     model = task.models / task.name
     with open_store(task.store) as source:
         versions = {
             "store (over the SHA-256 of its patients' files)": source.fingerprint,
-            MODEL_HASH: sha256_file(model / "model.json"),
+            MODEL_HASH: _model_hash(task),
             "code of the evaluation": version,
         }
         judgement = Task(model, task.split, task.lacking, task.evaluate, versions, _NO_RECORD)
@@ -168,7 +172,8 @@ def crossvalidate(
         shutil.rmtree(training_folder(out), ignore_errors=True)
         settings = evaluate.model_dump(mode="json")
         units = [
-            Unit(task.name, fingerprint(task.made_of, settings, version, asdict(task.lacking)), task) for task in tasks
+            Unit(task.name, fingerprint(task.made_of, _model_hash(task), settings, version, asdict(task.lacking)), task)
+            for task in tasks
         ]
         work_on = partial(_judge, version=version, listen=within)
         refresh("judge", out / FOLDS, units, work_on, listen=silent, workers=workers)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +17,8 @@ from typer.testing import CliRunner
 from cmrpipe.cli import app
 from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import ParamsError, StoreError
+from cmrpipe.files import sha256_file
+from cmrpipe.incremental import Written
 from cmrpipe.learn.baselines import BASELINES, MeanShape
 from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.crosstable import cross_table
@@ -27,6 +32,7 @@ from cmrpipe.learn.volumes import pair
 from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Progress, silent
 from cmrpipe.stages.crossvalidate import crossvalidate
+from cmrpipe.stages.train import train_split
 from cmrpipe.store import open_store
 from cmrpipe.store.leftout import NOTHING
 from tests.learn.hearts import PATIENTS, make_patient, write_store
@@ -180,6 +186,25 @@ def test_a_run_that_was_stopped_keeps_the_folds_it_finished(store: Path, judged:
     crossvalidate(store, tmp_path / "out", None, TRAIN, JUDGE, listen=heard.append)
     assert len([p for p in heard if p.stage == "crossvalidate"]) == 2
     assert files(tmp_path / "out") == files(judged)
+
+
+def test_a_judgement_is_of_the_model_that_is_there(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fold that was trained again, and came out otherwise (on another CPU, say), is judged again."""
+
+    @wraps(train_split)
+    def elsewhere(*args: Any, params: TrainParams, **kwargs: Any) -> Written:
+        return train_split(*args, params=params.model_copy(update={"seed": 1}), **kwargs)
+
+    out = tmp_path / "out"
+    crossvalidate(store, out, 2, TRAIN, JUDGE, listen=silent)
+    shutil.rmtree(out / "models")
+    monkeypatch.setattr("cmrpipe.stages.crossvalidate.train_split", elsewhere)
+    crossvalidate(store, out, 2, TRAIN, JUDGE, listen=silent)
+    for fold in ("fold-01", "fold-02"):
+        card = (out / "folds" / fold / "model_card.md").read_text()
+        assert f"`{sha256_file(out / 'models' / fold / 'model.json')}`" in card
 
 
 def test_the_same_heart_under_two_names_is_refused(tmp_path: Path) -> None:
