@@ -15,7 +15,7 @@ from cmrpipe.drawn import DRAWN, left_out_sentences, of_drawn
 from cmrpipe.learn.baselines import BASELINES, OTSU, WITHHELD
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import Part
-from cmrpipe.learn.totals import no_ef
+from cmrpipe.learn.totals import MOST_EF_POINTS, no_ef
 from cmrpipe.learn.volumes import QUANTITIES
 
 CARD = "model_card.md"
@@ -117,6 +117,7 @@ def _good(metrics: Mapping[str, Any]) -> list[str]:
 
 def _clinical(metrics: Mapping[str, Any]) -> list[str]:
     found, others = metrics["clinical"], metrics["baselines"]
+    shown = {name: row for name, row in found.items() if row["mean_absolute"] is not None}
     rows = [
         [
             QUANTITIES[name],
@@ -129,12 +130,14 @@ def _clinical(metrics: Mapping[str, Any]) -> list[str]:
                 for key in BASELINES
             ),
         ]
-        for name, row in found.items()
-        if row["mean_absolute"] is not None
+        for name, row in shown.items()
     ]
     head = ["model less expert", "patients", "bias", "limits of agreement", "mean of sizes", *_BESIDE]
     ways = {"the model": found, **{name.replace("_", " "): others[name]["clinical"] for name in BASELINES}}
-    notes = [note for way, told in ways.items() if (note := no_ef(told["ef_pct"], way))]
+    notes = (
+        [f"In the mean of sizes an EF counts with {MOST_EF_POINTS:.0f} points at most."] if "ef_pct" in shown else []
+    )
+    notes += [note for way, told in ways.items() if (note := no_ef(told["ef_pct"], way))]
     if withheld := found["ef_pct"]["without_expert"]:
         notes.append(
             f"Of {_count(withheld, 'patient')} no EF is told: contours of a phase are missing or left out "

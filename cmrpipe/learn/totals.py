@@ -19,8 +19,12 @@ Json = dict[str, Any]
 SEED = 0
 """Of the bootstrap."""
 
-NO_EF_POINTS = 100.0
-"""Difference, in percentage points, that a patient counts with whose ejection fraction the model does not have."""
+MOST_EF_POINTS = 100.0
+"""Difference in percentage points that a patient counts with at most in the mean of the differences' sizes.
+
+So counts a patient whose ejection fraction the model does not have. One that it has is unbounded below (systolic areas
+over diastolic ones): without this, a ventricle that is badly found would count worse than one that is not found at all.
+"""
 
 _HEADLINES = ("dice", "jaccard")
 
@@ -99,7 +103,8 @@ def clinical(pairs: Sequence[Pair]) -> Json:
 
     `without_expert` are patients whose value is withheld or cannot be had, `without_model` those for whom the expert
     has a value and the model none: it found no end-diastolic cavity, and so has no ejection fraction. Such a patient
-    counts in `mean_absolute` with `NO_EF_POINTS`, and bias and limits, which have no worst, are withheld.
+    counts in `mean_absolute` with `MOST_EF_POINTS`, which is also the most that any other patient's ejection fraction
+    counts with there, and bias and limits, which have no worst, are withheld.
     """
     told: Json = {}
     for name in QUANTITIES:
@@ -110,8 +115,10 @@ def clinical(pairs: Sequence[Pair]) -> Json:
         found = agreement([model for model, _ in both], [expert for _, expert in both], SEED)
         figures: Json = dict.fromkeys(field.name for field in fields(Agreement)) if found is None else asdict(found)
         if lost:
-            size = 0.0 if found is None else found.mean_absolute * len(both)
-            figures = dict.fromkeys(figures) | {"mean_absolute": (size + NO_EF_POINTS * lost) / len(known)}
+            figures = dict.fromkeys(figures)
+        if name == "ef_pct":
+            sizes = [min(abs(model - expert), MOST_EF_POINTS) for model, expert in both] + [MOST_EF_POINTS] * lost
+            figures["mean_absolute"] = mean(sizes)
         counts = {"patients": len(pairs), "without_expert": len(pairs) - len(known), "without_model": lost}
         told[name] = {**figures, **counts, "n": len(both)}
     return told
@@ -130,7 +137,7 @@ def no_ef(row: Mapping[str, Any], way: str) -> str:
         return ""
     return (
         f"Of {lost} of {row['patients']} patients {way} has no EF (no cavity found at end-diastole): each counts in "
-        f"the mean of sizes as {NO_EF_POINTS:.0f} points, and bias and limits are withheld."
+        f"the mean of sizes as {MOST_EF_POINTS:.0f} points, the most that any counts, and bias and limits are withheld."
     )
 
 

@@ -143,7 +143,7 @@ def _notes(model: ModelFacts) -> tuple[str, ...]:
     found = {name: told.get("clinical", {}).get("ef_pct", {}) for name, told in ways.items()}
     lost = [
         f"Of {row['without_model']} of {row['patients']} patients {name} has no EF (no cavity found at end-diastole): "
-        "each counts in the mean size as 100 points, and bias and limits are withheld."
+        "each counts in the mean size as 100 points, the most that any counts, and bias and limits are withheld."
         for name, row in found.items()
         if row.get("without_model")
     ]

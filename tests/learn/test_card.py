@@ -89,6 +89,8 @@ def test_volumes_that_are_withheld_are_told() -> None:
     """Contours in quarantine: no row, and a sentence."""
     text = card(missing={"ED": 1, "ES": 1})
     assert "| EF, percentage points |" not in text
+    assert "points at most" not in text
+    assert "In the mean of sizes an EF counts with 100 points at most." in card()
     assert "No volume can be had" in text
     assert "Of 2 patients no EF is told" in text
 

@@ -121,6 +121,18 @@ def test_a_patient_whose_ventricle_is_missed_counts_and_cannot_flatter() -> None
     assert (alone["n"], alone["without_model"], alone["mean_absolute"]) == (0, 1, 100)
 
 
+def test_a_ventricle_that_is_badly_found_counts_no_worse_than_one_that_is_missed() -> None:
+    """An EF far below 0: 100 points in the mean of sizes, of EF alone; bias and limits are of what it is."""
+    good = Pair("A", Volumes(ef_pct=50.0, edv_ml=100.0), Volumes(ef_pct=52.0, edv_ml=100.0))
+    bad = Pair("B", Volumes(ef_pct=60.0, edv_ml=100.0), Volumes(ef_pct=-1400.0, edv_ml=400.0))
+    missed = Pair("B", Volumes(ef_pct=60.0, edv_ml=100.0), Volumes(edv_ml=0.0))
+    found, lost = clinical([good, bad]), clinical([good, missed])
+    assert found["ef_pct"]["mean_absolute"] == lost["ef_pct"]["mean_absolute"] == 51
+    assert found["ef_pct"]["bias"] == pytest.approx((2 - 1460) / 2)
+    assert found["ef_pct"]["low"] < -1460
+    assert found["edv_ml"]["mean_absolute"] == 150
+
+
 def test_patients_without_the_experts_value_are_counted() -> None:
     """They take part in no difference, whatever the model has."""
     told = clinical([Pair("A", Volumes(), Volumes(ef_pct=40.0)), Pair("B", Volumes(ef_pct=50.0), Volumes(ef_pct=48.0))])
