@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cmrpipe.learn.agreement import agreement
-from cmrpipe.learn.bootstrap import interval
+from cmrpipe.learn.bootstrap import RESAMPLES, interval
 from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.totals import clinical, figure, good_contours, headlines, strata, summarise
 from cmrpipe.learn.volumes import Pair, Volumes, pair, volumes
@@ -64,6 +64,23 @@ def test_an_interval_is_that_of_the_mean_over_patients() -> None:
     assert interval([[value] for value in values], 0) == found
     assert interval([[0.9, 0.8, 0.7]], 0) is None
     assert interval([[0.9], []], 0) is None
+
+
+def test_an_interval_is_that_of_the_mean_over_images_where_patients_differ_in_number() -> None:
+    """Patients of one image and of nineteen, which are worse: of every draw the mean over its images, by a plain loop.
+
+    The mean over images lies within, the mean of patients' means far above.
+    """
+    few = [[0.9 + i / 1000] for i in range(10)]
+    many = [[0.5 + i / 1000 + j / 10000 for j in range(19)] for i in range(10)]
+    groups = [*few, *many]
+    found = interval(groups, 0)
+    draws = np.random.default_rng(0).integers(len(groups), size=(RESAMPLES, len(groups)))
+    means = [np.mean([value for i in drawn for value in groups[i]]) for drawn in draws.tolist()]
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, (0.025, 0.975))))
+    over_images, over_patients = np.mean(np.concatenate(groups)), np.mean([np.mean(group) for group in groups])
+    assert found.low < over_images < found.high < over_patients
 
 
 def test_images_of_one_patient_do_not_narrow_the_interval() -> None:
