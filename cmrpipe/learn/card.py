@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cmrpipe import __version__
@@ -15,13 +14,13 @@ from cmrpipe.drawn import DRAWN, left_out_sentences, of_drawn
 from cmrpipe.learn.baselines import BASELINES, OTSU, WITHHELD
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import Part
+from cmrpipe.learn.limits import Judged, counted, limits
 from cmrpipe.learn.totals import MOST_EF_POINTS, no_ef
 from cmrpipe.learn.volumes import QUANTITIES
 
 CARD = "model_card.md"
 """Name of the card, relative to the evaluation's folder."""
 
-_FEW_PATIENTS = 20
 _SHOWN = (
     *((f"dice_{part}", f"Dice, {part}") for part in Part),
     ("apd_cavity_mm", "APD, endocardium, mm"),
@@ -40,10 +39,6 @@ def _interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)] + [""]
 
@@ -51,24 +46,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 _GIVEN = "given"
 """What Otsu's threshold does not find: it is told the outer border."""
 _BESIDE = [name.replace("_", " ") for name in BASELINES]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the model was judged on.
-
-    Attributes
-    ----------
-    store : the store's fingerprint
-    patients : ids of all its patients, of whom the test part judges
-    spaced : number of judged patients whose pixel spacing is known
-    changed : judged patients whose labels are not those at the time of the training
-    """
-
-    store: str
-    patients: Sequence[str]
-    spaced: int
-    changed: Sequence[str] = ()
 
 
 def _is_given(baseline: str, name: str) -> bool:
@@ -140,7 +117,7 @@ def _clinical(metrics: Mapping[str, Any]) -> list[str]:
     notes += [note for way, told in ways.items() if (note := no_ef(told["ef_pct"], way))]
     if withheld := found["ef_pct"]["without_expert"]:
         notes.append(
-            f"Of {_count(withheld, 'patient')} no EF is told: contours of a phase are missing or left out "
+            f"Of {counted(withheld, 'patient')} no EF is told: contours of a phase are missing or left out "
             "(column reason of volumes.csv)."
         )
     return [*(_table(head, rows) if rows else ["No volume can be had of any judged patient.", ""]), *_spaced(notes)]
@@ -151,7 +128,7 @@ def _completed(origin: Mapping[str, Any]) -> list[str]:
     if not count:
         return []
     return [
-        f"It was trained twice: the second time {_count(count, 'training image')} without an epicardial contour had "
+        f"It was trained twice: the second time {counted(count, 'training image')} without an epicardial contour had "
         "the epicardium that the first network saw (`train.complete`). Nothing is judged by these.",
         "",
     ]
@@ -163,7 +140,7 @@ def _other_store(judged: Judged, parts: Mapping[str, Sequence[str]], origin: Map
     there = len(set(parts["train"]) & set(judged.patients))
     return [
         "The store that was judged is not the one that the model was trained from: their hashes differ. Of "
-        f"{_count(len(parts['train']), 'training patient')} it has {there}.",
+        f"{counted(len(parts['train']), 'training patient')} it has {there}.",
         "",
     ]
 
@@ -183,29 +160,6 @@ def _withheld(metrics: Mapping[str, Any]) -> dict[str, str]:
 
 def _spaced(paragraphs: Iterable[str]) -> list[str]:
     return [line for paragraph in paragraphs for line in (paragraph, "")]
-
-
-def limits(metrics: Mapping[str, Any], spaced: int) -> list[str]:
-    """What the figures do not show, in sentences; `spaced` is the number of judged patients with known spacing."""
-    patients = metrics["patients"]
-    told = [
-        "Judged on images that an expert drew, between base and apex. Slices beyond them, where nothing is to be "
-        "found, were not judged.",
-        "Volumes are compared over the expert's own slices and frames; choosing these is not judged here.",
-        "Tried on cine steady-state short-axis MR of one collection only; not on other sequences, contrast or field "
-        "strengths, nor on congenital disease.",
-        "Not a medical device. A reader must look at every contour.",
-    ]
-    if patients < _FEW_PATIENTS:
-        told.append(f"Only {patients} patients judge it: the intervals are wide, and too narrow for so few.")
-    if spaced < patients:
-        told.append(f"Of {patients - spaced} judged patients no spacing is known: no distance in mm, no volume.")
-    if metrics["images_myocardium"] < metrics["images_cavity"]:
-        told.append(
-            f"The myocardium is judged on {metrics['images_myocardium']} images of {metrics['images_cavity']}, those "
-            "of which the store has an epicardial contour."
-        )
-    return told
 
 
 def model_card(
@@ -250,7 +204,7 @@ def model_card(
         *_completed(origin),
         "## How good it is",
         "",
-        f"On {_count(metrics['patients'], 'patient')} ({of_drawn(metrics[DRAWN])}) that it has not seen. Intervals: "
+        f"On {counted(metrics['patients'], 'patient')} ({of_drawn(metrics[DRAWN])}) that it has not seen. Intervals: "
         "bootstrap over patients. An image on which the model finds nothing counts as 0 (distances: the image's "
         "diagonal); the means are over all images that are judged.",
         "",
@@ -263,7 +217,7 @@ def model_card(
         "",
         "## Known limits",
         "",
-        *[f"- {sentence}" for sentence in limits(metrics, judged.spaced)],
+        *[f"- {sentence}" for sentence in limits(metrics, judged, origin)],
         "",
         "## Parameters of the training",
         "",

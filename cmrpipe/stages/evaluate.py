@@ -16,12 +16,13 @@ from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_file, write_json, write_text
 from cmrpipe.incremental import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, NO_SHAPE, OTSU, WITHHELD, MeanShape, otsu_labels
-from cmrpipe.learn.card import CARD, Judged, model_card
+from cmrpipe.learn.card import CARD, model_card
 from cmrpipe.learn.dvcrecord import DvcRecord, proven, recorded
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, by_patient, patient_means, score_patient
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import refuse_seen
 from cmrpipe.learn.leftout import Absent, absent, account, images_left_out
+from cmrpipe.learn.limits import Judged
 from cmrpipe.learn.predicted import write_predicted
 from cmrpipe.learn.scoretables import OURS, WAYS, write_scores, write_volumes
 from cmrpipe.learn.splits import Split, read_split, refuse_other_split
@@ -157,7 +158,7 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
     )
     parts = {"train": model.trained_on, "val": model.chosen_by, "test": patients}
     changed = changed_labels(store, patients, model.origin)
-    judged = Judged(store.fingerprint, store.patients, spaced, changed)
+    judged = Judged(store.fingerprint, store.patients, spaced, changed, store.synthetic)
     write_json(out / METRICS, metrics)
     dvc = proven(task.dvc, store.folder)
     write_text(out / CARD, model_card(metrics, task.versions, parts, model.origin, judged, dvc))
@@ -194,7 +195,9 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
         version = code_version(__name__)
         lacking, dvc = absent(source, split.test), recorded(store)
         settings = params.model_dump(mode="json")
-        key = fingerprint(source.fingerprint, made_of, settings, version, asdict(lacking), asdict(dvc))
+        key = fingerprint(
+            source.fingerprint, source.synthetic, made_of, settings, version, asdict(lacking), asdict(dvc)
+        )
         versions = {
             "store (over the SHA-256 of its patients' files)": source.fingerprint,
             MODEL_HASH: made_of[MODEL_FILES.index("model.json")],

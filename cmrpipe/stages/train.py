@@ -70,6 +70,7 @@ def train_split(
     origin = {
         "params": params.model_dump(mode="json"),
         "store": store.fingerprint,
+        "synthetic": store.synthetic,
         "split": split_hash(split),
         "test_labels": {patient: store.labels_hash(patient) for patient in split.test},
         "code": version,

@@ -64,11 +64,16 @@ def _left_out(phases: Missing, tell: bool) -> dict[str, object]:
 
 
 def write_store(
-    folder: Path, patients: Sequence[PatientData], left_out: Mapping[str, Missing] | None = None, *, tell: bool = True
+    folder: Path,
+    patients: Sequence[PatientData],
+    left_out: Mapping[str, Missing] | None = None,
+    *,
+    tell: bool = True,
+    synthetic: bool = False,
 ) -> Path:
     """A store with these patients, of whom a person left out so many drawn images of each phase.
 
-    With `tell` it says of which phase and by whom; stores of earlier versions do not.
+    With `tell` it says of which phase and by whom; stores of earlier versions do not. `synthetic`: as of a phantom.
     """
     out_of = left_out or {}
 
@@ -84,5 +89,5 @@ def write_store(
         )
 
     units = [Unit(data.patient_id, data.patient_id, data) for data in patients]
-    refresh("store", folder, units, work, listen=silent, extra=head(StoreFormat.HDF5))
+    refresh("store", folder, units, work, listen=silent, extra=head(StoreFormat.HDF5, synthetic=synthetic))
     return folder

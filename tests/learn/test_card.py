@@ -6,10 +6,11 @@ import numpy as np
 
 from cmrpipe.drawn import DRAWN
 from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, WITHHELD
-from cmrpipe.learn.card import Judged, model_card
+from cmrpipe.learn.card import model_card
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import score_patient
 from cmrpipe.learn.leftout import Absent, account
+from cmrpipe.learn.limits import Judged
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Missing, pair
 from cmrpipe.store.leftout import LeftOut, Lost
@@ -24,9 +25,11 @@ def card(
     missing: Missing | None = None,
     judged: Judged = Judged("5ad", PATIENTS, 2),  # noqa: B008 it cannot change
     withheld: str = "",
+    taught_by_phantom: bool = False,
+    test: str = "AB",
 ) -> str:
     """Of a model that is perfect, or finds nothing, on two patients."""
-    patients = [make_patient("A", 0), make_patient("B", 1)]
+    patients = [make_patient(patient, seed) for seed, patient in enumerate(test)]
     guesses = [np.zeros_like(data.label) if wrong else data.label for data in patients]
     both = list(zip(patients, guesses, strict=True))
     scores = [score for data, guess in both for score in score_patient(data, guess)]
@@ -36,11 +39,11 @@ def card(
     if withheld:
         beside[MEAN_SHAPE] = {**summarise([], []), WITHHELD: withheld}
     lost = LeftOut(Lost(missing or {}, {"ED": 1} if missing else {}), Lost({}, {}))
-    drawn = account(scores, Absent(dict.fromkeys("AB", lost), {}))
+    drawn = account(scores, Absent(dict.fromkeys(test, lost), {}))
     metrics = rounded({**headlines(scores), **told, DRAWN: drawn, "baselines": beside})
     dvc = DvcRecord("570e.dir", "4a3.dir")
-    parts = {"train": ("C", "D"), "val": ("E",), "test": ("A", "B")}
-    origin = {"store": "5ad", "code": "c0de", "completed": 7, "params": {"seed": 3}}
+    parts = {"train": ("C", "D"), "val": ("E",), "test": tuple(test)}
+    origin = {"store": "5ad", "synthetic": taught_by_phantom, "code": "c0de", "completed": 7, "params": {"seed": 3}}
     return model_card(metrics, {"store": "5ad"}, parts, origin, replace(judged, spaced=spaced), dvc)
 
 
@@ -67,8 +70,28 @@ def test_its_limits_follow_from_what_it_was_judged_on() -> None:
     """Few patients, patients without spacing, images without epicardium."""
     text = card(spaced=1)
     assert "Only 2 patients judge it" in text
-    assert "Of 1 judged patients no spacing is known" in text
+    assert "Of 1 judged patient no spacing is known" in text
     assert "judged on 4 images of 8" in text
+
+
+def test_one_patient_gives_no_intervals() -> None:
+    """The card does not say that they are wide."""
+    text = card(test="A", spaced=1)
+    assert "Only 1 patient judges it: there are no intervals" in text
+    assert "intervals are wide" not in text
+    assert "Only 2 patients judge it: the intervals are wide" in card()
+
+
+def test_synthetic_patients_are_told() -> None:
+    """Of those that judged, and of those that it has learnt from; of people nothing of the kind is said."""
+    assert "synthetic" not in card()
+    assert "Judged on images that an expert drew, between base and apex." in card()
+    text = card(judged=Judged("5ad", PATIENTS, 2, synthetic=True))
+    assert "Judged on synthetic patients (the phantom)" in text
+    assert "learnt from synthetic patients" not in text
+    text = card(taught_by_phantom=True)
+    assert "It has learnt from synthetic patients (the phantom) alone" in text
+    assert "Judged on images that an expert drew" in text
 
 
 def test_a_model_that_finds_nothing_cannot_hide_it() -> None:

@@ -129,13 +129,14 @@ def test_a_split_that_was_shortened_is_refused(store: Path, model: Path, tmp_pat
 
 def test_a_test_part_that_was_shortened_is_refused(tmp_path: Path) -> None:
     """Whoever is judged badly cannot be struck off, neither for `evaluate` nor for `compare`."""
-    store = write_store(tmp_path / "store", [make_patient(patient, seed) for seed, patient in enumerate("ABCDEF")])
-    model = tmp_path / "model"
+    patients = [make_patient(patient, seed) for seed, patient in enumerate("ABCDEF")]
+    store, model = write_store(tmp_path / "store", patients, synthetic=True), tmp_path / "model"
     train(store, model, BRIEF.model_copy(update={"test_fraction": 0.4, "complete": False}), listen=silent)
     split = json.loads((model / "splits.json").read_text())
     assert len(split["test"]) > 1
     command = ["compare", str(model), "--model", str(model), "--store", str(store)]
     assert CliRunner().invoke(app, command).exit_code == 0
+    assert json.loads((model / "model.json").read_text())["origin"]["synthetic"]
     (model / "splits.json").write_text(json.dumps({**split, "test": split["test"][1:]}))
     with pytest.raises(InputError, match="is not the split that the model was trained with"):
         evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
@@ -206,11 +207,14 @@ def test_without_training_patients_in_the_store_there_is_no_mean_shape(model: Pa
 
 
 def test_the_card_lists_patients_of_the_store_that_are_in_no_part(model: Path, tmp_path: Path) -> None:
-    """A patient who came after the training; the store is another one, then."""
+    """A patient who came after the training; the store is another one, then, and may be a phantom's."""
     patients = [make_patient(patient, seed) for seed, patient in enumerate((*PATIENTS, "LATE"))]
-    evaluate(write_store(tmp_path / "store", patients), model, tmp_path / "eval", JUDGE, listen=silent)
+    store = write_store(tmp_path / "store", patients, synthetic=True)
+    evaluate(store, model, tmp_path / "eval", JUDGE, listen=silent)
     card = (tmp_path / "eval" / "model_card.md").read_text()
     assert "| in no part, in the store | 1 | LATE |" in card
+    assert "Judged on synthetic patients" in card
+    assert "learnt from synthetic patients" not in card
     assert "The store that was judged is not the one that the model was trained from" in card
     assert "withheld" not in json.loads((tmp_path / "eval" / "metrics.json").read_text())["baselines"]["mean_shape"]
 
