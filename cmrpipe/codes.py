@@ -39,6 +39,7 @@ class FindingCode(StrEnum):
     IMAGE_DUPLICATE_PIXELS = "image-duplicate-pixels"
     IMAGE_IN_TWO_PATIENTS = "image-in-two-patients"
     INSTANCE_IN_TWO_PATIENTS = "instance-in-two-patients"
+    STUDY_IN_TWO_PATIENTS = "study-in-two-patients"
     PATIENTS_ALIKE = "patients-alike"
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     IMAGE_CONSTANT = "image-constant"

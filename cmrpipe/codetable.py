@@ -129,6 +129,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "equal SOPInstanceUID; no image of the two patients has equal pixels",
         "find out at the source whether one was made from the other, or the identifiers mean nothing",
     ),
+    _C.STUDY_IN_TWO_PATIENTS: CodeInfo(
+        _E,
+        "two patients are of one examination: one person under two ids, or images in another's folder",
+        "equal StudyInstanceUID or FrameOfReferenceUID; both patients from half of their images on, else these images",
+        "put them under one id, or move the images; where they are two people, overrule with `keep`",
+    ),
     _C.PATIENTS_ALIKE: CodeInfo(
         _E,
         "two patients seem to be one person, or an image to be another patient's, but for brightness, size or noise",

@@ -43,7 +43,9 @@ _TEXT = {
     "image_type": 0x00080008,
     "photometric": 0x00280004,
     "header_patient_id": 0x00100020,
+    "study_uid": 0x0020000D,
     "series_uid": 0x0020000E,
+    "frame_of_reference_uid": 0x00200052,
     "sop_uid": 0x00080018,
 }
 _WHOLE = {"instance_number": 0x00200013, "series_number": 0x00200011, "frames_per_slice": 0x00181090}
@@ -61,7 +63,6 @@ _NUMBER = {
     "patient_size_m": 0x00101020,
 }
 _VECTOR = {"position_mm": (0x00200032, 3), "orientation": (0x00200037, 6), "pixel_spacing_mm": (0x00280030, 2)}
-_STUDY_UID = 0x0020000D
 _SAMPLES_PER_PIXEL = 0x00280002
 _LARGEST = 2**31 - 1
 _LONGEST = 64
@@ -148,7 +149,7 @@ def _read(data: bytes, tags: frozenset[BaseTag]) -> tuple[dict[int, tuple[str | 
 def study_uid(data: bytes) -> str:
     """StudyInstanceUID of a DICOM file's bytes; "" where there is none, or the file cannot be read."""
     try:
-        return _text(_read(data, frozenset({Tag(_STUDY_UID)}))[0], _STUDY_UID)
+        return _text(_read(data, frozenset({Tag(_TEXT["study_uid"])}))[0], _TEXT["study_uid"])
     except _UNREADABLE:
         return ""
 

@@ -66,6 +66,8 @@ class ImageRecord:
     position_mm : ImagePositionPatient (0020,0032), (x, y, z), patient coordinates (LPS)
     orientation : ImageOrientationPatient (0020,0037), row direction then column direction
     pixel_spacing_mm : PixelSpacing (0028,0030), (between rows, between columns)
+    study_uid, series_uid, sop_uid : of the examination, the series and the image itself
+    frame_of_reference_uid : of the coordinates that positions are given in; "" where the scanner wrote none
     pixel_min, pixel_max : smallest and largest stored value; None for compressed pixels that nobody decoded
     pixel_crc32 : CRC-32 of the stored pixels: equal for equal images (equal images are compared in full before anything
         is said of them)
@@ -104,8 +106,10 @@ class ImageRecord:
     header_patient_id: str = ""
     patient_weight_kg: float | None = None
     patient_size_m: float | None = None
+    study_uid: str = ""
     series_uid: str = ""
     series_number: int | None = None
+    frame_of_reference_uid: str = ""
     sop_uid: str = ""
     transfer_syntax_uid: str = ""
     pixel_min: int | None = None

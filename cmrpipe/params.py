@@ -92,6 +92,7 @@ class ValidateParams(Section):
             FindingCode.IMAGE_DUPLICATE_INSTANCE,
             FindingCode.IMAGE_DUPLICATE_PIXELS,
             FindingCode.IMAGE_IN_TWO_PATIENTS,
+            FindingCode.STUDY_IN_TWO_PATIENTS,
             FindingCode.PATIENTS_ALIKE,
             FindingCode.IMAGE_PATIENT_MISMATCH,
             FindingCode.IMAGE_CONSTANT,

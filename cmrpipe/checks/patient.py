@@ -15,6 +15,7 @@ from cmrpipe.checks.heartbeat import check_heartbeat
 from cmrpipe.checks.misfit import check_fits, measure_fits, whole_patient
 from cmrpipe.checks.missing import Missing
 from cmrpipe.checks.neighbours import check_jumps, jumps
+from cmrpipe.checks.onestudy import study_marks
 from cmrpipe.checks.origins import PatientOrigin, measure_origin
 from cmrpipe.checks.otherframe import check_other_frame
 from cmrpipe.checks.otherslice import check_other_slice
@@ -98,6 +99,6 @@ def check_patient(
         (*gone_images, *gone_contours),
         tuple(contents(labels, samples, fits, apart)),
         origin,
-        marks(labels.images),
+        (*marks(labels.images), *study_marks(labels.images)),
         tuple(looks(samples)),
     )

@@ -33,6 +33,11 @@ Equal: TypeAlias = Callable[[ImageRecord, ImageRecord], bool]
 Both: TypeAlias = tuple[ImageRecord, ImageRecord]
 
 
+def mark(key: Key) -> str:
+    """Digits that stand for a key."""
+    return sha256_bytes(canonical_json(key))[:_DIGITS]
+
+
 def pixel_key(image: ImageRecord) -> Key | None:
     """What images of equal pixels agree in: checksum, extremes and size; None where there is nothing to see.
 
@@ -54,13 +59,13 @@ def _keys(image: ImageRecord) -> Iterator[Key]:
 def pixel_mark(image: ImageRecord) -> str:
     """Digits that images of equal pixels have in common; empty where there is nothing to see."""
     key = pixel_key(image)
-    return "" if key is None else sha256_bytes(canonical_json(key))[:_DIGITS]
+    return "" if key is None else mark(key)
 
 
 def marks(images: Iterable[ImageRecord]) -> tuple[str, ...]:
     """What has to be known of a patient's images to see that another patient may have one of them, sorted."""
     keys = {key for image in images for key in _keys(image)}
-    return tuple(sorted(sha256_bytes(canonical_json(key))[:_DIGITS] for key in keys))
+    return tuple(sorted(mark(key) for key in keys))
 
 
 def suspects(marks_of: Mapping[str, Iterable[str]]) -> list[str]:

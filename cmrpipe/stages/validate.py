@@ -21,11 +21,12 @@ from cmrpipe.checks.decisions import check_decisions
 from cmrpipe.checks.finding import count_by_severity, finding
 from cmrpipe.checks.fit import Image, Pixels
 from cmrpipe.checks.images import duplicate_pixels, pixel_twins, undecodable
+from cmrpipe.checks.onestudy import check_studies
 from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
 from cmrpipe.checks.strangers import check_strangers
 from cmrpipe.checks.subjects import Subjects
-from cmrpipe.checks.twopatients import Shared, check_shared, suspects
+from cmrpipe.checks.twopatients import check_shared, suspects
 from cmrpipe.clinical import clinical_values
 from cmrpipe.codes import FindingCode
 from cmrpipe.codeversion import code_version
@@ -179,11 +180,10 @@ def _set_findings(
             )
 
 
-def _shared_images(raw: Path, catalog: Catalog, links: LinkMap, reports: dict[str, Any]) -> Shared:
-    """What patients have in common; only those that may have something are read again."""
+def _suspects(catalog: Catalog, links: LinkMap, reports: dict[str, Any]) -> dict[str, PatientLabels]:
+    """Patients that may have something in common; only these are read again."""
     some = suspects({patient: report["marks"] for patient, report in reports.items()})
-    labels = {patient: link_patient(catalog, patient, links.originals.get(patient, ())) for patient in some}
-    return check_shared(labels, lambda first, later: _equal_pixels(_Reader(raw), first, later))
+    return {patient: link_patient(catalog, patient, links.originals.get(patient, ())) for patient in some}
 
 
 def _rows_before(out: Path, params: ValidateParams) -> list[Quarantine]:
@@ -261,11 +261,12 @@ def validate(
 
     reports = {unit.key: json.loads((out / patient_report(unit.key)).read_bytes()) for unit in units}
     found = [from_dict(value) for report in reports.values() for value in report["findings"]]
-    shared = _shared_images(raw, book, links, reports)
+    some = _suspects(book, links, reports)
+    shared = check_shared(some, lambda first, later: _equal_pixels(_Reader(raw), first, later))
     found += shared.without_echoes(_set_findings(raw, book, links, reports, params))
     seen = {patient: [Look(*look) for look in report["looks"]] for patient, report in reports.items()}
     alike = check_alike(seen, params.alike)
-    found = copies.fold([*found, *shared.findings, *alike])
+    found = copies.fold([*found, *shared.findings, *check_studies(some), *alike])
     subjects, before = Subjects(book, links), _rows_before(out, params)
     accused = sorted(quarantine_rows(found, params.quarantine, shared.in_doubt), key=lambda row: row.name)
     by_rule = [replace(row, seen=subjects.fingerprint(row.name)) for row in accused]

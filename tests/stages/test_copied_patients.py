@@ -49,7 +49,7 @@ def add_twice(folder: Path, new_uids: bool) -> None:
         ds = pydicom.dcmread(path)
         ds.PatientID = ANON
         if new_uids:
-            ds.SeriesInstanceUID = "1.2.3.77"
+            ds.StudyInstanceUID, ds.FrameOfReferenceUID, ds.SeriesInstanceUID = "1.2.3.7", "1.2.3.8", "1.2.3.77"
             ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name])
         ds.save_as(folder / "dicoms" / ANON / path.name)
     for path in (folder / "contourfiles" / "SC-HF-I-1").rglob("*.txt"):
@@ -75,7 +75,7 @@ def export_again(folder: Path, rng: np.random.Generator, *, keep_uids: bool, as_
         ds.Rows = ds.Columns = 200
         ds.PixelSpacing = [float(side) * 256 / 200 for side in ds.PixelSpacing]
         ds.PatientID = ANON
-        ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.3.7", "1.2.3.77"
+        ds.StudyInstanceUID, ds.FrameOfReferenceUID, ds.SeriesInstanceUID = "1.2.3.7", "1.2.3.8", "1.2.3.77"
         if not keep_uids:
             ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name, "8"])
         ds.save_as(folder / "dicoms" / ANON / path.name)
@@ -108,7 +108,9 @@ def test_one_patient_under_two_ids(real: Path, final_data: Path, tmp_path: Path,
     images = len(list((folder / "dicoms" / "SCD0000101").iterdir()))
     add_twice(folder, new_uids)
     assert check(folder, base).done == 1
-    (told,) = without_nine(found(base))
+    told, *others = without_nine(found(base))
+    one_study = [] if new_uids else [(Code.STUDY_IN_TWO_PATIENTS, name) for name in (ANON, "SCD0000101")]
+    assert [(f.code, f.patient_id) for f in others] == one_study
     assert (told.code, told.patient_id) == (Code.IMAGE_IN_TWO_PATIENTS, ANON)
     assert told.message.startswith(f"{ANON} and SCD0000101 share {images} images: {images} with equal pixels")
     assert told.evidence["one_instance"] == (0 if new_uids else images)
@@ -171,6 +173,32 @@ def test_one_equal_image_does_not_hide_the_others(real: Path, final_data: Path, 
     codes = {f.code for f in without_nine(found(base))}
     assert {Code.PATIENTS_ALIKE, Code.IMAGE_IN_TWO_PATIENTS} <= codes
     assert {ANON, "SCD0000101"} <= left_out(read_quarantine(base / "quarantine.csv")).rows.keys()
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_a_patient_split_in_two(real: Path, final_data: Path, tmp_path: Path) -> None:
+    """The last slices, with their contours, in a folder of another id: both are left out."""
+    base = tmp_path / "here"
+    shutil.copytree(real, base)
+    folder = linked(final_data, base)
+    (folder / "dicoms" / "SCD0000201").unlink()
+    for path in sorted((final_data / "dicoms" / "SCD0000201").iterdir()):
+        name = ANON if int(path.stem) > 140 else "SCD0000201"
+        (folder / "dicoms" / name).mkdir(exist_ok=True)
+        ds = pydicom.dcmread(path)
+        ds.PatientID = name
+        ds.save_as(folder / "dicoms" / name / path.name)
+    for path in sorted((folder / "contourfiles" / "SC-HF-I-2").glob("*/*.txt")):
+        if int(path.name.split("-")[2]) > 140:
+            (folder / "contourfiles" / ANON / path.parent.name).mkdir(parents=True, exist_ok=True)
+            path.rename(folder / "contourfiles" / ANON / path.parent.name / path.name)
+    with (folder / "link.csv").open("a") as table:
+        table.write(f"{ANON},{ANON}\n")
+    check(folder, base)
+    told = without_nine(found(base))
+    assert [(f.code, f.patient_id) for f in told] == [(Code.STUDY_IN_TWO_PATIENTS, p) for p in (ANON, "SCD0000201")]
+    assert told[0].message.startswith(f"{ANON} and SCD0000201 seem to be one person: 120 of 120 images here and 140 of")
+    assert {ANON, "SCD0000201"} <= left_out(read_quarantine(base / "quarantine.csv")).rows.keys()
 
 
 def test_some_images_of_another_patient(real: Path, final_data: Path, tmp_path: Path) -> None:

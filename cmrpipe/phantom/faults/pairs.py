@@ -25,14 +25,15 @@ def _note(spot: Spot, detail: str) -> Note:
 def _once_more(
     site: Site, spot: Spot, image: Callable[[FileDataset], None], redraw: Callable[[Points], Points]
 ) -> None:
-    """Put a patient in another's place, images and contours changed on the way; series and instances get other UIDs."""
+    """Put a patient in another's place, images and contours changed on the way; all that has a UID gets another one."""
     to, source = spot.patients
     site.remove_folder(f"{DICOMS}/{to.patient_id}")
     site.remove_folder(f"{CONTOURS}/{to.original_id}")
     for path in site.images(source):
         ds = site.dataset(path)
         ds.PatientID = to.patient_id
-        ds.SeriesInstanceUID = uid(ds.SeriesInstanceUID, "again")
+        for name in ("StudyInstanceUID", "FrameOfReferenceUID", "SeriesInstanceUID"):
+            setattr(ds, name, uid(getattr(ds, name), "again"))
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid(ds.SOPInstanceUID, "again")
         image(ds)
         site.write(path.replace(source.patient_id, to.patient_id), encode(ds))
@@ -57,7 +58,6 @@ def _exported(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     def grey(ds: FileDataset) -> None:
         bright = np.clip(ds.pixel_array / high, 0, 1) ** gamma + rng.normal(0, 0.01, ds.pixel_array.shape)
         ds.PixelData = (255 * np.clip(bright, 0, 1)).round().astype(ds.pixel_array.dtype).tobytes()
-        ds.StudyInstanceUID = uid(ds.StudyInstanceUID, "again")
 
     def redrawn(points: Points) -> Points:
         middle = points.mean(axis=0)
@@ -66,6 +66,18 @@ def _exported(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     _once_more(site, spot, grey, redrawn)
     what = "256 grey values, brightness, noise, other UIDs, drawn anew"
     return _note(spot, f"{to.patient_id} was made {source.patient_id} once more: {what}")
+
+
+def _split(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    to, source = spot.patients
+    first = site.dataset(site.images(source)[0])
+
+    def change(ds: FileDataset) -> None:
+        ds.StudyInstanceUID, ds.FrameOfReferenceUID = first.StudyInstanceUID, first.FrameOfReferenceUID
+
+    for path in site.images(to):
+        site.change_image(path, change)
+    return _note(spot, f"images of {to.patient_id} were made of the examination that is {source.patient_id}'s")
 
 
 def _frames(site: Site) -> list[int]:
@@ -105,6 +117,14 @@ FAULTS = (
         Code.PATIENTS_ALIKE,
         Scope.PATIENT,
         _exported,
+        patients=2,
+    ),
+    Fault(
+        "patient-split",
+        "images of one examination under two ids",
+        Code.STUDY_IN_TWO_PATIENTS,
+        Scope.PATIENT,
+        _split,
         patients=2,
     ),
     Fault(
