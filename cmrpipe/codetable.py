@@ -99,8 +99,14 @@ CODES: dict[FindingCode, CodeInfo] = {
     _C.IMAGE_NUMBER_MISMATCH: CodeInfo(
         _E,
         "an image's file name and its InstanceNumber differ: contours go by the file name",
-        "number in the name against (0020,0013)",
+        "number in the name against (0020,0013), which in a stack of several series may count within its series",
         "find out which one the contours mean and rename the file",
+    ),
+    _C.IMAGE_NUMBER_BY_SERIES: CodeInfo(
+        _I,
+        "InstanceNumber counts within the series, the files' names through the stack",
+        "several series in the stack; both numbers equally far apart in most images of a series",
+        "nothing, where the contours go by the files' names",
     ),
     _C.IMAGE_DUPLICATE_INSTANCE: CodeInfo(
         _E,
@@ -147,6 +153,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "an image's header names another patient than its folder",
         "PatientID (0010,0020) against the folder, after normalisation",
         "move it to its patient, or correct the header at the source",
+    ),
+    _C.PATIENT_RENAMED: CodeInfo(
+        _W,
+        "all images of a patient carry one PatientID, and it is not the folder's name",
+        "PatientID (0010,0020), after normalisation, where no other folder has that name or images that carry it",
+        "check that the folder's name is right; a de-identified export may have names of its own",
     ),
     _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
     _C.IMAGE_BLANK_END: CodeInfo(

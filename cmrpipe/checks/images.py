@@ -11,7 +11,6 @@ import numpy as np
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number, pixel_facts
-from cmrpipe.links import normalise_id
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
 from cmrpipe.slices import main_series, measure_gap
@@ -45,20 +44,6 @@ def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
                 f"{image.path} is not MR: its Modality is {image.modality or 'absent'}.",
                 **where,  # type: ignore[arg-type]
                 modality=image.modality,
-            )
-        if image.file_number is not None and image.instance_number not in (None, image.file_number):
-            yield finding(
-                Code.IMAGE_NUMBER_MISMATCH,
-                f"{image.path} carries InstanceNumber {image.instance_number}; contours go by the file's name.",
-                **where,  # type: ignore[arg-type]
-                instance_number=image.instance_number,
-            )
-        if image.header_patient_id and normalise_id(image.header_patient_id) != normalise_id(image.patient_id):
-            yield finding(
-                Code.IMAGE_PATIENT_MISMATCH,
-                f"{image.path} carries PatientID {image.header_patient_id}, its folder is {image.patient_id}.",
-                **where,  # type: ignore[arg-type]
-                header_patient_id=image.header_patient_id,
             )
         if image.pixel_min is not None and image.pixel_min == image.pixel_max:
             yield finding(

@@ -15,10 +15,12 @@ from cmrpipe.checks.heartbeat import check_heartbeat
 from cmrpipe.checks.misfit import check_fits, measure_fits, whole_patient
 from cmrpipe.checks.missing import Missing
 from cmrpipe.checks.neighbours import check_jumps, jumps
+from cmrpipe.checks.numbers import check_numbers
 from cmrpipe.checks.onestudy import study_marks
 from cmrpipe.checks.origins import PatientOrigin, measure_origin
 from cmrpipe.checks.otherframe import check_other_frame
 from cmrpipe.checks.otherslice import check_other_slice
+from cmrpipe.checks.patientids import check_patient_id
 from cmrpipe.checks.twopatients import marks
 from cmrpipe.checks.walls import check_walls
 from cmrpipe.linking import PatientLabels, image_number
@@ -74,6 +76,8 @@ def check_patient(
     )
     findings = [
         *images.check_files(labels.images),
+        *check_patient_id(patient, labels.images),
+        *check_numbers(patient, labels.images),
         *images.check_duplicates(labels.images),
         *images.check_series(patient, labels.images, limits),
         *missing.check_images(labels, gone_images),

@@ -24,6 +24,7 @@ from cmrpipe.checks.images import duplicate_pixels, pixel_twins, undecodable
 from cmrpipe.checks.onestudy import check_studies
 from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
+from cmrpipe.checks.patientids import settle
 from cmrpipe.checks.strangers import check_strangers
 from cmrpipe.checks.subjects import Subjects
 from cmrpipe.checks.twopatients import check_shared, suspects
@@ -260,7 +261,7 @@ def validate(
     result = refresh("validate", out, units, _validate, listen=listen, workers=workers, beside=(*PIECE_FILES, BY_RULE))
 
     reports = {unit.key: json.loads((out / patient_report(unit.key)).read_bytes()) for unit in units}
-    found = [from_dict(value) for report in reports.values() for value in report["findings"]]
+    found = settle([from_dict(value) for report in reports.values() for value in report["findings"]], reports)
     some = _suspects(book, links, reports)
     shared = check_shared(some, lambda first, later: _equal_pixels(_Reader(raw), first, later))
     found += shared.without_echoes(_set_findings(raw, book, links, reports, params))

@@ -129,6 +129,26 @@ def _geometry_gone(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(_folder(spot), "position, orientation and trigger time were removed from all images")
 
 
+def _renamed(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    name = f"ANON-{int(rng.integers(1000, 9999))}"
+
+    def change(ds: FileDataset) -> None:
+        ds.PatientID = name
+
+    _change_all(site, spot, change)
+    return Note(_folder(spot), f"PatientID was made {name} in all images")
+
+
+def _series_a_slice(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    def change(ds: FileDataset) -> None:
+        position, frame = divmod(int(ds.InstanceNumber) - 1, site.grid.frames)
+        ds.SeriesInstanceUID, ds.SeriesNumber = uid(ds.SeriesInstanceUID, position), position + 1
+        ds.InstanceNumber = frame + 1
+
+    _change_all(site, spot, change)
+    return Note(_folder(spot), "each slice was made a series of its own, with InstanceNumber from 1")
+
+
 def _systole_undrawn(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     for contour in spot.patient.contours:
         if contour.phase is Phase.ES:
@@ -160,6 +180,20 @@ FAULTS = (
     Fault("gap-header", "the header's slice spacing is wrong", Code.SLICE_GAP_HEADER, Scope.PATIENT, _gap_header),
     Fault(
         "geometry-missing", "no position and no time in the headers", Code.GRID_ASSUMED, Scope.PATIENT, _geometry_gone
+    ),
+    Fault(
+        "patient-renamed",
+        "all images carry another PatientID, which nobody else has",
+        Code.PATIENT_RENAMED,
+        Scope.PATIENT,
+        _renamed,
+    ),
+    Fault(
+        "series-a-slice",
+        "each slice is a series of its own, numbered from 1",
+        Code.IMAGE_NUMBER_BY_SERIES,
+        Scope.PATIENT,
+        _series_a_slice,
     ),
     Fault("systole-undrawn", "end-systole is not drawn", Code.PHASES_UNCLEAR, Scope.PATIENT, _systole_undrawn),
 )
