@@ -55,6 +55,7 @@ class FindingCode(StrEnum):
     SIZE_CHANGES = "size-changes"
     SLICE_GAP_IRREGULAR = "slice-gap-irregular"
     SLICE_GAP_HEADER = "slice-gap-header"
+    IMAGES_AT_ONE_PLACE = "images-at-one-place"
     GRID_ASSUMED = "grid-assumed"
 
     IMAGE_MISSING = "image-missing"

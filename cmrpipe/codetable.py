@@ -231,6 +231,12 @@ CODES: dict[FindingCode, CodeInfo] = {
         "check ingest.frames_per_slice",
         "ingest.frames_per_slice",
     ),
+    _C.IMAGES_AT_ONE_PLACE: CodeInfo(
+        _E,
+        "images stand where another one does: one position in all headers, or a slice acquired twice",
+        "several images of one slice and frame, or more of a slice than frames; files of one instance count once",
+        "keep one acquisition of each slice, or fetch the images with positions of their own",
+    ),
     _C.IMAGE_MISSING: CodeInfo(
         _E,
         "an image of the slice x frame grid is not there",

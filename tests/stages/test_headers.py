@@ -13,9 +13,11 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.checks.blame import quarantine_rows
 from cmrpipe.checks.numbers import check_numbers
 from cmrpipe.checks.patientids import check_patient_id, settle
+from cmrpipe.checks.places import check_places
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
+from cmrpipe.slices import arrange
 
 Images = dict[str, list[ImageRecord]]
 
@@ -66,3 +68,29 @@ def test_a_series_a_slice_is_used(images: Images) -> None:
     )
     assert Counter(f.code for f in found) == {Code.IMAGE_NUMBER_BY_SERIES: 5}
     assert left_out(found) == 0
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("later_ms", [0.0, 3.0])
+def test_one_position_and_a_slice_acquired_twice_are_told(images: Images, header: bool, later_ms: float) -> None:
+    """Whether trigger times are equal or not, the number of frames known or not; as they are nothing."""
+    for name, own in images.items():
+        assert list(check_places(name, own)) == []
+        rows = own if header else [replace(i, frames_per_slice=None) for i in own]
+        equal = [
+            replace(i, position_mm=(-100.0, -80.0, 30.0), trigger_time_ms=_later(i, later_ms * (i.slice_index or 0)))
+            for i in rows
+        ]
+        (found,) = check_places(name, arrange(equal, 20))
+        assert (found.code, found.evidence["images"]) == (Code.IMAGES_AT_ONE_PLACE, len(own))
+        fifth = [i for i in rows if i.slice_index == 5]
+        again = [
+            replace(i, path=f"{i.path}.2", file_number=900 + n, sop_uid="", trigger_time_ms=_later(i, later_ms))
+            for n, i in enumerate(fifth)
+        ]
+        (found,) = check_places(name, arrange([*rows, *again], 20))
+        assert (found.evidence["slice_index"], found.evidence["slices"], found.evidence["images"]) == (5, 1, 40)
+
+
+def _later(image: ImageRecord, step_ms: float) -> float:
+    return (image.trigger_time_ms or 0.0) + step_ms

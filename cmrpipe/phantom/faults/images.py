@@ -195,7 +195,7 @@ FAULTS = (
         Code.IMAGE_DUPLICATE_NUMBER,
         Scope.SLICE,
         _twin_number,
-        UNUSABLE,
+        UNUSABLE | {Code.IMAGES_AT_ONE_PLACE},
     ),
     Fault(
         "contoured-image-missing",

@@ -149,6 +149,26 @@ def _series_a_slice(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(_folder(spot), "each slice was made a series of its own, with InstanceNumber from 1")
 
 
+def _slice_twice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    position, last = int(rng.integers(1, site.grid.slices - 1)), site.grid.slices * site.grid.frames
+    for frame in range(1, site.grid.frames + 1):
+        ds = site.dataset(site.image(spot.patient, site.grid.number(position, frame)))
+        noise = rng.normal(0, 2, (ds.Rows, ds.Columns)).round().astype("<i2")
+        ds.PixelData = (ds.pixel_array + noise).astype("<i2").tobytes()
+        ds.InstanceNumber = last + frame
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid(ds.SOPInstanceUID, "repeated")
+        site.write(site.image(spot.patient, last + frame), encode(ds))
+    return Note(_folder(spot), f"the slice at position {position} was acquired once more, in the same series")
+
+
+def _one_position(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    def change(ds: FileDataset) -> None:
+        ds.ImagePositionPatient = ["-100", "-80", "30"]
+
+    _change_all(site, spot, change)
+    return Note(_folder(spot), "one ImagePositionPatient was written for all slices")
+
+
 def _systole_undrawn(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     for contour in spot.patient.contours:
         if contour.phase is Phase.ES:
@@ -194,6 +214,20 @@ FAULTS = (
         Code.IMAGE_NUMBER_BY_SERIES,
         Scope.PATIENT,
         _series_a_slice,
+    ),
+    Fault(
+        "slice-twice",
+        "a slice acquired twice in one series",
+        Code.IMAGES_AT_ONE_PLACE,
+        Scope.PATIENT,
+        _slice_twice,
+    ),
+    Fault(
+        "positions-equal",
+        "one position in the headers of all slices",
+        Code.IMAGES_AT_ONE_PLACE,
+        Scope.PATIENT,
+        _one_position,
     ),
     Fault("systole-undrawn", "end-systole is not drawn", Code.PHASES_UNCLEAR, Scope.PATIENT, _systole_undrawn),
 )

@@ -1,0 +1,81 @@
+"""Images that stand where another one stands: the slice x frame grid has one place for each.
+
+One ImagePositionPatient written for all slices puts them into one; a breath-hold that was repeated under the same
+series puts two into one. Contours still find their image by its number, but what goes from slice to slice, or from
+frame to frame, meets either image, or none: it would be silent, not right.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+
+from cmrpipe.checks.finding import finding
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.layouts import DICOMS
+from cmrpipe.model import Finding, ImageRecord
+
+CINE = 8
+"""Images that most slices have at least, where the headers do not say how many; fewer are selected frames."""
+MORE = 1.5
+"""Then, times as many as most slices have, beyond which a slice has too many: one more may be a longer heartbeat's."""
+LONGEST = 100
+"""And images beyond which it has in any case: cines have 20 to 50 frames."""
+
+Slices = Mapping[int, Sequence[ImageRecord]]
+
+
+def check_places(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Finding]:
+    """Places with several images, and slices with more images than frames; one finding a patient.
+
+    Files of one instance count once: `image-duplicate-instance` tells them.
+    """
+    slices = _slices(images)
+    places: dict[tuple[int, int], list[ImageRecord]] = defaultdict(list)
+    for index, members in slices.items():
+        for image in members:
+            if image.frame is not None:
+                places[index, image.frame].append(image)
+    shared = {place: members for place, members in sorted(places.items()) if len(members) > 1}
+    full = _overfull(slices)
+    if not shared and not full:
+        return
+    crowded = sorted({index for index, _ in shared} | set(full))
+    index = max(crowded, key=lambda at: len(slices[at]))
+    first, second, *_ = next((members for (at, _), members in shared.items() if at == index), slices[index])
+    where = f"slice {index} has {len(slices[index])} images, {first.path} and {second.path} among them"
+    yield finding(
+        Code.IMAGES_AT_ONE_PLACE,
+        f"{patient_id}: {len(crowded)} of {len(slices)} slices hold more than one image of a frame ({where}). One "
+        "position may have been written for several slices, or a slice acquired twice. Contours are not held against "
+        "the right neighbours, missing images are not seen, and volumes are not to be relied on. Keep one acquisition "
+        "of each slice, or fetch the images with positions of their own.",
+        patient_id=patient_id,
+        path=f"{DICOMS}/{patient_id}",
+        places=len(shared),
+        slices=len(crowded),
+        slice_index=index,
+        images=len(slices[index]),
+        image=first.path,
+        same_as=second.path,
+    )
+
+
+def _slices(images: Sequence[ImageRecord]) -> dict[int, list[ImageRecord]]:
+    """Readable images of the stack by slice, one of each instance."""
+    found: dict[int, dict[str, ImageRecord]] = defaultdict(dict)
+    for image in images:
+        if not image.error and image.slice_index is not None:
+            found[image.slice_index].setdefault(image.sop_uid or image.path, image)
+    return {index: list(members.values()) for index, members in found.items()}
+
+
+def _overfull(slices: Slices) -> list[int]:
+    """Slices with more images than the header has frames; without such, with many more than most slices have."""
+    said = max((i.frames_per_slice or 0 for members in slices.values() for i in members), default=0)
+    usual = median(len(members) for members in slices.values()) if slices else 0.0
+    most = float(said)
+    if said < 2:  # absent, or a filler
+        most = min(MORE * usual, LONGEST) if usual >= CINE else LONGEST
+    return [index for index, members in slices.items() if len(members) > most]
