@@ -56,6 +56,8 @@ class FindingCode(StrEnum):
     SLICE_GAP_IRREGULAR = "slice-gap-irregular"
     SLICE_GAP_HEADER = "slice-gap-header"
     IMAGES_AT_ONE_PLACE = "images-at-one-place"
+    SCALE_IMPLAUSIBLE = "scale-implausible"
+    VOLUME_IMPLAUSIBLE = "volume-implausible"
     GRID_ASSUMED = "grid-assumed"
 
     IMAGE_MISSING = "image-missing"

@@ -231,6 +231,20 @@ CODES: dict[FindingCode, CodeInfo] = {
         "check ingest.frames_per_slice",
         "ingest.frames_per_slice",
     ),
+    _C.SCALE_IMPLAUSIBLE: CodeInfo(
+        _W,
+        "the field of view, or the distance of the slices, is not that of a cardiac scan",
+        "pixels times PixelSpacing, the longer side, from 96 pixels on; median distance of positions along the normal",
+        "hold PixelSpacing and ImagePositionPatient against the source: another unit, the spacing of another matrix",
+        "validate.field_mm, validate.slice_gap_mm",
+    ),
+    _C.VOLUME_IMPLAUSIBLE: CodeInfo(
+        _W,
+        "the end-diastolic volume, or the mass, is not that of a heart",
+        "from all of the patient's contours, of three slices at least",
+        "hold PixelSpacing and positions against the source; look whether all contours are of this patient",
+        "validate.edv_ml, validate.mass_g",
+    ),
     _C.IMAGES_AT_ONE_PLACE: CodeInfo(
         _E,
         "images stand where another one does: one position in all headers, or a slice acquired twice",

@@ -122,6 +122,12 @@ class ValidateParams(Section):
     )
     gap: float = Field(0.10, ge=0, description="relative deviation of a slice gap from the median that is irregular")
     gap_header: float = Field(0.05, ge=0, description="relative difference of header's and measured slice gap")
+    field_mm: tuple[float, float] = Field(
+        (200.0, 500.0), description="smallest and largest field of view, the longer side of an image"
+    )
+    slice_gap_mm: tuple[float, float] = Field((4.0, 20.0), description="smallest and largest distance between slices")
+    edv_ml: tuple[float, float] = Field((40.0, 600.0), description="smallest and largest end-diastolic volume")
+    mass_g: tuple[float, float] = Field((30.0, 500.0), description="smallest and largest myocardial mass")
     outside_px: float = Field(1.0, ge=0, description="how far the endocardium may leave the epicardium, pixels")
     open_steps: float = Field(
         8.0, gt=1, description="gap between a contour's ends, in median steps between its points, that leaves it open"
@@ -175,7 +181,7 @@ class ValidateParams(Section):
     origin_px: float = Field(0.5, gt=0, description="shift of the whole set against the declared origin, pixels")
     origin_patient_px: float = Field(1.2, gt=0, description="shift of one patient against that of the set, pixels")
 
-    @field_validator("wall_mm", "wall_share")
+    @field_validator("field_mm", "slice_gap_mm", "edv_ml", "mass_g", "wall_mm", "wall_share")
     @classmethod
     def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
         if not 0 <= value[0] < value[1]:

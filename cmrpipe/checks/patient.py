@@ -22,6 +22,7 @@ from cmrpipe.checks.otherframe import check_other_frame
 from cmrpipe.checks.otherslice import check_other_slice
 from cmrpipe.checks.patientids import check_patient_id
 from cmrpipe.checks.places import check_places
+from cmrpipe.checks.scale import check_scale
 from cmrpipe.checks.twopatients import marks
 from cmrpipe.checks.walls import check_walls
 from cmrpipe.linking import PatientLabels, image_number
@@ -82,6 +83,7 @@ def check_patient(
         *images.check_duplicates(labels.images),
         *images.check_series(patient, labels.images, limits),
         *check_places(patient, labels.images),
+        *check_scale(patient, labels.images, limits),
         *missing.check_images(labels, gone_images),
         *missing.check_contours(labels, samples, gone_contours),
         *check_burnt(patient, samples, limits),

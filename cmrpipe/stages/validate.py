@@ -25,6 +25,7 @@ from cmrpipe.checks.onestudy import check_studies
 from cmrpipe.checks.origins import PatientOrigin, check_origins
 from cmrpipe.checks.patient import check_patient
 from cmrpipe.checks.patientids import settle
+from cmrpipe.checks.scale import check_volumes
 from cmrpipe.checks.strangers import check_strangers
 from cmrpipe.checks.subjects import Subjects
 from cmrpipe.checks.twopatients import check_shared, suspects
@@ -102,7 +103,9 @@ def _validate(task: _Task, out: Path) -> Written:
     samples = [replace(sample, image=pixels(sample.record)) for sample in patient_samples(labels)]
     report = check_patient(labels, samples, pixels, task.params)
     twins = [duplicate_pixels(a, b) for a, b in pixel_twins(labels.images) if _equal_pixels(pixels, a, b)]
-    findings = (*report.findings, *twins, *pixels.undecodable)
+    clinical = _clinical(labels, frozenset())
+    volumes = check_volumes(labels, clinical, task.params)
+    findings = (*report.findings, *twins, *pixels.undecodable, *volumes)
     name = patient_report(task.patient_id)
     value = {
         "findings": [to_dict(found) for found in findings],
@@ -111,7 +114,7 @@ def _validate(task: _Task, out: Path) -> Written:
         "marks": report.marks,
         "looks": report.looks,
         "origin": None if report.origin is None else _origin_to_json(report.origin),
-        "clinical": _clinical(labels, frozenset()),
+        "clinical": clinical,
     }
     write_json(out / name, value)
     return Written([name], {"findings": len(findings), "missing": len(report.missing)})

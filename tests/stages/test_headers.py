@@ -14,6 +14,7 @@ from cmrpipe.checks.blame import quarantine_rows
 from cmrpipe.checks.numbers import check_numbers
 from cmrpipe.checks.patientids import check_patient_id, settle
 from cmrpipe.checks.places import check_places
+from cmrpipe.checks.scale import check_scale
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
@@ -94,3 +95,20 @@ def test_one_position_and_a_slice_acquired_twice_are_told(images: Images, header
 
 def _later(image: ImageRecord, step_ms: float) -> float:
     return (image.trigger_time_ms or 0.0) + step_ms
+
+
+def test_another_scale_is_told(images: Images) -> None:
+    """Spacings twice and half as large, positions in cm; as they are nothing."""
+    limits = ValidateParams()
+
+    def scaled(image: ImageRecord, spacing: float, position: float) -> ImageRecord:
+        (row, column), (x, y, z) = image.pixel_spacing_mm or (0.0, 0.0), image.position_mm or (0.0, 0.0, 0.0)
+        place = (x * position, y * position, z * position)
+        return replace(image, pixel_spacing_mm=(row * spacing, column * spacing), position_mm=place)
+
+    for name, own in images.items():
+        assert list(check_scale(name, own, limits)) == []
+        for spacing, position, of in ((2.0, 1.0, "field_mm"), (0.5, 1.0, "field_mm"), (1.0, 0.1, "gap_mm")):
+            (found,) = check_scale(name, [scaled(i, spacing, position) for i in own], limits)
+            assert found.code is Code.SCALE_IMPLAUSIBLE
+            assert of in found.evidence

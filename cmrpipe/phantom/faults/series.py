@@ -169,6 +169,25 @@ def _one_position(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(_folder(spot), "one ImagePositionPatient was written for all slices")
 
 
+def _tenths(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    spacing = f"{10 * spot.patient.spacing_mm:.4f}"
+
+    def change(ds: FileDataset) -> None:
+        ds.PixelSpacing = [spacing, spacing]
+
+    _change_all(site, spot, change)
+    return Note(f"{CONTOURS}/{spot.patient.original_id}", f"PixelSpacing was made ten times as large, {spacing} mm")
+
+
+def _centimetres(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    def change(ds: FileDataset) -> None:
+        ds.ImagePositionPatient = _strings(np.array(ds.ImagePositionPatient, float) / 10)
+        ds.SpacingBetweenSlices = f"{spot.patient.gap_mm / 10:.4f}"
+
+    _change_all(site, spot, change)
+    return Note(_folder(spot), "positions and SpacingBetweenSlices were put down in cm")
+
+
 def _systole_undrawn(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     for contour in spot.patient.contours:
         if contour.phase is Phase.ES:
@@ -228,6 +247,22 @@ FAULTS = (
         Code.IMAGES_AT_ONE_PLACE,
         Scope.PATIENT,
         _one_position,
+    ),
+    Fault(
+        "spacing-tenfold",
+        "a pixel spacing in another unit",
+        Code.VOLUME_IMPLAUSIBLE,
+        Scope.PATIENT,
+        _tenths,
+        frozenset({Code.SCALE_IMPLAUSIBLE, Code.WALL_IMPLAUSIBLE}),
+    ),
+    Fault(
+        "positions-in-cm",
+        "positions in cm",
+        Code.SCALE_IMPLAUSIBLE,
+        Scope.PATIENT,
+        _centimetres,
+        frozenset({Code.VOLUME_IMPLAUSIBLE}),
     ),
     Fault("systole-undrawn", "end-systole is not drawn", Code.PHASES_UNCLEAR, Scope.PATIENT, _systole_undrawn),
 )

@@ -1,0 +1,98 @@
+"""Whether millimetres are millimetres: sizes that no heart and no scan of one has.
+
+A conversion that gets PixelSpacing or positions wrong (another unit, the spacing of another matrix) leaves contours and
+pixels as they are, and every volume wrong by the same factor. What it cannot hide is the size of the field of view, the
+distance of the slices, and in the end that of the ventricle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cmrpipe.checks.finding import finding
+from cmrpipe.clinical import FEWEST_FOR_EF
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.linking import PatientLabels
+from cmrpipe.model import Evidence, Finding, ImageRecord
+from cmrpipe.params import ValidateParams
+from cmrpipe.slices import main_series, slice_gap_mm
+
+WHOLE = 96
+"""Rows or columns, whichever are more, from which an image is taken for a whole field of view; less is a cut-out."""
+
+Reach = tuple[float, float]
+
+
+def _outside(value: float, reach: Reach) -> bool:
+    return not reach[0] <= value <= reach[1]
+
+
+def _field_mm(image: ImageRecord) -> float | None:
+    """The longer side of an image; None where it is a cut-out, or its spacing is not known."""
+    spacing = image.pixel_spacing_mm
+    if spacing is None or min(spacing) <= 0 or not image.rows or not image.columns:
+        return None
+    if max(image.rows, image.columns) < WHOLE:
+        return None
+    return max(image.rows * spacing[0], image.columns * spacing[1])
+
+
+def check_scale(patient_id: str, images: Sequence[ImageRecord], limits: ValidateParams) -> Iterator[Finding]:
+    """Field of view and slice gap beyond what is plausible: of the stack, once a patient each."""
+    stack = main_series(images)
+    fields = [(mm, i) for i in images if i.series_uid in stack and not i.error and (mm := _field_mm(i)) is not None]
+    odd = [(mm, image) for mm, image in fields if _outside(mm, limits.field_mm)]
+    if odd:
+        mm, image = odd[0]
+        row, column = image.pixel_spacing_mm or (0.0, 0.0)
+        yield finding(
+            Code.SCALE_IMPLAUSIBLE,
+            f"{patient_id}: {len(odd)} of {len(fields)} images are {mm:.0f} mm wide ({image.rows} x {image.columns} "
+            f"pixels of {row:g} x {column:g} mm); {_words(limits.field_mm)} mm are plausible. Hold PixelSpacing "
+            "against the source: volumes go with its square.",
+            patient_id=patient_id,
+            path=f"{DICOMS}/{patient_id}",
+            field_mm=round(mm, 2),
+            images=len(odd),
+        )
+    gap = slice_gap_mm(images)
+    if gap is not None and _outside(gap, limits.slice_gap_mm):
+        yield finding(
+            Code.SCALE_IMPLAUSIBLE,
+            f"{patient_id}: slices lie {gap:.2f} mm apart; {_words(limits.slice_gap_mm)} mm are plausible. Hold "
+            "ImagePositionPatient against the source: volumes go with it.",
+            patient_id=patient_id,
+            path=f"{DICOMS}/{patient_id}",
+            gap_mm=round(gap, 4),
+        )
+
+
+def check_volumes(labels: PatientLabels, clinical: Evidence, limits: ValidateParams) -> Iterator[Finding]:
+    """End-diastolic volume and mass beyond what is plausible, of three slices at least.
+
+    Parameters
+    ----------
+    clinical : the patient's row of the clinical table
+    """
+    for name, what, unit, reach, slices in (
+        ("edv_ml", "end-diastolic volume", "mL", limits.edv_ml, "slices_ed"),
+        ("mass_g", "myocardial mass", "g", limits.mass_g, "slices_mass"),
+    ):
+        value, count = clinical[name], clinical[slices]
+        if isinstance(value, float) and int(count or 0) >= FEWEST_FOR_EF and _outside(value, reach):
+            yield finding(
+                Code.VOLUME_IMPLAUSIBLE,
+                f"{labels.patient_id}: the {what} comes to {value:.0f} {unit}; {_words(reach)} {unit} are plausible. "
+                "Hold PixelSpacing and the slices' positions against the source, and look whether all contours are of "
+                "this patient.",
+                patient_id=labels.patient_id,
+                path=f"{CONTOURS}/{labels.original_ids[0]}",
+                what=name,
+                value=round(value, 2),
+                contoured_slices=count,
+            )
+
+
+def _words(reach: Reach) -> str:
+    return f"{reach[0]:g} to {reach[1]:g}"
