@@ -47,6 +47,7 @@ class FindingCode(StrEnum):
     IMAGE_CONSTANT = "image-constant"
     IMAGE_BLANK_END = "image-blank-end"
     CONTOUR_IN_IMAGE = "contour-in-image"
+    IMAGE_BLANK_ROWS = "image-blank-rows"
     IMAGE_PUT_ASIDE = "image-put-aside"
     SERIES_MIXED = "series-mixed"
     SPACING_MISSING = "spacing-missing"

@@ -175,6 +175,13 @@ CODES: dict[FindingCode, CodeInfo] = {
         "export the images themselves, without graphics",
         "validate.burnt",
     ),
+    _C.IMAGE_BLANK_ROWS: CodeInfo(
+        _E,
+        "a block of rows in the midst of a contoured image is blank",
+        "longest run of rows of one value each between others, against all rows; a lost part of a file leaves it",
+        "fetch it anew",
+        "validate.blank_rows",
+    ),
     _C.IMAGE_PUT_ASIDE: CodeInfo(
         _W,
         "a source has images, or other things, that did not land",

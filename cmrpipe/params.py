@@ -98,6 +98,7 @@ class ValidateParams(Section):
             FindingCode.IMAGE_CONSTANT,
             FindingCode.IMAGE_BLANK_END,
             FindingCode.CONTOUR_IN_IMAGE,
+            FindingCode.IMAGE_BLANK_ROWS,
             FindingCode.SIZE_CHANGES,
             FindingCode.ORIENTATION_CHANGES,
             FindingCode.EPI_WITHOUT_ENDO,
@@ -119,6 +120,9 @@ class ValidateParams(Section):
     )
     burnt: float = Field(
         0.75, gt=0, le=1, description="share of a contour that is a line in the image from which it was drawn into it"
+    )
+    blank_rows: float = Field(
+        0.025, gt=0, le=1, description="share of a contoured image's rows that are blank in one block within it"
     )
     gap: float = Field(0.10, ge=0, description="relative deviation of a slice gap from the median that is irregular")
     gap_header: float = Field(0.05, ge=0, description="relative difference of header's and measured slice gap")

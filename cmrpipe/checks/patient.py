@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from cmrpipe.checks import contours, images, missing
 from cmrpipe.checks.alike import Look, looks
+from cmrpipe.checks.blankrows import check_blank_rows
 from cmrpipe.checks.burnt import check_burnt
 from cmrpipe.checks.copies import Content, contents
 from cmrpipe.checks.ends import check_ends
@@ -84,6 +85,7 @@ def check_patient(
         *images.check_series(patient, labels.images, limits),
         *check_places(patient, labels.images),
         *check_scale(patient, labels.images, limits),
+        *check_blank_rows(samples, patient, limits.blank_rows),
         *missing.check_images(labels, gone_images),
         *missing.check_contours(labels, samples, gone_contours),
         *check_burnt(patient, samples, limits),

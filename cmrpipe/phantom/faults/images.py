@@ -70,6 +70,20 @@ def _blank_end(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(path, f"its last {last} rows were made blank", number)
 
 
+def _blank_rows(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    _contour, number = site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
+    path = site.image(spot.patient, number)
+    first, lost = int(0.9 * site.grid.rows), max(2, site.grid.rows // 20)
+
+    def change(ds: FileDataset) -> None:
+        pixels = ds.pixel_array.copy()
+        pixels[first : first + lost] = 0
+        ds.PixelData = pixels.astype("<i2").tobytes()
+
+    site.change_image(path, change)
+    return Note(path, f"{lost} of its rows, from row {first} on, were made blank", number)
+
+
 def _bits(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     _contour, number = site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
     path = site.image(spot.patient, number)
@@ -243,6 +257,13 @@ FAULTS = (
         Scope.SLICE,
         _drawn_in,
         MISSHAPEN,
+    ),
+    Fault(
+        "image-blank-rows",
+        "a block of rows of a contoured image is zeros",
+        Code.IMAGE_BLANK_ROWS,
+        Scope.SLICE,
+        _blank_rows,
     ),
     Fault("image-cropped", "one image is smaller", Code.SIZE_CHANGES, Scope.IMAGE, _cropped),
 )
