@@ -143,6 +143,11 @@ def resampled(points: Points) -> Points:
     return equidistant(points, len(points), start=0.5)
 
 
+def control_points(count: int) -> Change:
+    """So many points, evenly spaced along the outline."""
+    return lambda points: equidistant(points, count, start=0.3)
+
+
 def everywhere(kind: ContourKind, change: Change) -> Deed:
     """All contours of a kind."""
 
@@ -174,6 +179,33 @@ def somewhere(pixels: float) -> Callable[[np.random.Generator], Change]:
     def change(rng: np.random.Generator) -> Change:
         angle = rng.uniform(0, 2 * np.pi)
         return moved(pixels * np.cos(angle), pixels * np.sin(angle))
+
+    return change
+
+
+def lost(share: float) -> Callable[[np.random.Generator], Change]:
+    """Without so many of its points in a row, in the middle of the file."""
+
+    def change(rng: np.random.Generator) -> Change:
+        def without(points: Points) -> Points:
+            kept = np.roll(points, int(rng.integers(len(points))), axis=0)[int(share * len(points)) :]
+            return np.asarray(np.roll(kept, len(kept) // 2, axis=0))
+
+        return without
+
+    return change
+
+
+def stray(pixels: float) -> Callable[[np.random.Generator], Change]:
+    """One coordinate of one point off by so much, as with a wrong digit."""
+
+    def change(rng: np.random.Generator) -> Change:
+        def wrong(points: Points) -> Points:
+            points = points.copy()
+            points[int(rng.integers(len(points))), int(rng.integers(2))] += pixels * float(rng.choice((-1, 1)))
+            return points
+
+        return wrong
 
     return change
 
@@ -243,6 +275,12 @@ FAULTS: Mapping[str, Deed] = {
     "one endocardium 0.8 times as wide": one(lambda _: wider(0.8)),
     "one endocardium 1.2 times as wide": one(lambda _: wider(1.2)),
     "one endocardium moved by 4 pixels": one(somewhere(4)),
+    "one endocardium without a tenth of its points": one(lost(0.1)),
+    "one endocardium without a fifth of its points": one(lost(0.2)),
+    "one endocardium with a point 5 pixels off": one(stray(5)),
+    "one endocardium with a point 20 pixels off": one(stray(20)),
+    "all endocardia as 16 points of their outline": everywhere(ENDO, control_points(16)),
+    "all endocardia as 24 points of their outline": everywhere(ENDO, control_points(24)),
     "one endocardium another patient's": replaced,
     "all epicardia 1.2 times as wide": everywhere(EPI, wider(1.2)),
     "epicardia of two neighbouring slices exchanged": exchanged,

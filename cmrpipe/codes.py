@@ -79,6 +79,8 @@ class FindingCode(StrEnum):
     CONTOUR_OUT_OF_BOUNDS = "contour-out-of-bounds"
     CONTOUR_SELF_INTERSECTING = "contour-self-intersecting"
     CONTOUR_OPEN = "contour-open"
+    CONTOUR_SPIKE = "contour-spike"
+    CONTOUR_COARSE = "contour-coarse"
     ENDO_OUTSIDE_EPI = "endo-outside-epi"
     WALL_IMPLAUSIBLE = "wall-implausible"
     AREA_JUMP = "area-jump"

@@ -338,10 +338,24 @@ CODES: dict[FindingCode, CodeInfo] = {
     ),
     _C.CONTOUR_OPEN: CodeInfo(
         _W,
-        "a contour is not closed",
-        "the gap from last to first point in median steps, where it is also a tenth of the contour's length",
-        "draw it anew",
+        "a contour is not closed, or points of it were lost in between",
+        "the longest step between two points over the third longest, where it is also 8 % of the contour's length",
+        "export it anew, or draw it anew",
         "validate.open_steps",
+    ),
+    _C.CONTOUR_SPIKE: CodeInfo(
+        _W,
+        "a point of a contour juts out, as with a wrong digit",
+        "both steps at a point over the contour's third longest, where the way over it is twice that past it",
+        "export it anew, or mend the point",
+        "validate.open_steps",
+    ),
+    _C.CONTOUR_COARSE: CodeInfo(
+        _W,
+        "a contour has so few points that straight lines between them cut off some of the area",
+        "area of a smooth curve (Catmull-Rom) through points over 1.5 pixels apart, over the polygon's, less 1",
+        "export the curve, not the points by which it was drawn; where straight lines were meant, overrule with `keep`",
+        "validate.coarse",
     ),
     _C.ENDO_OUTSIDE_EPI: CodeInfo(
         _E,

@@ -105,6 +105,8 @@ class ValidateParams(Section):
             FindingCode.CONTOUR_OUT_OF_BOUNDS,
             FindingCode.CONTOUR_SELF_INTERSECTING,
             FindingCode.CONTOUR_OPEN,
+            FindingCode.CONTOUR_SPIKE,
+            FindingCode.CONTOUR_COARSE,
             FindingCode.ENDO_OUTSIDE_EPI,
             FindingCode.CONTOUR_COPIED,
             FindingCode.CONTOUR_MISFIT,
@@ -134,7 +136,10 @@ class ValidateParams(Section):
     mass_g: tuple[float, float] = Field((30.0, 500.0), description="smallest and largest myocardial mass")
     outside_px: float = Field(1.0, ge=0, description="how far the endocardium may leave the epicardium, pixels")
     open_steps: float = Field(
-        8.0, gt=1, description="gap between a contour's ends, in median steps between its points, that leaves it open"
+        3.5, gt=1, description="step between two points, over the contour's third longest, that leaves it open"
+    )
+    coarse: float = Field(
+        0.015, gt=0, description="share of its area that a contour of few points would gain as a smooth curve"
     )
     wall_mm: tuple[float, float] = Field((3.0, 20.0), description="smallest and largest mean wall thickness")
     wall_share: tuple[float, float] = Field(

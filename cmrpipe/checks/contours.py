@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cmrpipe.checks.finding import finding
+from cmrpipe.checks.steps import check_steps
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.contours import MIN_POINTS, is_manual
 from cmrpipe.geometry import polygon_area, protrusion, rounds, self_intersections
@@ -16,8 +17,6 @@ from cmrpipe.params import ValidateParams
 
 BORDER_PX = 0.5
 """A point may lie this far beyond the outermost pixel centres: on the image's edge."""
-OPEN_SHARE = 0.1
-"""A contour counts as open when the gap from last to first point is also at least this share of its length."""
 THINNEST_PX = 0.5
 """Mean wall below which there is none: the same outline twice, or an epicardium within its endocardium."""
 
@@ -75,12 +74,6 @@ def check_makers(labels: PatientLabels) -> Iterator[Finding]:
         )
 
 
-def _gap(points: Points) -> tuple[float, float, float]:
-    """Step from last to first point, median of the other steps, and length of the whole closed contour."""
-    steps = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
-    return float(steps[-1]), float(np.median(steps[:-1])), float(steps.sum())
-
-
 def check_shape(
     record: ContourRecord, contour: Contour, image: ImageRecord | None, patient_id: str, limits: ValidateParams
 ) -> Iterator[Finding]:
@@ -114,16 +107,8 @@ def check_shape(
             crossings=crossings,
             rounds=times,
         )
-        return  # its ends may lie anywhere
-    step, usual, length = _gap(points)
-    if usual > 0 and step > limits.open_steps * usual and step > OPEN_SHARE * length:
-        yield finding(
-            Code.CONTOUR_OPEN,
-            f"{record.path} is open: its ends are {step:.1f} pixels apart, its points {usual:.2f}.",
-            **where,  # type: ignore[arg-type]
-            gap_px=round(step, 3),
-            step_px=round(usual, 3),
-        )
+        return  # its points may lie anywhere
+    yield from check_steps(record, points, patient_id, limits)
 
 
 def check_shapes(labels: PatientLabels, limits: ValidateParams) -> Iterator[Finding]:

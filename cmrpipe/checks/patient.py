@@ -26,6 +26,7 @@ from cmrpipe.checks.places import check_places
 from cmrpipe.checks.scale import check_scale
 from cmrpipe.checks.twopatients import marks
 from cmrpipe.checks.walls import check_walls
+from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, Finding, Sample
 from cmrpipe.params import ValidateParams
@@ -71,7 +72,7 @@ def check_patient(
     gone_images = missing.missing_images(labels)
     gone_contours = missing.missing_contours(labels, samples)
     shapes = list(contours.check_shapes(labels, limits))
-    misshapen = {found.path for found in shapes}
+    misshapen = {found.path for found in shapes if found.code is not Code.CONTOUR_COARSE}
     fits, apart = measure_fits(samples), jumps(_without(samples, labels, misshapen))
     endo, epi = (
         {number: path for number, path in _paths(labels, kind).items() if path not in misshapen}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cmrpipe.errors import ParamsError
-from cmrpipe.phantom.faults import contours, images, links, pairs, series, shapes
+from cmrpipe.phantom.faults import contours, images, links, pairs, points, series, shapes
 from cmrpipe.phantom.faults.allot import allot_places, patients_needed
 from cmrpipe.phantom.faults.kit import Fault, Place, Scope, Site, Spot
 from cmrpipe.phantom.scene import Grid
@@ -18,7 +18,7 @@ from cmrpipe.phantom.truth import Planted, Truth
 ALL = "all"
 
 FAULTS: dict[str, Fault] = {
-    fault.name: fault for module in (images, series, contours, shapes, links, pairs) for fault in module.FAULTS
+    fault.name: fault for module in (images, series, contours, points, shapes, links, pairs) for fault in module.FAULTS
 }
 """Every kind of fault by name."""
 

@@ -178,6 +178,18 @@ class Site:
         (self.root / LINK_TABLE).write_bytes(data)
 
 
+def systolic(site: Site, spot: Spot) -> tuple[str, int]:
+    """The slice's end-systolic endocardium: it has no epicardium, so that its fault stays its own."""
+    return site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
+
+
+def reshape(site: Site, spot: Spot, change: Callable[[Points], Points], detail: str) -> Note:
+    """Change the shape of the slice's end-systolic endocardium."""
+    path, number = systolic(site, spot)
+    site.write_points(path, change(site.points(path)))
+    return Note(path, detail, number)
+
+
 Deed: TypeAlias = Callable[[Site, Spot, np.random.Generator], Note]
 
 

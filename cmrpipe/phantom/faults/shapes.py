@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import CONTOURS
 from cmrpipe.model import ContourKind, Phase, Points
-from cmrpipe.phantom.faults.kit import MISSHAPEN, Fault, Note, Scope, Site, Spot
+from cmrpipe.phantom.faults.kit import MISSHAPEN, Fault, Note, Scope, Site, Spot, reshape
 from cmrpipe.phantom.truth import shoelace
 
 THIN_MM, THICK_MM = 1.0, 25.0
 """Wall thickness of the wall faults; healthy walls measure 6 to 12 mm at end-diastole."""
-
-
-def _systolic(site: Site, spot: Spot) -> tuple[str, int]:
-    """The slice's end-systolic endocardium: it has no epicardium, so that its fault stays its own."""
-    return site.contour(spot.patient, spot.position, Phase.ES, ContourKind.ENDO)
-
-
-def _reshape(site: Site, spot: Spot, change: Callable[[Points], Points], detail: str) -> Note:
-    path, number = _systolic(site, spot)
-    site.write_points(path, change(site.points(path)))
-    return Note(path, detail, number)
 
 
 def _outside(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
@@ -36,34 +23,11 @@ def _outside(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
         moved[:, axis] -= low + 0.3 * (high - low)
         return moved
 
-    return _reshape(site, spot, change, "it was moved until a third of it left the image")
-
-
-def _bow_tie(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
-    start = int(rng.integers(10))
-
-    def change(points: Points) -> Points:
-        half = len(points) // 2
-        turned = points.copy()
-        turned[start : start + half] = turned[start : start + half][::-1]
-        return turned
-
-    return _reshape(site, spot, change, "half of its points were put in reverse order")
-
-
-def _twice(site: Site, spot: Spot, _: np.random.Generator) -> Note:
-    return _reshape(site, spot, lambda p: np.tile(p, (2, 1)), "its points were written a second time")
-
-
-def _open(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
-    share = rng.uniform(0.25, 0.40)
-    return _reshape(
-        site, spot, lambda p: p[: int((1.0 - share) * len(p))], f"the last {share:.0%} of its points were cut off"
-    )
+    return reshape(site, spot, change, "it was moved until a third of it left the image")
 
 
 def _area(site: Site, spot: Spot, _: np.random.Generator) -> Note:
-    return _reshape(site, spot, lambda p: _scaled(p, 1.4), "it was made 1.4 times as wide")
+    return reshape(site, spot, lambda p: _scaled(p, 1.4), "it was made 1.4 times as wide")
 
 
 def _centre(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
@@ -74,7 +38,7 @@ def _centre(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
         step = max(15.0 / spot.patient.spacing_mm, 0.7 * np.sqrt(area / np.pi))
         return np.asarray(points + step * np.array([np.cos(angle), np.sin(angle)]))
 
-    return _reshape(site, spot, change, "it was moved by 15 mm or more")
+    return reshape(site, spot, change, "it was moved by 15 mm or more")
 
 
 def _transposed(points: Points) -> Points:
@@ -82,7 +46,7 @@ def _transposed(points: Points) -> Points:
 
 
 def _exchanged_axes(site: Site, spot: Spot, _: np.random.Generator) -> Note:
-    return _reshape(site, spot, _transposed, "x and y were exchanged")
+    return reshape(site, spot, _transposed, "x and y were exchanged")
 
 
 def _mirrored(points: Points, columns: int) -> Points:
@@ -90,7 +54,7 @@ def _mirrored(points: Points, columns: int) -> Points:
 
 
 def _flipped(site: Site, spot: Spot, _: np.random.Generator) -> Note:
-    return _reshape(site, spot, lambda p: _mirrored(p, site.grid.columns), "left and right were exchanged")
+    return reshape(site, spot, lambda p: _mirrored(p, site.grid.columns), "left and right were exchanged")
 
 
 def _patient_flipped(site: Site, spot: Spot, _: np.random.Generator) -> Note:
@@ -178,18 +142,6 @@ FAULTS = (
     Fault(
         "contour-outside", "a contour leaves its image", Code.CONTOUR_OUT_OF_BOUNDS, Scope.SLICE, _outside, MISSHAPEN
     ),
-    Fault(
-        "contour-bow-tie", "a contour crosses itself", Code.CONTOUR_SELF_INTERSECTING, Scope.SLICE, _bow_tie, MISSHAPEN
-    ),
-    Fault(
-        "contour-twice",
-        "a contour file was written twice, the second time onto its end",
-        Code.CONTOUR_SELF_INTERSECTING,
-        Scope.SLICE,
-        _twice,
-        MISSHAPEN,
-    ),
-    Fault("contour-open", "a contour is not closed", Code.CONTOUR_OPEN, Scope.SLICE, _open, MISSHAPEN),
     Fault(
         "contour-kinds-exchanged",
         "endo and epi have each other's points",

@@ -1,0 +1,169 @@
+"""How a contour's points follow one another: lost, jutting out, too few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmrpipe.checks.contours import check_shape
+from cmrpipe.checks.steps import rounding_share
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.geometry import equidistant, polygon_area
+from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, Points
+from cmrpipe.params import ValidateParams
+from tests.checks.drawn import circle
+from tests.checks.traced import traced
+
+
+def told(points: Points) -> list[Finding]:
+    """What the checks of shape say of a contour."""
+    record = ContourRecord("contourfiles/A/i-contours/1.txt", "", 1, "A", 1, ContourKind.ENDO, points)
+    return list(check_shape(record, Contour(ContourKind.ENDO, points), None, "P", ValidateParams()))
+
+
+def codes(points: Points) -> list[Code]:
+    """Their codes."""
+    return [found.code for found in told(points)]
+
+
+def share(many: Iterable[Points], code: Code) -> float:
+    """How many of several contours are told so."""
+    return float(np.mean([code in codes(points) for points in many]))
+
+
+@pytest.fixture(scope="module")
+def real(shared_data: Path) -> list[Points]:
+    """The outlines of the 30 real patients, each content once."""
+    return list({points.tobytes(): points for points in traced(shared_data).values()}.values())
+
+
+def large(real: list[Points], radius: float) -> Iterator[Points]:
+    """Those that are not smaller than a circle of so many pixels."""
+    return (points for points in real if polygon_area(points) >= np.pi * radius**2)
+
+
+def lose(points: Points, part: float, rng: np.random.Generator) -> Points:
+    """Without some of its points in a row, in the middle of the file."""
+    kept = np.roll(points, int(rng.integers(len(points))), axis=0)[int(part * len(points)) :]
+    return np.roll(kept, len(kept) // 2, axis=0)
+
+
+def stray(points: Points, pixels: float, rng: np.random.Generator) -> Points:
+    """One coordinate of one point is so many pixels off."""
+    wrong = points.copy()
+    wrong[int(rng.integers(len(points))), int(rng.integers(2))] += pixels * float(rng.choice((-1, 1)))
+    return wrong
+
+
+def corners(points: Points) -> Points:
+    """An outline traced on a grid without the points in the midst of straight runs."""
+    points = points[np.any(points != np.roll(points, -1, axis=0), axis=1)]
+    before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    return np.asarray(points[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]])
+
+
+def clicked(points: Points, count: int, rng: np.random.Generator) -> Points:
+    """Points at uneven steps along an outline."""
+    at = np.cumsum(rng.gamma(4.0, size=count))
+    return np.asarray(equidistant(points, 1000)[(999 * at / at[-1]).astype(int)])
+
+
+def test_real_contours_are_whole(real: list[Points]) -> None:
+    """All 563 of them, whatever their size."""
+    assert len(real) == 563
+    assert [found.message for points in real for found in told(points)] == []
+
+
+@pytest.mark.parametrize(("part", "least"), [(0.1, 0.95), (0.2, 0.99)])
+def test_points_lost_in_the_middle_are_told(real: list[Points], part: float, least: float) -> None:
+    """From a tenth of the outline on."""
+    rng = np.random.default_rng(1)
+    assert share((lose(points, part, rng) for points in large(real, 3)), Code.CONTOUR_OPEN) >= least
+
+
+def test_the_gap_is_named_with_its_place() -> None:
+    """In the middle of the file by the point before it, at the end as the ends."""
+    points = circle(50, 50, 15)
+    (found,) = told(np.roll(points[30:], 20, axis=0))
+    assert found.message.endswith(
+        "is open: after x 65.0, y 49.2 (from 0) two points are 21.8 pixels apart, its other points up to 0.79."
+    )
+    (found,) = told(points[30:])
+    assert found.message.endswith("is open: its ends are 21.8 pixels apart, its other points up to 0.79.")
+
+
+@pytest.mark.parametrize(("pixels", "least"), [(6, 0.98), (10, 1.0), (20, 1.0)])
+def test_a_wrong_digit_is_told(real: list[Points], pixels: float, least: float) -> None:
+    """As a spike, or where it makes the outline cross itself as that."""
+    rng = np.random.default_rng(2)
+    found = [codes(stray(points, pixels, rng)) for points in large(real, 3)]
+    spikes = sum(some == [Code.CONTOUR_SPIKE] for some in found)
+    assert spikes + sum(some == [Code.CONTOUR_SELF_INTERSECTING] for some in found) >= least * len(found)
+    assert spikes >= 0.8 * len(found)
+
+
+def test_a_spike_is_no_gap_and_a_lone_point_no_spike() -> None:
+    """What juts out is told by its place; a point of the outline that stands alone amidst lost ones is in order."""
+    points = circle(50, 50, 15)
+    wrong = points.copy()
+    wrong[30, 1] += 12
+    (found,) = told(wrong)
+    assert found.code is Code.CONTOUR_SPIKE
+    assert found.message.endswith("has a point that juts out by 12.0 pixels, at x 50.0, y 77.0 counted from 0.")
+    alone = np.concatenate([points[:10], points[25:26], points[40:]])
+    assert codes(alone) == [Code.CONTOUR_OPEN]
+
+
+@pytest.mark.parametrize("count", [6, 8, 12, 16, 20])
+def test_control_points_are_told(real: list[Points], count: int) -> None:
+    """Of all contours that are larger than 5 pixels."""
+    several = [equidistant(points, count, 0.3) for points in large(real, 5)]
+    assert len(several) > 500
+    assert share(several, Code.CONTOUR_COARSE) == 1.0
+
+
+def test_corners_alone_and_clicked_outlines_are_whole(real: list[Points]) -> None:
+    """Neither open nor with a spike: without the points of straight runs; 24 points at uneven steps."""
+    rng = np.random.default_rng(3)
+    for points in large(real, 3):
+        for other in (corners(points), clicked(points, 24, rng)):
+            assert not {Code.CONTOUR_OPEN, Code.CONTOUR_SPIKE} & set(codes(other))
+
+
+def test_many_clicked_points_are_enough(real: list[Points]) -> None:
+    """40 at uneven steps are no control points, nor are corners, but for some of the smallest."""
+    rng = np.random.default_rng(4)
+    assert share((clicked(points, 40, rng) for points in large(real, 3)), Code.CONTOUR_COARSE) == 0.0
+    assert share(map(corners, large(real, 3)), Code.CONTOUR_COARSE) < 0.03
+
+
+@pytest.mark.parametrize("count", [8, 13, 40])
+def test_the_curve_through_points_of_a_circle_is_nearly_the_circle(count: int) -> None:
+    """So what it gains is what a polygon of so many corners lacks; either way round."""
+    angle = 2 * np.pi * np.arange(count) / count
+    points = 20 * np.column_stack([np.cos(angle), np.sin(angle)]) + 50
+    lacks = np.pi * 20**2 / polygon_area(points) - 1
+    assert rounding_share(points) == pytest.approx(lacks, rel=0.2)
+    assert rounding_share(points[::-1]) == pytest.approx(rounding_share(points))
+
+
+def catmull_rom(points: Points, each: int) -> Points:
+    """Points on the curve, from its usual matrix."""
+    before, here, after, later = (np.roll(points, k, axis=0)[:, None] for k in (1, 0, -1, -2))
+    t = (np.arange(each) / each)[None, :, None]
+    curve = 2 * here + (after - before) * t + (2 * before - 5 * here + 4 * after - later) * t**2
+    return np.asarray((curve + (3 * here - before - 3 * after + later) * t**3) / 2).reshape(-1, 2)
+
+
+@pytest.mark.parametrize("way", [np.asarray, np.flip], ids=["as they are", "flipped"])
+def test_the_gain_is_the_curves_area(way: Callable[[Points], Points]) -> None:
+    """Of random outlines, against the area of many points on the curve."""
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        angle = np.sort(rng.uniform(0, 2 * np.pi, 12))
+        points = way(rng.uniform(8, 12, 12)[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
+        area = polygon_area(catmull_rom(points, 400))
+        assert rounding_share(points) == pytest.approx(area / polygon_area(points) - 1, abs=1e-4)
