@@ -210,6 +210,17 @@ def stray(pixels: float) -> Callable[[np.random.Generator], Change]:
     return change
 
 
+def carried_over(target: Target, rng: np.random.Generator) -> Planted | None:
+    """One endocardium is that of a slice beside it at about that frame, moved by half a pixel."""
+    item = chosen(target.patient, rng)
+    beside = [other for other in target.patient.endo if abs(other.slice_index - item.slice_index) == 1]
+    if not beside:
+        return None
+    place = {number: frame for (_, frame), number in target.patient.grid.items()}
+    source = min(beside, key=lambda other: (abs(place[other.number] - place[item.number]), other.number))
+    return Planted({item.path: text(target.points(source.path) + 0.5)}, frozenset({item.number}))
+
+
 def replaced(target: Target, rng: np.random.Generator) -> Planted:
     """One endocardium is another patient's, in that one's place."""
     item = chosen(target.patient, rng)
@@ -281,6 +292,7 @@ FAULTS: Mapping[str, Deed] = {
     "one endocardium with a point 20 pixels off": one(stray(20)),
     "all endocardia as 16 points of their outline": everywhere(ENDO, control_points(16)),
     "all endocardia as 24 points of their outline": everywhere(ENDO, control_points(24)),
+    "one endocardium the next slice's, half a pixel off": carried_over,
     "one endocardium another patient's": replaced,
     "all epicardia 1.2 times as wide": everywhere(EPI, wider(1.2)),
     "epicardia of two neighbouring slices exchanged": exchanged,

@@ -387,9 +387,9 @@ CODES: dict[FindingCode, CodeInfo] = {
     ),
     _C.CONTOUR_COPIED: CodeInfo(
         _E,
-        "a contour is a copy of another patient's, slice's or frame's",
-        "outline, whatever its start and direction; the original lies well in its image, the others clearly worse",
-        "draw it anew on its own image, or leave it out",
+        "a contour is a copy of another patient's, slice's or frame's, in its place or moved",
+        "points, whatever their start, direction and place; the original lies well in its image, others clearly worse",
+        "draw it anew on its own image, or leave it out; where one patient has two ids, keep one",
         "validate.copy_original",
     ),
     _C.CONTOUR_MISFIT: CodeInfo(

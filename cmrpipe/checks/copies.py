@@ -1,7 +1,8 @@
 """The same contour content in more than one file, over the whole set: which file is the original, and which are copies.
 
 Contours are equal that are one closed outline, wherever their points start and whichever way they run: another export
-may begin elsewhere or go round the other way. Equal points do not say whose they are; the images do. Every contour has
+may begin elsewhere or go round the other way. So are those that are one outline moved (see `cmrpipe.checks.moved`),
+unless they are drawn in one image. Equal points do not say whose they are; the images do. Every contour has
 a measure of how badly it lies (`misplaced`), from its image's edges and its patient's other contours. Where exactly one
 patient's lie well, and the others' do not, that one's are the originals. Files that are equal between the same patients
 are decided together, since one slice may fit by chance and nine do not.
@@ -10,12 +11,14 @@ are decided together, since one slice may fit by chance and nine do not.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from cmrpipe.checks.finding import finding
+from cmrpipe.checks.moved import APART_PX, SMALL, Form, apart, candidates, form
 from cmrpipe.checks.neighbours import Jump
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.files import sha256_bytes
@@ -40,6 +43,7 @@ class Content:
     sha256 : of its outline (see `canonical_outline`)
     misplaced : how badly it lies in its image and with its patient's other contours, 0 is perfect; None when unknown
     written : SHA-256 of its points in the order of the file
+    form : by which an outline is found that was moved
     """
 
     sha256: str
@@ -49,6 +53,12 @@ class Content:
     kind: str
     misplaced: float | None
     written: str = ""
+    form: Form = SMALL
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Content:
+        """As `dataclasses.asdict` gave it, from a JSON file."""
+        return cls(**{**row, "form": Form(*row["form"])})
 
 
 def _endo(number: int, fits: Mapping[int, float], jumps: Mapping[int, Jump]) -> float | None:
@@ -84,27 +94,47 @@ def contents(
             misplaced = _endo(record.number, fits, jumps)
         elif sample is not None and sample.endo is not None and sample.epi is not None:
             misplaced = _epi(sample.endo.points, sample.epi.points)
+        outline = canonical_outline(record.contour.points)
         found.append(
             Content(
-                sha256_bytes(canonical_outline(record.contour.points).tobytes()),
+                sha256_bytes(outline.tobytes()),
                 record.path,
                 labels.patient_id,
                 record.number,
                 record.kind.value,
                 None if misplaced is None else round(misplaced, 4),
                 record.content_sha256,
+                form(outline),
             )
         )
     return found
 
 
-def _groups(rows: Iterable[Content]) -> list[list[Content]]:
-    """Rows of equal content in different files."""
-    groups: dict[str, dict[str, Content]] = defaultdict(dict)
+def _groups(rows: Iterable[Content], outline: Callable[[str], Points]) -> list[list[Content]]:
+    """Rows of one outline in different files."""
+    equal: dict[str, dict[str, Content]] = defaultdict(dict)
     for row in rows:
         if row.sha256:
-            groups[row.sha256].setdefault(row.path, row)
-    return [[group[path] for path in sorted(group)] for _, group in sorted(groups.items()) if len(group) > 1]
+            equal[row.sha256].setdefault(row.path, row)
+    firsts = [next(iter(group.values())) for _, group in sorted(equal.items())]
+    head = list(range(len(firsts)))  # of each, another one that is the same outline, or itself
+
+    def root(at: int) -> int:
+        while head[at] != at:
+            at = head[at]
+        return at
+
+    for i, j in candidates([row.form for row in firsts]).tolist():
+        one, other = firsts[i], firsts[j]
+        in_one_image = (one.patient_id, one.number) == (other.patient_id, other.number)
+        if in_one_image or root(i) == root(j):
+            continue
+        if apart(*(canonical_outline(outline(row.path)) for row in (one, other))) <= APART_PX:
+            head[root(j)] = root(i)
+    groups: dict[int, list[Content]] = defaultdict(list)
+    for at, row in enumerate(firsts):
+        groups[root(at)] += equal[row.sha256].values()
+    return [sorted(group, key=lambda row: row.path) for group in groups.values() if len(group) > 1]
 
 
 def _owner(group: Sequence[Content]) -> str:
@@ -123,16 +153,17 @@ def _original(misplaced: Mapping[str, Sequence[float | None]], limit: float) -> 
     return best if well else None
 
 
-def check_copies(rows: Iterable[Content], limit: float) -> Iterator[Finding]:
+def check_copies(rows: Iterable[Content], limit: float, outline: Callable[[str], Points]) -> Iterator[Finding]:
     """Findings for copies: all files of equal content but the original's, or all when no original can be told.
 
     Parameters
     ----------
     rows : every readable contour of the set
     limit : mean `misplaced` up to which contours lie well
+    outline : the points of a contour file; only of those that may be another one moved
     """
     together: dict[tuple[str, ...], list[list[Content]]] = defaultdict(list)
-    for group in _groups(rows):
+    for group in _groups(rows, outline):
         if _owner(group) == "patient":
             together[(group[0].kind, *sorted(row.patient_id for row in group))].append(group)
         else:
@@ -153,16 +184,16 @@ def _tell(group: Sequence[Content], original: str | None, files: int, across: bo
     for row in group:
         if row is source:
             continue
-        other = source or next(entry for entry in group if entry is not row)
-        place = f"{other.path} of {other.patient_id}" if other.patient_id != row.patient_id else other.path
-        rewritten = row.written != other.written
-        message = f"{row.path} is a copy of {place}, in whose image it fits."
-        if source is None:
-            message = f"{row.path} holds the same points as {place}; it cannot be told which is the original."
+        others = [entry for entry in group if entry is not row]
+        other = source or next((entry for entry in others if entry.sha256 == row.sha256), others[0])
+        message, moved = _message(row, other, source is not None), row.sha256 != other.sha256
+        rewritten = row.written != other.written and not moved
         if rewritten:
             message += " The points start elsewhere or run the other way; the outline is one."
         elif across and files > 1:
             message += f" {files} contours of {row.patient_id} are copies of {other.patient_id}'s."
+            if moved and source is None:
+                message += " They seem to be one person under two ids, with images that were cut or moved: keep one id."
         yield finding(
             Code.CONTOUR_COPIED,
             message,
@@ -175,11 +206,25 @@ def _tell(group: Sequence[Content], original: str | None, files: int, across: bo
             content_sha256=row.written,
             outline_sha256=row.sha256,
             rewritten=rewritten,
+            moved_x=round(row.form.x - other.form.x, 2) if moved else 0.0,
+            moved_y=round(row.form.y - other.form.y, 2) if moved else 0.0,
             copies=len(group),
             files=files,
             misplaced=row.misplaced,
             original_misplaced=other.misplaced if source else None,
         )
+
+
+def _message(row: Content, other: Content, original: bool) -> str:
+    """Whose points a file holds; whether the other one is the original."""
+    place = f"{other.path} of {other.patient_id}" if other.patient_id != row.patient_id else other.path
+    if row.sha256 != other.sha256:
+        x, y = row.form.x - other.form.x, row.form.y - other.form.y
+        what = f"{row.path} holds the points of {place}, all moved by {x:.1f} pixels along x and {y:.1f} along y"
+        return f"{what}; the other fits its image." if original else f"{what}; it cannot be told which is the original."
+    if original:
+        return f"{row.path} is a copy of {place}, in whose image it fits."
+    return f"{row.path} holds the same points as {place}; it cannot be told which is the original."
 
 
 def fold(findings: Sequence[Finding]) -> list[Finding]:

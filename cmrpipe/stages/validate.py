@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,19 @@ from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
 from cmrpipe.findings import BY_RULE, PIECE_FILES, Report, from_dict, rank, read_findings, to_dict, write_pieces
 from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, keep_out, link_tables, strangers, strays_beside
+from cmrpipe.layouts import (
+    CONTOURS,
+    DICOMS,
+    check_layout,
+    folder_of,
+    keep_out,
+    link_tables,
+    strangers,
+    strays_beside,
+)
 from cmrpipe.linking import LinkMap, PatientLabels, catalog_links, link_patient
 from cmrpipe.links import LinkTable, read_link_table
-from cmrpipe.model import Finding, ImageRecord, Quarantine
+from cmrpipe.model import Finding, ImageRecord, Points, Quarantine
 from cmrpipe.origin import Shift
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
@@ -51,6 +61,8 @@ from cmrpipe.stages.summary import Summary
 
 DIGITS = 4
 """Decimals of clinical values."""
+FOLDERS = 64
+"""Contour folders that are kept in memory while outlines of different patients are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +169,16 @@ def _tables(raw: Path) -> tuple[list[LinkTable], list[tuple[str, str]]]:
     return tables, unreadable
 
 
+def _outlines(catalog: Catalog) -> Callable[[str], Points]:
+    """The points of a contour file by its path; a few folders are kept in memory."""
+
+    @lru_cache(FOLDERS)
+    def points(original_id: str) -> dict[str, Points]:
+        return {row.path: row.points for row in catalog.contours(original_id) if row.points is not None}
+
+    return lambda path: points(folder_of(path).rpartition("/")[2])[path]
+
+
 def _set_findings(
     raw: Path, catalog: Catalog, links: LinkMap, reports: dict[str, Any], params: ValidateParams
 ) -> Iterable[Finding]:
@@ -167,8 +189,8 @@ def _set_findings(
     yield from link_checks.check_rows([link for table in tables for link in table.links])
     yield from link_checks.check_ambiguous(links)
     yield from link_checks.check_resolution(links, catalog.patients(), catalog.original_ids())
-    contents = (copies.Content(**row) for report in reports.values() for row in report["contents"])
-    yield from copies.check_copies(contents, params.copy_original)
+    contents = (copies.Content.from_json(row) for report in reports.values() for row in report["contents"])
+    yield from copies.check_copies(contents, params.copy_original, _outlines(catalog))
     origins = {patient: _origin_from_json(r["origin"]) for patient, r in reports.items() if r["origin"]}
     folders = {patient: f"{CONTOURS}/{originals[0]}" for patient, originals in links.originals.items()}
     yield from check_origins(origins, folders, params)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from types import MappingProxyType
+
+import numpy as np
 
 from cmrpipe.checks.copies import Content, check_copies, fold
 from cmrpipe.checks.finding import finding
+from cmrpipe.checks.moved import form
 from cmrpipe.codes import FindingCode as Code
+from cmrpipe.files import sha256_bytes
+from cmrpipe.geometry import canonical_outline
+from cmrpipe.model import Finding, Points
+from tests.checks.drawn import circle
 
 LIMIT = 0.25
 
@@ -16,9 +26,21 @@ def row(content: str, patient: str, number: int, misplaced: float | None, kind: 
     return Content(content, f"contourfiles/{patient}/{kind}-{number}.txt", patient, number, kind, misplaced)
 
 
+def check(rows: list[Content], outlines: Mapping[str, Points] = MappingProxyType({})) -> list[Finding]:
+    """What is said of contour files; points by path."""
+    return list(check_copies(rows, LIMIT, outlines.__getitem__))
+
+
+def drawn(patient: str, number: int, points: Points, misplaced: float | None = None, kind: str = "endo") -> Content:
+    """A contour file with its outline."""
+    outline = canonical_outline(points)
+    named = row(sha256_bytes(outline.tobytes()), patient, number, misplaced, kind)
+    return replace(named, form=form(outline))
+
+
 def told(rows: list[Content]) -> list[tuple[str, object]]:
     """Paths of the findings, and the originals that they name."""
-    return [(f.path, f.evidence["original"]) for f in check_copies(rows, LIMIT)]
+    return [(f.path, f.evidence["original"]) for f in check(rows)]
 
 
 def test_different_contours_are_no_copies() -> None:
@@ -31,7 +53,7 @@ def test_the_one_that_lies_well_is_the_original() -> None:
     """Only the other is told, with the original's path and patient."""
     rows = [row("a", "B", 1, 0.8), row("a", "A", 1, 0.05)]
     assert told(rows) == [("contourfiles/B/epi-1.txt", "contourfiles/A/epi-1.txt")]
-    (found,) = check_copies(rows, LIMIT)
+    (found,) = check(rows)
     assert (found.code, found.patient_id, found.evidence["other_patient"]) == (Code.CONTOUR_COPIED, "B", "A")
     assert "is a copy of contourfiles/A/epi-1.txt of A" in found.message
 
@@ -40,7 +62,7 @@ def test_a_copy_in_another_order_is_told_as_such() -> None:
     """A plain copy keeps its message; one whose points start elsewhere or run the other way says so."""
     original = replace(row("a", "A", 1, 0.05), written="w")
     plain, turned = (replace(row("a", "B", 1, 0.8), written=written) for written in ("w", "v"))
-    (of_plain,), (of_turned,) = (list(check_copies([original, copy], LIMIT)) for copy in (plain, turned))
+    (of_plain,), (of_turned,) = (check([original, copy]) for copy in (plain, turned))
     assert of_plain.message == (
         "contourfiles/B/epi-1.txt is a copy of contourfiles/A/epi-1.txt of A, in whose image it fits."
     )
@@ -61,7 +83,7 @@ def test_files_between_the_same_patients_are_decided_together() -> None:
     """One slice that fits by chance does not outweigh the others; the message counts them."""
     rows = [row(f"h{n}", "A", n, 0.05) for n in range(5)] + [row(f"h{n}", "B", n, 0.9) for n in range(4)]
     rows.append(row("h4", "B", 4, 0.0))
-    found = list(check_copies(rows, LIMIT))
+    found = check(rows)
     assert {f.patient_id for f in found} == {"B"}
     assert len(found) == 5
     assert all("5 contours of B are copies of A's" in f.message for f in found)
@@ -74,6 +96,69 @@ def test_a_copy_within_a_patient_is_decided_by_file() -> None:
         ("contourfiles/A/endo-1.txt", "contourfiles/A/endo-21.txt"),
         ("contourfiles/A/endo-41.txt", "contourfiles/A/endo-21.txt"),
     ]
+
+
+def lumpy(seed: int, radius: float = 14.0) -> Points:
+    """An outline that no other seed has, to hundredths of a pixel."""
+    points = circle(0, 0, radius)
+    waves = sum(np.cos(k * np.arctan2(*points.T) + 9 * seed / k) / (2 + k) ** 2 for k in range(2, 7))
+    return np.asarray(np.round(60 + points * (1 + waves[:, None]), 2))
+
+
+def laid(contours: Sequence[tuple[str, int, Points, float | None]]) -> tuple[list[Content], dict[str, Points]]:
+    """Contour files and their points by path."""
+    rows = [drawn(*contour) for contour in contours]
+    return rows, {row.path: contour[2] for row, contour in zip(rows, contours, strict=True)}
+
+
+def test_a_moved_outline_is_a_copy() -> None:
+    """Of the next slice, nudged, started elsewhere, the other way round: told with the way, which one by the fit."""
+    points = lumpy(1)
+    nudged = np.round(np.roll(points[::-1], 31, axis=0) + np.array([0.5, -1.234]), 2)
+    contours = [
+        ("A", 1, points, 0.05),
+        ("A", 21, nudged, 0.9),
+        ("A", 41, lumpy(2), 0.0),
+        ("A", 61, lumpy(1, 13.9), 0.1),
+    ]
+    (found,) = check(*laid(contours))
+    assert (found.path, found.evidence["original"]) == ("contourfiles/A/endo-21.txt", "contourfiles/A/endo-1.txt")
+    assert (found.evidence["moved_x"], found.evidence["moved_y"], found.evidence["rewritten"]) == (0.5, -1.23, False)
+    assert found.message == (
+        "contourfiles/A/endo-21.txt holds the points of contourfiles/A/endo-1.txt, all moved by 0.5 pixels along x and "
+        "-1.2 along y; the other fits its image."
+    )
+
+
+def test_one_person_with_cut_images_is_told_so() -> None:
+    """All contours of one are those of another, moved; both fit, so both are told, and that they seem one person."""
+    cut = [(who, n, lumpy(n) - off, 0.02) for n in range(5) for who, off in (("A", 0), ("B", 8))]
+    found = check(*laid([*cut, ("C", 9, lumpy(9), 0.0)]))
+    assert sorted((f.patient_id, f.instance_number) for f in found) == [(who, n) for who in "AB" for n in range(5)]
+    assert all("it cannot be told which is the original. 5 contours of" in f.message for f in found)
+    assert all("They seem to be one person under two ids" in f.message for f in found)
+    assert {(f.patient_id, f.evidence["moved_x"]) for f in found} == {("A", 8.0), ("B", -8.0)}
+
+
+def test_a_pair_is_told_once_and_two_contours_of_one_image_are_not() -> None:
+    """An equal and a moved copy of one outline are one group; the same image's contours are another check's."""
+    points = lumpy(3)
+    contours = [("A", 1, points, 0.0), ("B", 1, points, 0.9), ("C", 1, points + 4, 0.9)]
+    found = check(*laid([*contours, ("D", 7, lumpy(4), 0.0)]))
+    assert [(f.patient_id, f.evidence["other_patient"], f.evidence["moved_x"]) for f in found] == [
+        ("B", "A", 0.0),
+        ("C", "A", 4.0),
+    ]
+    rows, outlines = laid([("A", 1, points, 0.0), ("A", 1, points + 0.5, 0.0)])
+    rows[1] = replace(rows[1], path="contourfiles/A/other.txt", kind="epi")
+    assert check(rows, {**outlines, rows[1].path: points + 0.5}) == []
+
+
+def test_contents_survive_their_file() -> None:
+    """What validation keeps of a contour comes back from JSON as it was."""
+    kept = drawn("A", 1, lumpy(5), 0.25)
+    assert kept.form.points == 120
+    assert Content.from_json(json.loads(json.dumps(asdict(kept)))) == kept
 
 
 def test_what_follows_from_a_copy_is_told_with_it() -> None:

@@ -15,6 +15,9 @@ from cmrpipe.phantom.dicom_writer import encode, uid
 from cmrpipe.phantom.faults.allot import image_slots
 from cmrpipe.phantom.faults.kit import Fault, Note, Scope, Site, Spot
 
+CUT_PX = 4
+"""Rows and columns that are cut off at each side: enough to make another picture of it."""
+
 
 def _note(spot: Spot, detail: str) -> Note:
     """The account at the patient whose id comes first: that is where the finding for both stands."""
@@ -80,6 +83,18 @@ def _split(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return _note(spot, f"images of {to.patient_id} were made of the examination that is {source.patient_id}'s")
 
 
+def _cut(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    def smaller(ds: FileDataset) -> None:
+        pixels = ds.pixel_array[CUT_PX:-CUT_PX, CUT_PX:-CUT_PX]
+        ds.Rows, ds.Columns = pixels.shape
+        ds.PixelData = np.ascontiguousarray(pixels).tobytes()
+
+    _once_more(site, spot, smaller, lambda points: points - CUT_PX)
+    to, source = spot.patients
+    detail = f"{to.patient_id} was made {source.patient_id} once more: other UIDs, images without their outer pixels"
+    return Note(f"{CONTOURS}/{to.original_id}", detail, others=(source.patient_id,))
+
+
 def _frames(site: Site) -> list[int]:
     """Numbers of images without contours."""
     return [site.grid.number(*slot) for slot in image_slots(site.grid)]
@@ -125,6 +140,14 @@ FAULTS = (
         Code.STUDY_IN_TWO_PATIENTS,
         Scope.PATIENT,
         _split,
+        patients=2,
+    ),
+    Fault(
+        "patient-cut",
+        "one patient under two ids, with images that were cut",
+        Code.CONTOUR_COPIED,
+        Scope.PATIENT,
+        _cut,
         patients=2,
     ),
     Fault(

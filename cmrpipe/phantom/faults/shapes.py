@@ -128,6 +128,14 @@ def _copied_slice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(path, f"{origin} was written over it", number)
 
 
+def _carried_over(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    position = int(rng.integers(site.grid.lv.start + 1, site.grid.lv.stop - 1))
+    path, number = site.contour(spot.patient, position, Phase.ES, ContourKind.ENDO)
+    origin, _ = site.contour(spot.patient, position - 1, Phase.ES, ContourKind.ENDO)
+    site.write_points(path, site.points(origin) + rng.uniform(-1.0, 1.0, 2))
+    return Note(path, f"{origin} was written over it, moved by a pixel or less", number)
+
+
 def _copied_epi(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     to, source = spot.patients
     for position in site.grid.lv:
@@ -209,6 +217,14 @@ FAULTS = (
         Code.CONTOUR_COPIED,
         Scope.PATIENT,
         _copied_slice,
+        MISSHAPEN,
+    ),
+    Fault(
+        "contour-carried-over",
+        "a contour is that of the slice before, nudged",
+        Code.CONTOUR_COPIED,
+        Scope.PATIENT,
+        _carried_over,
         MISSHAPEN,
     ),
     Fault(
