@@ -262,6 +262,15 @@ def test_a_bug_shows_its_traceback_and_leaves_with_2(capsys: pytest.CaptureFixtu
     assert "ZeroDivisionError: a defect" in capsys.readouterr().err
 
 
+def test_a_folder_by_itself_takes_no_files_of_a_workspace(raw: Path) -> None:
+    """Decisions in a file that is named but not read would be lost without a word."""
+    done = cmrpipe(raw.parent, "validate", "raw", "--quarantine", "mine.csv")
+    assert done.returncode == 2
+    assert "--quarantine" in done.stderr
+    assert "--out" in done.stderr
+    assert [path.name for path in raw.parent.iterdir()] == ["raw"]
+
+
 def test_validate_works_on_a_folder_by_itself(small_phantom: Path, tmp_path: Path) -> None:
     """`cmrpipe validate FOLDER` needs no workspace; findings and tables stand below ./validation."""
     done = cmrpipe(tmp_path, "validate", str(small_phantom))

@@ -12,7 +12,7 @@ from cmrpipe.cli import console, integrity, learning, models, prediction, source
 from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.lastword import Commands
 from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers, given_path
-from cmrpipe.errors import CmrpipeError
+from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.landing import check_landed
 from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
@@ -116,6 +116,12 @@ def validate(
 
     with console.guarded("validate"), console.progress() as listen:
         if folder is not None:
+            if (raw, catalog, whole, quarantine) != (HERE.raw, HERE.catalog, HERE.tables, HERE.quarantine):
+                raise InputError(
+                    folder,
+                    "is checked by itself: --raw, --catalog, --tables and --quarantine are a workspace's",
+                    "Results, quarantine.csv among them, lie below --out; or leave the folder out",
+                )
             settings = load_params(params if params.exists() or params != PARAMS else None)
             base = out if out != HERE.findings else Path("validation")
             raw, catalog, out, quarantine = folder, base / "catalog", base / "findings", base / "quarantine.csv"
