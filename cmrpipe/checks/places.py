@@ -47,10 +47,10 @@ def check_places(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fin
     where = f"slice {index} has {len(slices[index])} images, {first.path} and {second.path} among them"
     yield finding(
         Code.IMAGES_AT_ONE_PLACE,
-        f"{patient_id}: {len(crowded)} of {len(slices)} slices hold more than one image of a frame ({where}). One "
-        "position may have been written for several slices, or a slice acquired twice. Contours are not held against "
-        "the right neighbours, missing images are not seen, and volumes are not to be relied on. Keep one acquisition "
-        "of each slice, or fetch the images with positions of their own.",
+        f"{patient_id}: more than one image of a frame in {len(crowded)} of the stack's slices ({where}; slices: "
+        f"{len(slices)}). One position may have been written for several slices, or a slice acquired twice. Contours "
+        "are not held against the right neighbours, missing images are not seen, and volumes are not to be relied on. "
+        "Keep one acquisition of each slice, or fetch the images with positions of their own.",
         patient_id=patient_id,
         path=f"{DICOMS}/{patient_id}",
         places=len(shared),
