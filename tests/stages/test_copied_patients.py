@@ -87,6 +87,24 @@ def export_again(folder: Path, rng: np.random.Generator, *, keep_uids: bool, as_
         table.write(f"{ANON},EXPORT-77\n")
 
 
+def add_cut(folder: Path, off: int) -> None:
+    """The contoured images of SCD0000101 under another id without their outer pixels, and their contours."""
+    (folder / "dicoms" / ANON).mkdir()
+    for path in (folder / "contourfiles" / "SC-HF-I-1").rglob("*.txt"):
+        target = folder / "contourfiles" / "EXPORT-77" / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(target, np.loadtxt(path) - off, fmt="%.2f")
+        number = int(path.name.split("-")[2])
+        ds = pydicom.dcmread(folder / "dicoms" / "SCD0000101" / f"{number}.dcm")
+        pixels = ds.pixel_array[off:-off, off:-off]
+        ds.PatientID, ds.StudyInstanceUID, ds.SeriesInstanceUID = ANON, "1.2.3.7", "1.2.3.77"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name, "cut"])
+        ds.Rows, ds.Columns, ds.PixelData = *pixels.shape, np.ascontiguousarray(pixels).tobytes()
+        ds.save_as(folder / "dicoms" / ANON / f"{number}.dcm")
+    with (folder / "link.csv").open("a") as table:
+        table.write(f"{ANON},EXPORT-77\n")
+
+
 def without_nine(findings: list[Finding]) -> list[Finding]:
     """Errors but for SCD0000501's."""
     return [f for f in findings if f.severity is Severity.ERROR and f.patient_id != "SCD0000501"]
@@ -160,6 +178,27 @@ def test_one_patient_exported_with_other_pixels(real: Path, final_data: Path, tm
     write_quarantine(base / "quarantine.csv", [*read_quarantine(base / "quarantine.csv"), kept])
     check(folder, base)
     assert {ANON} == left_out(read_quarantine(base / "quarantine.csv")).rows.keys() & {ANON, "SCD0000101"}
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_one_patient_with_cut_images(real: Path, final_data: Path, tmp_path: Path) -> None:
+    """Neither pixels nor pictures are equal; the contours are one another's, moved: all are left out in both."""
+    base = tmp_path / "here"
+    shutil.copytree(real, base)
+    folder = linked(final_data, base)
+    add_cut(folder, 8)
+    check(folder, base)
+    errors = without_nine(found(base))
+    assert {(f.code, f.patient_id) for f in errors} == {
+        (Code.CONTOUR_COPIED, ANON),
+        (Code.CONTOUR_COPIED, "SCD0000101"),
+    }
+    names = contours(folder, "SC-HF-I-1", "EXPORT-77")
+    assert {f.path for f in errors} == names & left_out(read_quarantine(base / "quarantine.csv")).rows.keys() == names
+    endo = [f for f in errors if "i-contours" in f.path]
+    assert len(endo) == 36
+    assert all("They seem to be one person under two ids" in f.message for f in endo)
+    assert {(f.patient_id, f.evidence["moved_x"]) for f in endo} == {(ANON, -8.0), ("SCD0000101", 8.0)}
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
