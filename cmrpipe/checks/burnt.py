@@ -1,7 +1,8 @@
 """Images with their contour drawn into the pixels, as a screenshot of the drawing software or a secondary capture has.
 
 A network learns to read the line, and is judged on images that show it the answer. A line is brighter, or darker, than
-what lies on both of its sides, which a border between blood and muscle, or muscle and fat, is not.
+what lies on both of its sides, which a border between blood and muscle is not. Along the epicardium only bright lines
+count: where muscle meets fat, steady-state images have a dark line of their own.
 """
 
 from __future__ import annotations
@@ -53,6 +54,13 @@ def line_share(image: Image, points: Points) -> tuple[float, float]:
     return float(bright.mean()), float(dark.mean())
 
 
+def _shares(one: Sample) -> Iterator[float]:
+    if one.image is not None and one.endo is not None:
+        yield from line_share(one.image, one.endo.points)
+    if one.image is not None and one.epi is not None:
+        yield line_share(one.image, one.epi.points)[0]
+
+
 def check_burnt(patient_id: str, samples: Sequence[Sample], limits: ValidateParams) -> Iterator[Finding]:
     """Findings for images with a line along their contour: one for the patient where it is most of them, else one each.
 
@@ -60,12 +68,7 @@ def check_burnt(patient_id: str, samples: Sequence[Sample], limits: ValidatePara
     """
     looked, told = 0, []
     for one in samples:
-        shares = [
-            share
-            for contour in (one.endo, one.epi)
-            if contour is not None and one.image is not None
-            for share in line_share(one.image, contour.points)
-        ]
+        shares = list(_shares(one))
         looked += bool(shares)
         if shares and max(shares) > limits.burnt:
             told.append((one, max(shares)))

@@ -97,7 +97,8 @@ def add_cut(folder: Path, off: int) -> None:
         number = int(path.name.split("-")[2])
         ds = pydicom.dcmread(folder / "dicoms" / "SCD0000101" / f"{number}.dcm")
         pixels = ds.pixel_array[off:-off, off:-off]
-        ds.PatientID, ds.StudyInstanceUID, ds.SeriesInstanceUID = ANON, "1.2.3.7", "1.2.3.77"
+        ds.PatientID = ANON
+        ds.StudyInstanceUID, ds.FrameOfReferenceUID, ds.SeriesInstanceUID = "1.2.3.7", "1.2.3.8", "1.2.3.77"
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name, "cut"])
         ds.Rows, ds.Columns, ds.PixelData = *pixels.shape, np.ascontiguousarray(pixels).tobytes()
         ds.save_as(folder / "dicoms" / ANON / f"{number}.dcm")
