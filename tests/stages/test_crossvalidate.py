@@ -189,7 +189,7 @@ def test_a_run_that_was_stopped_keeps_the_folds_it_finished(store: Path, judged:
 
 
 def test_a_judgement_is_of_the_model_that_is_there(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, judged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fold that was trained again, and came out otherwise (on another CPU, say), is judged again."""
 
@@ -198,13 +198,14 @@ def test_a_judgement_is_of_the_model_that_is_there(
         return train_split(*args, params=params.model_copy(update={"seed": 1}), **kwargs)
 
     out = tmp_path / "out"
-    crossvalidate(store, out, 2, TRAIN, JUDGE, listen=silent)
-    shutil.rmtree(out / "models")
+    shutil.copytree(judged, out)
+    shutil.rmtree(out / "models" / "fold-01")
+    before = sha256_file(judged / "models" / "fold-01" / "model.json")
     monkeypatch.setattr("cmrpipe.stages.crossvalidate.train_split", elsewhere)
-    crossvalidate(store, out, 2, TRAIN, JUDGE, listen=silent)
-    for fold in ("fold-01", "fold-02"):
-        card = (out / "folds" / fold / "model_card.md").read_text()
-        assert f"`{sha256_file(out / 'models' / fold / 'model.json')}`" in card
+    crossvalidate(store, out, None, TRAIN, JUDGE, listen=silent)
+    now = sha256_file(out / "models" / "fold-01" / "model.json")
+    assert now != before
+    assert f"`{now}`" in (out / "folds" / "fold-01" / "model_card.md").read_text()
 
 
 def test_the_same_heart_under_two_names_is_refused(tmp_path: Path) -> None:
