@@ -133,6 +133,22 @@ def test_a_patient_that_is_still_being_written_waits(source: Path, target: Path)
     assert land(source, target, settle_s=1.0, listen=silent).new == (folder,)
 
 
+def test_a_writer_in_bursts_is_waited_for(tiny: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A patient whose files lie still while they are fetched, and who grows within the settling time, stays out."""
+    waited = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if seconds > 3000:  # the next burst
+            (tiny / "dicoms" / "A" / "2.dcm").write_bytes(b"more")
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    landed = land(tiny, target, settle_s=3600.0, listen=silent)
+    assert waited == [pytest.approx(3600, abs=100)]
+    assert (landed.unsettled, landed.new) == (("dicoms/A",), ("dicoms/B",))
+    assert not (target / "dicoms" / "A").exists()
+
+
 def test_bytes_that_change_without_a_trace_in_size_and_time_stay_out(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +194,14 @@ def test_the_forgotten_stay_out_with_their_rows(source: Path, target: Path, tmp_
     assert name not in (target / "links" / "raw.csv").read_text()
     assert name in (source / "link.csv").read_text()
     assert name.lower() not in (tmp_path / "forgotten.csv").read_text()
+
+
+def test_what_stands_of_the_forgotten_is_not_told_as_left_out(tiny: Path, target: Path) -> None:
+    """A folder that stands all the same is unchanged: nobody is told that it is not there."""
+    land(tiny, target, listen=silent)
+    shutil.copytree(tiny / "dicoms" / "A", tiny / "dicoms" / "C")
+    landed = land(tiny, target, forgotten=lambda folder: folder in ("dicoms/A", "dicoms/C"), listen=silent)
+    assert (landed.unchanged, landed.blocked) == (("dicoms/A", "dicoms/B"), ("dicoms/C",))
 
 
 _LAND = """

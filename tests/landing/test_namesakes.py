@@ -181,6 +181,18 @@ def test_files_without_a_study_are_told_apart_by_their_bytes(sites: Sites) -> No
     assert sites.land(moved).changed == ("dicoms/001",)
 
 
+def test_a_file_in_common_does_not_make_two_studies_one(sites: Sites) -> None:
+    """Where the images of both have studies of their own, a file that many have, a scout or a note, tells nothing."""
+    a, b = sites.site("a", 0, "001", "SC-A"), sites.site("b", 1, "001", "SC-B")
+    for folder in (a / "dicoms" / "001", b / "dicoms" / "001"):
+        for path in sorted(folder.iterdir())[3:]:
+            path.unlink()
+        (folder / "900.dcm").write_bytes(b"the same for everybody")
+    sites.land(a)
+    assert "no StudyInstanceUID in common" in sites.land(b).failed["dicoms/001"]
+    assert hash_tree(sites.raw / "dicoms" / "001") == hash_tree(a / "dicoms" / "001")
+
+
 def test_a_moved_source_keeps_the_rows_of_what_cannot_be_read_now(sites: Sites) -> None:
     """Its patient landed, and stands; that a file of it cannot be read in the new place takes no label away."""
     a = sites.site("a", 0, "001", "SC-A")

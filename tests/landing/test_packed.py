@@ -56,6 +56,23 @@ def test_packed_patients_hold_what_the_source_has(real: Path, tmp_path: Path) ->
     assert not staging(targets[0]).exists()
 
 
+def test_an_archive_that_does_not_hold_what_was_fetched_stays_out(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bit that turns between the source and the archive is told with the patient; all others land."""
+
+    def rotten(folder: Path, archive: Path) -> None:
+        if folder.name == "A":
+            (folder / "1.dcm").write_bytes(b"a")
+        pack(folder, archive)
+
+    monkeypatch.setattr("cmrpipe.landing.underway.pack", rotten)
+    landed = land(tiny, tmp_path / "data" / "raw", packing=True, listen=silent)
+    assert landed.new == ("dicoms/B",)
+    assert "does not hold what was packed" in landed.failed["dicoms/A"]
+    assert standing(tmp_path / "data" / "raw", "dicoms/A") is None
+
+
 def test_form_makes_no_difference_to_what_is_new(real: Path, tmp_path: Path) -> None:
     """A patient that landed in one form is unchanged in the other, and stays as it landed."""
     folders, archives = tmp_path / "a" / "raw", tmp_path / "b" / "raw"
