@@ -165,6 +165,22 @@ def test_wall_between_circles(radius: float, wall: float, off: float, angle: flo
     assert concentric.mean_mm == pytest.approx(1.5 * wall, rel=0.01)
 
 
+@pytest.mark.parametrize("dense", ["inner", "outer"])
+def test_mean_wall_does_not_depend_on_where_points_are_dense(dense: str) -> None:
+    """Nine tenths of a border's points lie where the wall is thin: its mean is that of even points."""
+    even = np.linspace(0, 2 * math.pi, 360, endpoint=False)
+    uneven = np.concatenate([np.linspace(-0.5, 0.5, 900), np.linspace(0.6, 2 * math.pi - 0.6, 100)])
+
+    def borders(inner: Points, outer: Points) -> tuple[Points, Points]:
+        circles = [np.column_stack([np.cos(angle), np.sin(angle)]) for angle in (inner, outer)]
+        return 8 * circles[0] + (4, 0), 15 * circles[1]
+
+    expected = wall_thickness(*borders(even, even), (1.0, 1.0))
+    found = wall_thickness(*(borders(uneven, even) if dense == "inner" else borders(even, uneven)), (1.0, 1.0))
+    assert found.mean_mm == pytest.approx(expected.mean_mm, rel=0.005)
+    assert found.minimum_mm == pytest.approx(3, abs=0.01)
+
+
 def test_wall_where_borders_cross() -> None:
     """An endocardium that leaves the epicardium has negative thickness there."""
     assert wall_thickness(ring(7, 0, 6, 6), ring(0, 0, 10, 10), (2.0, 2.0)).minimum_mm == pytest.approx(-6, abs=0.01)

@@ -77,6 +77,14 @@ def test_slices_of_one_phase_do_not_tip_the_balance() -> None:
     assert found.phases[-1] is Phase.ES
 
 
+@pytest.mark.parametrize(("slices", "ed"), [(2, 20), (3, 14)])
+def test_a_frame_of_few_slices_is_not_compared(slices: int, ed: int) -> None:
+    """The widest cavity tells ED where three quarters of the slices have it; in fewer it may be that of any slice."""
+    both = [drawn(s, f, r) for s in range(4) for f, r in ((20, 15), (8, 10))]
+    found = assign_phases([*both, *(drawn(s, 14, 20) for s in range(slices))])
+    assert (found.ed_frame, found.es_frame) == (ed, 8)
+
+
 def test_epicardia_alone_tell_ed() -> None:
     """Where only one phase is contoured, the epicardium says which, and the lack of ES is told."""
     found = assign_phases([drawn(s, 20, 15, epi=True) for s in range(4)])

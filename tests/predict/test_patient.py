@@ -11,12 +11,12 @@ import pytest
 from cmrpipe.geometry import centroid
 from cmrpipe.learn.borders import Drawing
 from cmrpipe.learn.voting import SURE, Opinion
-from cmrpipe.model import Phase
+from cmrpipe.model import ImageRecord, Phase
 from cmrpipe.phantom.truth import PatientTruth, read_truth
 from cmrpipe.predict.contouring import Place, cavity_curve
 from cmrpipe.predict.judge import Judged, judge
 from cmrpipe.predict.output import result
-from cmrpipe.predict.patient import Prediction, choose_phases, interpret
+from cmrpipe.predict.patient import Prediction, _offsets, choose_phases, interpret
 from cmrpipe.predict.tables import row_of
 from tests.predict.oracle import FRAMES, folder_of, opinions_of, perfect
 from tests.predict.test_contouring import ring, ventricle
@@ -266,3 +266,11 @@ def test_one_frame_has_no_phases() -> None:
     """Nor has a patient without a ventricle."""
     assert choose_phases(cavity_curve({Place(0, 1): Drawing(ring(9, 9, 4), None)}, {0})) == (None, None)
     assert choose_phases({}) == (None, None)
+
+
+def test_a_slice_that_moved_has_moved_by_so_many_pixels_each_way() -> None:
+    """Along a row by the distance between columns, down a column by that between rows."""
+    first = ImageRecord("0", "", 0, "P", slice_index=0, position_mm=(10.0, 20.0, 0.0), orientation=(0, 1, 0, 1, 0, 0))
+    first = replace(first, pixel_spacing_mm=(2.0, 0.5))
+    second = replace(first, slice_index=1, position_mm=(16.0, 22.0, 8.0))
+    assert _offsets([first, second]) == {0: (0.0, 0.0), 1: (4.0, 3.0)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from cmrpipe.progress import silent
 from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
-from cmrpipe.store.verify import State, digest_file, verify_store
+from cmrpipe.store.verify import State, digest_file, is_cut_short, verify_store
 
 
 @pytest.fixture(scope="module", params=["hdf5", "zarr"])
@@ -139,3 +140,18 @@ def test_hashes_in_one_reading(tmp_path: Path) -> None:
     both = digest_file(tmp_path / "file", md5=True)
     assert (both.md5[:8], both.sha256[:8], both.size) == ("7365da78", "c7e87c52", 600_000)
     assert digest_file(tmp_path / "file").md5 == ""
+
+
+def test_a_zip_file_is_cut_short_when_its_end_is_gone(tmp_path: Path) -> None:
+    """Not when one byte is altered, be it in the signature of that end."""
+    path = tmp_path / "P.zarr.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("chunk", bytes(range(200)))
+    whole = path.read_bytes()
+    assert not is_cut_short(path, len(whole))
+    for at in (10, *range(len(whole) - 22, len(whole) - 17)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert not is_cut_short(path, len(whole))
+    for size in (0, 50, len(whole) // 2, len(whole) - 22, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert is_cut_short(path, size)
