@@ -182,6 +182,20 @@ def test_one_picture_in_common_is_told_of_the_image() -> None:
     ]
 
 
+@pytest.mark.parametrize(("images", "patients"), [(7, False), (6, True)])
+def test_half_of_the_images_make_two_patients_one(images: int, patients: bool) -> None:
+    """Three pictures in common of seven are told of the images, three of six of the patients."""
+    own, others = [scene(n) for n in range(images)], [scene(60 + n) for n in range(images + 2)]
+    others[:3] = [window(image, 0, 100) for image in own[:3]]
+    found = list(check_alike(seen({"a": own, "b": others}), ALIKE))
+    paths = (
+        [f"dicoms/{name}" for name in "ab"]
+        if patients
+        else [f"dicoms/{name}/{i}.dcm" for i in range(3) for name in "ab"]
+    )
+    assert [f.path for f in found] == paths
+
+
 def test_a_picture_is_two_bits_a_cell_and_needs_enough_of_them() -> None:
     """1,024 cells twice; the brighter ones are among those that say something."""
     cells, keys = picture(scene(3)) or ("", ())

@@ -25,7 +25,7 @@ ANY_FIT = ValidateParams(fit=-1, fit_patient=-1)
 """Drawn walls are so even that exchanged contours fit nowhere, which has a finding of its own, here passed by."""
 
 
-def findings(samples: list[Sample]) -> list[Finding]:
+def findings(samples: list[Sample], limits: ValidateParams = ANY_FIT) -> list[Finding]:
     """What is said of drawn hearts, of whose cine nothing but these images is there."""
     contours = tuple(
         ContourRecord(
@@ -45,7 +45,7 @@ def findings(samples: list[Sample]) -> list[Finding]:
     def pixels(_: ImageRecord) -> Image | None:
         raise AssertionError("there is no cine to read")
 
-    return list(check_heartbeat(labels, samples, measure_fits(samples), pixels, ANY_FIT))
+    return list(check_heartbeat(labels, samples, measure_fits(samples), pixels, limits))
 
 
 def exchanged(samples: list[Sample], slices: set[int]) -> list[Sample]:
@@ -77,6 +77,20 @@ def test_exchanged_phases_of_a_slice_take_both_its_contours() -> None:
     said = findings(exchanged(stack(), {2}))
     assert sorted(item.path for item in said) == ["contourfiles/O/21.txt", "contourfiles/O/25.txt"]
     assert {item.evidence["slice_index"] for item in said} == {2}
+
+
+def test_large_rings_count_for_more_than_small_ones() -> None:
+    """The four slices next to the apex are exchanged, and less of the heart than the other three: they are told."""
+    said = findings(exchanged(stack(), {3, 4, 5, 6}))
+    assert {item.evidence.get("slice_index") for item in said} == {3, 4, 5, 6}
+
+
+def test_a_slice_whose_contours_do_not_fit_is_told_for_that_alone() -> None:
+    """What fits no image has a finding of its own, and tells nothing of the phase."""
+    samples = exchanged(stack(), {2})
+    fits = measure_fits(samples)
+    assert max(fits[21], fits[25]) < ValidateParams().fit
+    assert findings(samples, ValidateParams()) == []
 
 
 def test_a_heart_that_does_not_beat_is_left_alone() -> None:

@@ -65,6 +65,13 @@ def test_both_phases_wrong_alike_are_not_told() -> None:
     assert codes(changed(changed(stack(), 31, x=14), 35, x=14)) == []
 
 
+def test_expectations_that_contradict_each_other_tell_no_size() -> None:
+    """Wider than the slices around let expect and narrower than the other phase does: that one is wrong, not this."""
+    samples = changed(changed(stack(), 31, factor=1.5), 35, factor=2.2)
+    assert jumps(samples)[31].factor == 1
+    assert codes(samples) == [(Code.AREA_JUMP, 35)]
+
+
 @pytest.mark.parametrize(
     ("radius", "spacing", "told"),
     [

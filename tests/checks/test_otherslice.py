@@ -11,7 +11,7 @@ import pytest
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks.fit import Image
 from cmrpipe.checks.misfit import measure_fits
-from cmrpipe.checks.otherslice import check_other_slice
+from cmrpipe.checks.otherslice import _off, check_other_slice
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels, catalog_links, link_patient
 from cmrpipe.model import Finding, ImageRecord, Sample
@@ -80,3 +80,11 @@ def test_numbers_off_from_some_slice_on_are_told(hearts: list[Heart], share: flo
     assert {(found.code, found.evidence["slices"]) for found in told} == {(Code.CONTOURS_OTHER_SLICE, 1)}
     assert len(told) >= least
     assert any(" of slices " in found.message for found in told) or share == 0
+
+
+@pytest.mark.parametrize(("others", "told"), [(0.0, True), (-0.1, False)])
+def test_contours_that_would_fit_worse_speak_against_it(others: float, told: bool) -> None:
+    """Half of the contours fit the next slice better: told where the rest is alike, not where the rest fits worse."""
+    gains = {place: [0.1, others] for place in range(8)}
+    assert any(off.whole for off in _off(gains, 1, ValidateParams())) == told
+    assert bool(list(_off(gains, 1, ValidateParams()))) == told
