@@ -55,7 +55,7 @@ def test_a_poor_fit_near_its_place_is_not_told() -> None:
     assert findings(samples) == []
 
 
-@pytest.mark.parametrize("x", [5.8, 7.0])
+@pytest.mark.parametrize("x", [5.8, 8.0])
 def test_a_displaced_contour_that_fits_is_not_told(x: float) -> None:
     """The heart lies there."""
     samples = changed(stack(), NUMBER, x=x)
@@ -67,5 +67,7 @@ def test_a_displaced_contour_that_fits_is_not_told(x: float) -> None:
         float(moved.endo.points[:, 0].max() - moved.endo.points[:, 0].min()) / 2,
     )
     samples[i] = sample(2, moved.phase, circle(at[0], at[1], radius), heart(at[0], at[1], radius))
-    assert measures(samples) == (pytest.approx(1, abs=0.05), pytest.approx(x / 7.4, abs=0.1))
+    fit, off = measures(samples)
+    assert fit > 0.95
+    assert off == pytest.approx(x / 7.4, abs=0.1)
     assert findings(samples) == []
