@@ -1,19 +1,22 @@
 """The error tree.
 
-CmrpipeError                  root: everything the user can mend
-├── InputError (ValueError)   a file or folder that cannot be used
-│   ├── LayoutError           the folder is not in the expected layout
-│   ├── DicomError            a DICOM file that cannot be read
-│   ├── ContourError          a contour file that cannot be read
-│   ├── ArchiveError          a zip archive of a patient's files that is damaged
-│   ├── StaleError            a raw file that is not the one that the catalog describes
-│   └── LinkError             a link table that cannot be read
-├── ParamsError (ValueError)  params.yaml or a command-line value
-├── SizeError (OSError)       a file that is larger than any that is read
-├── StoreError (OSError)      a store that is missing, altered or of another schema
+CmrpipeError                     root: everything the user can mend
+├── InputError (ValueError)      a file or folder that cannot be used
+│   ├── LayoutError              the folder is not in the expected layout
+│   ├── DicomError               a DICOM file that cannot be read
+│   ├── ArchiveError             a zip archive of a patient's files that is damaged
+│   ├── StaleError               a raw file that is not the one that the catalog describes
+│   ├── LinkError                a link table that cannot be read
+│   ├── ManifestError            a stage's manifest that is not what the stage wrote
+│   └── NewerError               what a newer cmrpipe wrote
+├── SizeError (OSError)          a file that is larger than any that is read
+├── ParamsError (ValueError)     params.yaml or a command-line value
+├── StoreError (OSError)         a store that is missing, altered or of another schema
 ├── LandingError (RuntimeError)  a landing that was cut short, or would mix what must not be mixed
-├── SourceError (OSError)    a source of patients that cannot be reached or refuses us
-└── BusyError (TimeoutError)  somebody else holds the write lock
+├── BusyError (TimeoutError)     somebody else holds the write lock
+├── ExecutorError (ValueError)   a place to work in that does not exist
+├── SourceError (OSError)        a source of patients that cannot be reached or refuses us
+└── DiskError (OSError)          a disk that is full, or that does not let us write
 
 Every message carries three things: the file (or value), the cause, and the mend.
 """
@@ -54,10 +57,6 @@ class LayoutError(InputError):
 
 class DicomError(InputError):
     """A DICOM file that cannot be read."""
-
-
-class ContourError(InputError):
-    """A contour file that cannot be read."""
 
 
 class ArchiveError(InputError):
