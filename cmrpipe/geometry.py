@@ -57,12 +57,6 @@ def equidistant(points: Points, count: int, start: float = 0.0) -> Points:
     return np.column_stack([np.interp(at, length, closed[:, 0]), np.interp(at, length, closed[:, 1])])
 
 
-def perimeter(points: Points, spacing_mm: Spacing = PIXELS) -> float:
-    """Length of the closed outline; pixels, or mm with a spacing."""
-    steps = scaled(_following(points) - points, spacing_mm)
-    return float(np.hypot(steps[:, 0], steps[:, 1]).sum())
-
-
 def centroid(points: Points) -> tuple[float, float]:
     """Centre of the enclosed area, (x, y) in pixels."""
     near = points - points[:1]

@@ -14,16 +14,16 @@ from cmrpipe.geometry import (
     centroid,
     contains_points,
     label_image,
-    perimeter,
     polygon_area,
     protrusion,
     rounds,
+    scaled,
     self_intersections,
     signed_area,
     wall_thickness,
 )
 from cmrpipe.model import Points
-from cmrpipe.regions import is_solid
+from tests.solid import is_solid
 
 repeatable = settings(derandomize=True, max_examples=100, deadline=None)
 
@@ -78,7 +78,7 @@ def test_other_outlines_have_other_forms() -> None:
 def test_spacing_is_rows_then_columns() -> None:
     """Lengths along x take the distance between columns, lengths along y that between rows."""
     flat = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 1.0], [0.0, 1.0]])
-    assert perimeter(flat, (3.0, 0.5)) == pytest.approx(2 * (10 * 0.5 + 1 * 3.0))
+    assert scaled(flat, (3.0, 0.5)).tolist() == [[0.0, 0.0], [5.0, 0.0], [5.0, 3.0], [0.0, 3.0]]
     assert polygon_area(flat, (3.0, 0.5)) == pytest.approx(15.0)
 
 

@@ -15,6 +15,7 @@ from cmrpipe.contours import read_contour
 from cmrpipe.geometry import polygon_area
 from cmrpipe.model import Points
 from cmrpipe.raster import area_coverage, area_mask
+from tests.solid import is_solid
 
 SHAPE = (48, 80)  # rows differ from columns on purpose
 
@@ -184,3 +185,11 @@ def test_real_contours_keep_their_area(shared_data: Path) -> None:
     assert len(errors) == 142
     assert abs(np.mean(errors)) <= 0.002
     assert np.percentile(np.abs(errors), 95) <= 0.015
+
+
+def test_real_masks_are_solid(shared_data: Path) -> None:
+    """Every real contour gives one region without holes."""
+    for path in sorted((shared_data / "final_data" / "contourfiles").rglob("*.txt")):
+        points = read_contour(path.read_bytes(), path.name, 1.0).points
+        assert points is not None
+        assert is_solid(area_mask(points, (256, 256))), path.name
