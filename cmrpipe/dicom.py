@@ -32,7 +32,6 @@ from cmrpipe.pixels import blank_rows
 Raw = Mapping[int, tuple[str | None, bytes]]
 
 _NUMBERED = re.compile(r"(?:IM-\d+-)?(\d+)", re.ASCII | re.IGNORECASE)
-_PIXEL_DATA = 0x7FE00010
 _FLOAT_PIXELS = {0x7FE00008: "Float Pixel Data", 0x7FE00009: "Double Float Pixel Data"}
 _COMPRESSED_PREFIX = "1.2.840.10008.1.2.4"
 

@@ -154,20 +154,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(sorted(entries.items()))
 
 
-def read_entry(folder: Path, key: str) -> dict[str, Any] | None:
-    """One unit's entry, None when the folder does not have it.
-
-    Raises
-    ------
-    ManifestError : the piece that it is in is altered
-    """
-    root = read_root(folder)
-    shard = shard_of(key)
-    if shard not in root.get("shards", {}):
-        return None
-    return _read_shard(folder, root, shard, active_commit(folder) is not None).get(key)
-
-
 def salvage(folder: Path) -> dict[str, Any]:
     """What can be trusted of a manifest: entries in whole pieces. For a writer, which makes the rest again.
 

@@ -46,7 +46,7 @@ class _Drawn:
     epi: bool
 
 
-def assign_phases(samples: Sequence[Sample], frames_per_slice: int | None = None) -> Phases:
+def assign_phases(samples: Sequence[Sample]) -> Phases:
     """Find ED and ES among a patient's contoured images.
 
     A candidate frame stands for the contoured frame nearest to it in every slice (experts choose the frame slice by
@@ -58,7 +58,6 @@ def assign_phases(samples: Sequence[Sample], frames_per_slice: int | None = None
     Parameters
     ----------
     samples : all contoured images of one patient, contours as drawn, in any order
-    frames_per_slice : frames a cycle, for counting across its end; the header's number when None
     """
     drawn = [
         _Drawn(i, s.record.slice_index, s.record.frame, polygon_area(s.endo.points) if s.endo else None, bool(s.epi))
@@ -69,7 +68,7 @@ def assign_phases(samples: Sequence[Sample], frames_per_slice: int | None = None
     if not drawn:
         return Phases(nothing, reason="no contoured image with known slice and frame" if samples else "no contours")
     headers = [s.record.frames_per_slice for s in samples if s.record.frames_per_slice]
-    cycle = frames_per_slice or max(headers, default=0) or None
+    cycle = max(headers, default=None)
     by_slice: dict[int, list[_Drawn]] = defaultdict(list)
     for item in drawn:
         by_slice[item.slice_index].append(item)

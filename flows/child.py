@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+_PATIENCE_S = 10.0
+"""How long a child may take to end after each signal, seconds."""
+
 
 def start(
     command: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None, output: int | IO[Any]
@@ -34,14 +37,14 @@ def _path(environment: Mapping[str, str]) -> str:
     return f"{here}{os.pathsep}{there}" if there else here
 
 
-def stop(process: subprocess.Popen[bytes], patience_s: float = 10.0, first: signal.Signals = signal.SIGTERM) -> None:
+def stop(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
     """End a child and everything it started: politely, then not."""
     for sign in (first, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return
         try:
             os.killpg(process.pid, sign)
-            process.wait(patience_s)
+            process.wait(_PATIENCE_S)
         except ProcessLookupError:
             return
         except subprocess.TimeoutExpired:

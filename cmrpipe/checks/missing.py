@@ -25,7 +25,6 @@ class Why(StrEnum):
     HOLE = "hole"
     PROTOCOL = "protocol"
     NO_IMAGE = "no-image"
-    NO_CONTOURS = "no-contours"
 
 
 @dataclass(frozen=True, slots=True)

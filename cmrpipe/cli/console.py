@@ -33,6 +33,8 @@ WHOLE_STAGES = ("train", "evaluate", "report")
 """Stages whose unit is not the patient."""
 _FEW = 50
 """Up to this many units, each gets a line where there is no terminal; beyond, one a second."""
+_MOST_ERRORS = 20
+"""So many findings of severity error are printed; the table has the rest."""
 
 log = Logger(__name__)
 
@@ -163,13 +165,13 @@ def needs(extra: str) -> Iterator[None]:
         raise CmrpipeError(error.name, "is not installed", f"Install cmrpipe[{extra}]") from error
 
 
-def tell_errors(findings: Path, tables: Path, most: int = 20) -> None:
+def tell_errors(findings: Path, tables: Path) -> None:
     """Print findings of severity error, the first ones at least."""
     errors = [found for found in read_findings(findings) if found.severity is Severity.ERROR]
-    for found in errors[:most]:
+    for found in errors[:_MOST_ERRORS]:
         err.print(f"error [{found.code.value}] {found.message}", markup=False, emoji=False)
-    if len(errors) > most:
-        err.print(f"... and {len(errors) - most} more in {tables / FINDINGS_CSV}")
+    if len(errors) > _MOST_ERRORS:
+        err.print(f"... and {len(errors) - _MOST_ERRORS} more in {tables / FINDINGS_CSV}")
 
 
 @contextmanager

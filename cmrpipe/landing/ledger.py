@@ -1,4 +1,4 @@
-"""The landing ledger, `data/landings.csv`: a line for every folder that entered, changed or left `data/raw`.
+"""The landing ledger, `data/landings.csv`: a line for every folder that entered `data/raw` or changed.
 
 It is this workspace's own (git and DVC do not have it): it names patients, and `cmrpipe forget` must be able to take
 their lines out. Losing it loses the history and nothing else: a landing without it looks at the bytes again.
@@ -17,7 +17,7 @@ from pathlib import Path
 from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_text
 
-NEW, CHANGED, SAME, FORGOTTEN = "new", "changed", "same", "forgotten"
+NEW, CHANGED, SAME = "new", "changed", "same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Entry:
     Attributes
     ----------
     when : UTC, ISO 8601
-    event : new, changed, same (another source, or a new token, has the landed bytes), forgotten
+    event : new, changed, same (another source, or a new token, has the landed bytes)
     folder : `dicoms/<patient_id>`, `contourfiles/<original_id>`, or `links/<source>` for a link table
     source : address of the source, without secrets
     token : what the source called this version

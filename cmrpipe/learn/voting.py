@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from cmrpipe.learn.looks import LOOKS, Look
+from cmrpipe.learn.looks import LOOKS
 from cmrpipe.learn.prediction import Images, Pair, Predictor
 from cmrpipe.model import Label
 
@@ -35,15 +35,9 @@ class Opinion:
     agreement: float
 
 
-def opinions(
-    predictor: Predictor,
-    images: Images,
-    spacing_mm: Pair | None,
-    heart_px: Pair | None,
-    looks: Sequence[Look] = LOOKS,
-) -> Iterator[Opinion]:
+def opinions(predictor: Predictor, images: Images, spacing_mm: Pair | None, heart_px: Pair | None) -> Iterator[Opinion]:
     """What the model says of images (n, rows, cols), one after the other (see `Predictor.probabilities`)."""
-    for full, agreed in predictor.probabilities(images, spacing_mm, heart_px, looks):
+    for full, agreed in predictor.probabilities(images, spacing_mm, heart_px, LOOKS):
         parts = torch.stack([full[Label.CAVITY], 1 - full[Label.BACKGROUND]])
         cavity, heart = (parts.clamp(0, 1) * SURE).round().to(torch.uint8).numpy()
         yield Opinion(cavity, heart, agreed)

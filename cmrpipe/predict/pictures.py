@@ -15,7 +15,6 @@ from cmrpipe.predict.patient import Prediction, Seen
 
 _PANEL, _GUTTER, _HEAD, _SIZE = 200, 4, 22, 14
 _PAPER, _QUIET = 9, 84
-_PHASES = (Phase.ED, Phase.ES)
 
 
 def outlines_of(item: Seen) -> tuple[Outline, ...]:

@@ -43,7 +43,6 @@ class Place(StrEnum):
 class State(StrEnum):
     """How a file differs from what was recorded of it."""
 
-    OK = "ok"
     MISSING = "missing"
     TRUNCATED = "truncated"
     ALTERED = "altered"
