@@ -25,8 +25,10 @@ from cmrpipe.raster import ranges
 
 APART_PX = 0.02
 """Root mean square distance of points that are the same but for rounding to hundredths of a pixel, and more."""
-LEAST_PX = 5.0
-"""Radius of a circle of an outline's area below which it is not looked at: on a grid small ones are soon equal."""
+LEAST_PX = 6.0
+"""Radius of a circle of an outline's area below which it is not looked at, as 17 of the 572 are not: on a grid small
+ones are soon equal. Of 1.1 million pairs of real shapes that were drawn on whole pixels 436 are with a radius of 3 to 4
+pixels, 34 of 4 to 5, 2 of 5 to 6, 1 of 6 to 7, and none of 7 to 10."""
 _DIGITS = 6
 
 

@@ -46,7 +46,7 @@ def test_candidates_miss_nothing() -> None:
     rng = np.random.default_rng(2)
     outlines = []
     for k in range(60):
-        points = circle(40, 40, rng.uniform(6, 20))[: 110 + k % 3] * rng.uniform(0.9, 1.1, 2)
+        points = circle(40, 40, rng.uniform(8, 20))[: 110 + k % 3] * rng.uniform(0.9, 1.1, 2)
         step = rng.normal(0, 1, points.shape)
         step -= step.mean(axis=0)
         outlines += [points, points + 7 + step * APART_PX / np.sqrt((step**2).sum(axis=1).mean())]
@@ -58,9 +58,9 @@ def test_candidates_miss_nothing() -> None:
 
 
 def test_small_outlines_are_not_looked_at() -> None:
-    """Equal ones of 4 pixels are nothing, of 6 pixels they are."""
-    assert form(circle(30, 30, 4)) == SMALL
-    assert ones([circle(30, 30, 4), circle(50, 30, 4), circle(30, 30, 6), circle(50, 30, 6)]) == {(2, 3)}
+    """Equal ones of 5 pixels are nothing, of 7 pixels they are."""
+    assert form(circle(30, 30, 5)) == SMALL
+    assert ones([circle(30, 30, 5), circle(50, 30, 5), circle(30, 30, 7), circle(50, 30, 7)]) == {(2, 3)}
 
 
 def test_no_real_outline_is_another_one_moved(real: dict[str, Points]) -> None:

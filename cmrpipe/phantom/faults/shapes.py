@@ -130,8 +130,8 @@ def _copied_slice(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
 
 def _carried_over(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     position = int(rng.integers(site.grid.lv.start + 1, site.grid.lv.stop - 1))
-    path, number = site.contour(spot.patient, position, Phase.ES, ContourKind.ENDO)
-    origin, _ = site.contour(spot.patient, position - 1, Phase.ES, ContourKind.ENDO)
+    path, number = site.contour(spot.patient, position, Phase.ED, ContourKind.ENDO)
+    origin, _ = site.contour(spot.patient, position - 1, Phase.ED, ContourKind.ENDO)
     site.write_points(path, site.points(origin) + rng.uniform(-1.0, 1.0, 2))
     return Note(path, f"{origin} was written over it, moved by a pixel or less", number)
 
