@@ -6,7 +6,7 @@ the 572 contours of the 30 real patients no others of as many points are nearer 
 contours none nearer than 0.04.
 
 Shape alone would not do. By their radii in 64 directions, outlines of different real patients come as near as 0.33
-pixels among 103,711 pairs, phantoms' as near as 0.03, and a thousand patients have a thousand times as many pairs; an
+pixels among 103,711 pairs, phantoms' as near as 0.02, and a thousand patients have a thousand times as many pairs; an
 outline with other points on it differs from itself by 0.05 to 0.25. Such a one, moved, is not seen.
 
 Outlines are arrays (n, 2) without points repeated in a row, as `cmrpipe.geometry.canonical_outline` gives them.
