@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import stat
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from cmrpipe.archives import SUFFIX
 from cmrpipe.asides import Aside
 from cmrpipe.connect.copying import copy_file, hash_tree, reading, unchanged
 from cmrpipe.connect.source import Fetched, Look, Offer
@@ -17,6 +18,7 @@ from cmrpipe.layouts import (
     LINK_FOLDER,
     LINK_TABLE,
     PHANTOM,
+    Entry,
     Listing,
     archive_file,
     check_layout,
@@ -26,7 +28,6 @@ from cmrpipe.layouts import (
     read_file,
     strangers,
 )
-from cmrpipe.strays import is_stray
 
 
 def read_optional(path: Path) -> bytes | None:
@@ -38,30 +39,36 @@ def read_optional(path: Path) -> bytes | None:
 
 
 def newest_change(root: Path, folder: str) -> tuple[str, float]:
-    """State of all files below a folder, or of its archive, without reading them, and when the last of them changed.
+    """State of all files of a folder that land, or of its archive, without reading them, and when the last changed.
 
-    The change time (ctime) counts beside the modification time: a copy that keeps modification times sets it.
+    Files behind links to folders count as the others do, and so do the folders that files lie in. The change time
+    (ctime) counts beside the modification time: a copy that keeps modification times sets it.
 
     Returns
     -------
     hash of names, sizes and times; seconds since the epoch
+
+    Raises
+    ------
+    SourceError : some of it cannot be looked at
     """
-    rows: list[tuple[str, int, int, int]] = []
-    newest = 0
     archive = archive_file(root, folder)
     if archive.is_file():
-        state = archive.stat()
-        newest = max(state.st_mtime_ns, state.st_ctime_ns)
-        rows = [(archive.relative_to(root).as_posix(), state.st_size, state.st_mtime_ns, state.st_ctime_ns)]
-        return sha256_bytes(canonical_json(rows)), newest / 1e9
-    for parent, folders, files in os.walk(root / folder):
-        folders[:] = sorted(name for name in folders if not is_stray(name))
-        for name in ("", *sorted(files)):
-            state = Path(parent, name).stat()
-            newest = max(newest, state.st_mtime_ns, state.st_ctime_ns)
-            size = state.st_size if name else 0
-            rows.append((os.path.relpath(f"{parent}/{name}", root), size, state.st_mtime_ns, state.st_ctime_ns))
+        rows = [_state(root, f"{folder}{SUFFIX}")]
+    else:
+        listing = _whole(root, folder)
+        loose = _loose(listing)
+        files = (*(entry.path for entry in listing.entries), *loose)
+        folders = {folder, *(parent.as_posix() for path in files for parent in PurePosixPath(path).parents[:-2])}
+        rows = sorted((*listing.entries, *(_state(root, path) for path in (*loose, *folders))))
+    newest = max(max(row.mtime_ns, row.ctime_ns) for row in rows)
     return sha256_bytes(canonical_json(rows)), newest / 1e9
+
+
+def _state(root: Path, path: str) -> Entry:
+    """Size and times of a file or, without a size, of a folder."""
+    state = (root / path).stat()
+    return Entry(path, 0 if stat.S_ISDIR(state.st_mode) else state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 class FolderSource:
@@ -152,7 +159,7 @@ class FolderSource:
         try:
             if newest_change(self.root, offer.folder)[0] != offer.token:
                 return False
-        except OSError:
+        except (CmrpipeError, OSError):
             return False
         if fetched.archive:
             return unchanged([(archive_file(self.root, offer.folder), fetched.archive)])
