@@ -16,15 +16,27 @@ _NAMES = frozenset(
         "$recycle.bin",
         "system volume information",
         "lost+found",
+        "__pycache__",
+        "dvc.yaml",  # of a source that is under DVC itself, with .dvc files beside what is recorded
+        "dvc.lock",
     }
 )
-_SUFFIXES = (".swp", ".swo", "~", ".tmp", ".part", ".crdownload")
+_SUFFIXES = (".swp", ".swo", "~", ".tmp", ".part", ".crdownload", ".dvc")
+_TO_DVC = frozenset({".dvcignore", ".git", "dvc.yaml"})
 
 
 def is_stray(name: str) -> bool:
     """Whether a file's or a folder's name is that of something editors, file managers and copies leave behind."""
     lower = name.lower()
     return lower.startswith(".") or lower in _NAMES or lower.endswith(_SUFFIXES)
+
+
+def spoils_record(name: str) -> bool:
+    """Whether DVC passes over a stray file of this name in the raw folder, or refuses that for it.
+
+    It ignores what `.dvcignore` of the workspace says, takes `.dvc` and `dvc.yaml` for its own, and wants no rules.
+    """
+    return name in _TO_DVC or name.startswith(".tmp-") or name.endswith(".dvc")
 
 
 def stray_in(path: str) -> str:

@@ -28,6 +28,7 @@ from cmrpipe.layouts import (
     read_file,
     strangers,
 )
+from cmrpipe.strays import spoils_record
 
 
 def read_optional(path: Path) -> bytes | None:
@@ -136,7 +137,7 @@ class FolderSource:
         return all(_same_bytes(self.root, raw, entry.path) for entry in theirs.entries)
 
     def fetch(self, offer: Offer, target: Path) -> Fetched:
-        """Copy all files; stray ones come along, and are counted later, but no stray folders.
+        """Copy all files; stray ones come along, and are counted later, save for folders and what spoils DVC's record.
 
         An archive is copied as it is.
         """
@@ -180,8 +181,11 @@ def _whole(root: Path, folder: str) -> Listing:
 
 
 def _loose(listing: Listing) -> list[str]:
-    """Stray files, without stray folders: what storage keeps there is its own, and it may be every older state."""
-    return [path for path in listing.stray if not path.endswith("/")]
+    """Stray files, without those that DVC would pass over or stumble over.
+
+    Stray folders are left out: what storage keeps there is its own, and it may be every older state.
+    """
+    return [path for path in listing.stray if not path.endswith("/") and not spoils_record(path.rpartition("/")[2])]
 
 
 def _same_bytes(root: Path, other: Path, path: str) -> bool:
