@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from cmrpipe.files import sha256_bytes, write_bytes
 from cmrpipe.layouts import Entry, Listing
 
 INDEX = "seen.json"
+_CONTEXT = ""
+"""In a folder's memory the name, which no file has, of what its files were read under."""
 
 
 def _state(entry: Entry) -> str:
@@ -29,12 +30,13 @@ def signature(listing: Listing, context: str) -> str:
     return sha256_bytes("\n".join((context, *lines, *listing.stray, *(path for path, _ in listing.refused))).encode())
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> dict[str, tuple[str, str]]:
+    """Name → (state, hash) as they were kept; nothing where the memory is lost, damaged or of another layout."""
     try:
         value = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        return {name: (str(state), str(digest)) for name, (state, digest) in value.items()}
+    except (OSError, AttributeError, TypeError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _details(state: Path, unit: str) -> Path:
@@ -43,21 +45,17 @@ def _details(state: Path, unit: str) -> Path:
 
 def remember_files(state: Path, unit: str, listing: Listing, hashes: Mapping[str, str], context: str) -> None:
     """Keep the hash of every file of a folder, as read under `context` (parameters and code)."""
-    files = {entry.path: [_state(entry), hashes[entry.path]] for entry in listing.entries}
-    write_bytes(_details(state, unit), json.dumps({"context": context, "files": files}).encode())
+    files = {entry.path: (_state(entry), hashes[entry.path]) for entry in listing.entries}
+    write_bytes(_details(state, unit), json.dumps({_CONTEXT: (context, ""), **files}).encode())
 
 
 def known_files(state: Path, unit: str, listing: Listing, context: str) -> dict[str, str]:
     """Hashes (path → sha256) of files that kept size and times since they were read under `context`."""
     memory = _load(_details(state, unit))
-    if memory.get("context") != context:
+    if memory.get(_CONTEXT) != (context, ""):
         return {}
-    files = memory["files"]
-    return {
-        entry.path: files[entry.path][1]
-        for entry in listing.entries
-        if entry.path in files and files[entry.path][0] == _state(entry)
-    }
+    known = {entry.path: memory.get(entry.path, ("", "")) for entry in listing.entries}
+    return {entry.path: known[entry.path][1] for entry in listing.entries if known[entry.path][0] == _state(entry)}
 
 
 class Seen:
@@ -69,11 +67,10 @@ class Seen:
 
     def content(self, unit: str, mark: str) -> str:
         """Fingerprint of a folder's content when its signature is still `mark`, else ""."""
-        entry = self._folders.get(unit)
-        return entry[1] if entry and entry[0] == mark else ""
+        known, content = self._folders.get(unit, ("", ""))
+        return content if known == mark else ""
 
     def save(self, folders: Mapping[str, tuple[str, str]]) -> None:
         """Replace the memory by `folders`: unit → (signature, content fingerprint)."""
-        value = {unit: list(pair) for unit, pair in folders.items()}
-        if value != self._folders:
-            write_bytes(self._path, json.dumps(value).encode())
+        if folders != self._folders:
+            write_bytes(self._path, json.dumps(dict(folders)).encode())

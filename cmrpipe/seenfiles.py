@@ -8,8 +8,8 @@ verify` hash everything and find it. The memory may be lost at any time; it then
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cmrpipe.files import sha256_file
@@ -36,11 +36,16 @@ class SeenFiles:
         self._database = database
         self._rows: dict[str, tuple[str, str]] = {}
         if database.exists():
-            try:
-                with closing(sqlite3.connect(database)) as connection:
-                    self._rows = {row[0]: (row[1], row[2]) for row in connection.execute("select * from seen")}
-            except sqlite3.DatabaseError:
-                database.unlink()  # a memory, not a record
+            with self._anew_if_damaged(), closing(sqlite3.connect(database)) as connection:
+                self._rows = {name: (stat, sha256) for name, stat, sha256 in connection.execute("select * from seen")}
+
+    @contextmanager
+    def _anew_if_damaged(self) -> Iterator[None]:
+        """Take away a memory that cannot be read or written: it is no record."""
+        try:
+            yield
+        except (sqlite3.Error, LookupError, TypeError, ValueError):
+            self._database.unlink(missing_ok=True)
 
     def intact(self, files: Mapping[str, str]) -> bool:
         """Whether all `files` (name → sha256) are there with these bytes; remembers what it had to hash."""
@@ -68,14 +73,15 @@ class SeenFiles:
     def forget(self, names: Iterable[str]) -> None:
         """Drop files that are gone."""
         gone = [(name,) for name in names if self._rows.pop(name, None)]
-        if gone:
-            with closing(sqlite3.connect(self._database)) as connection, connection:
-                connection.executemany("delete from seen where name = ?", gone)
+        self._write("delete from seen where name = ?", gone)
 
     def _keep(self, rows: Mapping[str, tuple[str, str]]) -> None:
+        self._write("replace into seen values (?, ?, ?)", [(name, *row) for name, row in rows.items()])
+
+    def _write(self, statement: str, rows: Sequence[tuple[str, ...]]) -> None:
         if not rows:
             return
-        with closing(sqlite3.connect(self._database)) as connection, connection:
+        with self._anew_if_damaged(), closing(sqlite3.connect(self._database)) as connection, connection:
             connection.execute("pragma synchronous = off")
             connection.execute(_TABLE)
-            connection.executemany("replace into seen values (?, ?, ?)", [(n, *row) for n, row in rows.items()])
+            connection.executemany(statement, rows)
