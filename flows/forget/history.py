@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
+from flows.forget.person import spellings
 
 COMMITTED = ("data/raw.dvc", "dvc.lock", "quarantine.csv", "pathology.csv", "forgotten.csv")
 
@@ -22,10 +23,10 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def commits_naming(root: Path, names: Iterable[str]) -> set[str]:
-    """Commits whose change adds or removes one of these names; none where there is no git."""
+    """Commits whose change adds or removes one of these names, however spelt; none where there is no git."""
     found: set[str] = set()
-    for name in names:
-        found |= set(_git(root, "log", "--all", "--format=%h", f"-S{name}").stdout.split())
+    for spelling in set().union(*map(spellings, names)):
+        found |= set(_git(root, "log", "--all", "--format=%h", f"-S{spelling}").stdout.split())
     return found
 
 

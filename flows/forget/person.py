@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,17 +20,32 @@ JOURNAL = Path(".dvc") / "tmp" / "cmrpipe-forget.json"
 """Whom a `forget` that was cut short was about: the link that tells their contours may be gone already."""
 
 
+def spellings(name: str) -> set[str]:
+    """An id with each ü as one character and as two (macOS)."""
+    return {name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))}
+
+
+def _written(name: str) -> Iterator[bytes]:
+    """The bytes that an id may be in files: as UTF-8, as spreadsheets save it, and escaped, as in DVC's lists."""
+    for text in spellings(name):
+        yield text.encode(errors="surrogateescape")
+        yield json.dumps(text)[1:-1].encode()
+        with suppress(UnicodeEncodeError):
+            yield text.encode("cp1252")
+
+
 @dataclass(frozen=True)
 class Person:
     """A patient and the contour folders that are theirs alone."""
 
     patient_id: str
     originals: tuple[str, ...]
-    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _pattern: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        names = "|".join(re.escape(name) for name in (self.patient_id, *self.originals))
-        object.__setattr__(self, "_pattern", re.compile(rf"(?<![0-9A-Za-z])(?:{names})(?![0-9A-Za-z])"))
+        forms = {form for name in (self.patient_id, *self.originals) for form in _written(name)}
+        names = b"|".join(re.escape(form) for form in sorted(forms))
+        object.__setattr__(self, "_pattern", re.compile(rb"(?<![0-9A-Za-z])(?:%b)(?![0-9A-Za-z])" % names))
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -35,8 +53,11 @@ class Person:
         return (f"{DICOMS}/{self.patient_id}", *(f"{CONTOURS}/{original}" for original in self.originals))
 
     def named_in(self, text: str | bytes) -> bool:
-        """Whether a path or a file's content has one of their ids, as a word of its own."""
-        return self._pattern.search(text if isinstance(text, str) else text.decode("latin-1")) is not None
+        """Whether a path or a file's content has one of their ids, as a word of its own, however that is written."""
+        data = text if isinstance(text, bytes) else text.encode(errors="surrogateescape")
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # a link table may be
+            data += data.decode("utf-16", errors="replace").encode()
+        return self._pattern.search(data) is not None
 
 
 def _links(raw: Path) -> Iterable[tuple[str, str]]:

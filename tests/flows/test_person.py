@@ -1,0 +1,54 @@
+"""A patient is named in a text or not, whatever the encoding."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+
+from cmrpipe.dvclist import list_bytes
+from flows.forget.person import Person
+
+NAME = "Müller01"
+ENCODERS: list[Callable[[str], bytes]] = [
+    lambda text: text.encode(),
+    lambda text: text.encode("latin-1"),
+    lambda text: text.encode("cp1252"),
+    lambda text: text.encode("utf-16"),
+    lambda text: list_bytes({f"dicoms/{text.split()[1]}": "md5"}),
+]
+
+
+def table(name: str) -> str:
+    """A link table with one row."""
+    return f"patient_id,original_id\n{name},SC-1\n"
+
+
+@pytest.mark.parametrize("encoded", ENCODERS)
+@pytest.mark.parametrize("name", [NAME, "PH-N-01", "Zoë"])
+def test_an_id_is_found_however_it_is_written(encoded: Callable[[str], bytes], name: str) -> None:
+    """As the patient or as their contours, in tables and in DVC's lists; nobody else is."""
+    for person in (Person(name, ()), Person("P1", (name,))):
+        assert person.named_in(encoded(table(name)))
+        for other in (f"{name}1", f"X{name}", name[:-1], "P10", "Muller01"):
+            assert not person.named_in(encoded(table(other)))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+@pytest.mark.parametrize("encoded", [str, ENCODERS[0], ENCODERS[-2], ENCODERS[-1]])
+def test_one_character_or_two_are_one_name(
+    form: Literal["NFC", "NFD"], written: Literal["NFC", "NFD"], encoded: Callable[[str], str | bytes]
+) -> None:
+    """As macOS names a folder, and as a keyboard writes it; in paths and in bytes."""
+    person = Person(unicodedata.normalize(form, NAME), ())
+    assert person.named_in(encoded(table(unicodedata.normalize(written, NAME))))
+    assert not person.named_in(encoded(table(unicodedata.normalize(written, f"{NAME}1"))))
+
+
+def test_a_name_that_is_no_text_names_nobody_else() -> None:
+    """As the command line gives it."""
+    assert Person("caf\udce9", ()).named_in(b"dicoms/caf\xe9/1.dcm")
+    assert not Person("caf\udce9", ()).named_in(table(NAME).encode())
