@@ -15,6 +15,7 @@ from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_bytes, write_text
 from cmrpipe.landing import Ledger, remove, replaced, staging
 from cmrpipe.layouts import ASIDE, link_tables, standing
+from cmrpipe.links import composed
 from cmrpipe.quarantine import known_quarantine, write_quarantine
 from cmrpipe.workspace import Workspace
 from flows.forget.person import Person
@@ -38,7 +39,8 @@ def _size(folder: Path) -> tuple[int, int]:
 
 
 def _about(person: Person, name: str) -> bool:
-    return name == person.patient_id or any(name == f or name.startswith(f"{f}/") for f in person.folders)
+    theirs = [composed(own) for own in (person.patient_id, *person.folders)]
+    return any(composed(name) == own or composed(name).startswith(f"{own}/") for own in theirs)
 
 
 def traces(root: Path, person: Person) -> Iterator[str]:

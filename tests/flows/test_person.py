@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from cmrpipe.dvclist import list_bytes
 from flows.forget.person import Person
+from flows.forget.places import erase
 
 NAME = "Müller01"
 ENCODERS: list[Callable[[str], bytes]] = [
@@ -52,3 +54,14 @@ def test_a_name_that_is_no_text_names_nobody_else() -> None:
     """As the command line gives it."""
     assert Person("caf\udce9", ()).named_in(b"dicoms/caf\xe9/1.dcm")
     assert not Person("caf\udce9", ()).named_in(table(NAME).encode())
+
+
+def test_lists_that_people_edit_lose_the_patient_in_either_spelling(tmp_path: Path) -> None:
+    """quarantine.csv and pathology.csv, typed on a keyboard, of a folder that came from a Mac."""
+    row = "image,dicoms/{}/1.dcm,blurred,ann,2026-11-30,leave-out,\n"
+    head = "what,name,why,by,when,decision,seen\n"
+    (tmp_path / "quarantine.csv").write_text(head + row.format(NAME) + row.format("Muller01"))
+    (tmp_path / "pathology.csv").write_text(f"patient_id,pathology\n{NAME},HF-I\nMuller01,HYP\n")
+    erase(tmp_path, Person(unicodedata.normalize("NFD", NAME), ()))
+    assert (tmp_path / "quarantine.csv").read_text() == head + row.format("Muller01")
+    assert (tmp_path / "pathology.csv").read_text() == "patient_id,pathology\nMuller01,HYP\n"
