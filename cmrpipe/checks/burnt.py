@@ -21,7 +21,7 @@ from cmrpipe.params import ValidateParams
 
 ON_PX = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
 """Where a line is looked for, along the normal."""
-BESIDE_PX = np.array([-3.0, -2.5, 2.5, 3.0])
+BESIDE_PX = np.array([-2.5, -2.0, 2.0, 2.5])
 """What it is held against."""
 STANDS_OUT = 0.02
 """Difference to both sides, in the image's contrast (1st to 99th percentile), that makes a line."""
