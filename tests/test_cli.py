@@ -209,7 +209,7 @@ def test_nothing_is_written_into_the_raw_folder(bench: Path, arguments: tuple[st
     before = sorted(bench.rglob("*"))
     done = cmrpipe(bench, *arguments)
     assert done.returncode == 2, done.stdout
-    assert f"{named}: " in done.stderr
+    assert named in done.stderr
     assert "is only read. Name a " in done.stderr
     assert sorted(bench.rglob("*")) == before
 

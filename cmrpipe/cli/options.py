@@ -34,7 +34,7 @@ ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spit
 
 def given(text: str) -> str:
     """What the user names; empty it is no name for the current folder, but a variable of the shell that is not set."""
-    if not text:
+    if not text.strip():
         raise typer.BadParameter("is empty; is a variable of the shell not set? A full stop names the current folder")
     return text
 

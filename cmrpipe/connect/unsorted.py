@@ -15,7 +15,7 @@ from cmrpipe.connect.copying import check_regular, copy_file, unchanged
 from cmrpipe.connect.sorting import Found, Sorted, folder_problem, sort_patient
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.dicom import read_header
-from cmrpipe.errors import LayoutError, SourceError
+from cmrpipe.errors import CmrpipeError, LayoutError, SourceError
 from cmrpipe.files import as_text, canonical_json, read_whole, sha256_bytes
 from cmrpipe.items import leads_back
 from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE
@@ -132,7 +132,7 @@ class UnsortedFolder:
 
         def tell(path: Path, error: OSError) -> None:
             what = self._what(path)
-            cause = error.cause if isinstance(error, SourceError) else f"cannot be read ({error.strerror})"
+            cause = error.cause if isinstance(error, CmrpipeError) else f"cannot be read ({error.strerror})"
             asides.append(Aside("", what, "", cause))
             if _hides(error):
                 unread[what] = cause

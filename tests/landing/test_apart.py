@@ -89,7 +89,7 @@ def test_an_empty_source_is_not_the_current_folder(
     monkeypatch.chdir(raw)
     done = cmrpipe(command, empty, "--raw", tmp_path / "data" / "raw")
     assert done.returncode == 2
-    assert "names no folder" in done.stderr
+    assert "not set" in done.stderr
     assert not (tmp_path / "data").exists()
     with pytest.raises(SourceError, match="names no folder"):
         open_source(empty, SourceParams(), tmp_path / "data" / "raw")
