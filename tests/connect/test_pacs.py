@@ -19,7 +19,7 @@ from cmrpipe.params import SourceParams
 from cmrpipe.progress import silent
 from tests.connect.conftest import PASSWORD, USER, Orthanc, free_port
 
-STAGES = ("ingest", "store")
+STAGES = ("ingest", "validate", "store")
 
 
 def land_pacs(orthanc: Orthanc, raw: Path, contours: Path | None = None, **params: object) -> Landed:
