@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,12 +30,27 @@ def cmrpipe(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def bench(raw: Path, tmp_path: Path) -> Path:
+def bench(small_phantom: Path, tmp_path: Path) -> Path:
     """A workspace with landed patients and default parameters."""
-    (tmp_path / "w" / "data").mkdir(parents=True)
-    raw.rename(tmp_path / "w" / "data" / "raw")
-    (tmp_path / "w" / "params.yaml").write_text("ingest: {contour_origin: 1.0}\n")
-    return tmp_path / "w"
+    return workspace(tmp_path / "w", small_phantom)
+
+
+def workspace(place: Path, source: Path) -> Path:
+    """The same, anywhere."""
+    (place / "data").mkdir(parents=True)
+    shutil.copytree(source, place / "data" / "raw")
+    (place / "params.yaml").write_text("ingest: {contour_origin: 1.0}\n")
+    return place
+
+
+@pytest.fixture(scope="module")
+def validated(small_phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with findings, and `link`, which leads to the raw folder; whatever is tried is refused."""
+    place = workspace(tmp_path_factory.mktemp("validated") / "w", small_phantom)
+    assert cmrpipe(place, "ingest").returncode == 0
+    assert cmrpipe(place, "validate").returncode == 0
+    (place / "link").symlink_to("data/raw")
+    return place
 
 
 def test_clean_data_leave_with_0(bench: Path) -> None:
@@ -201,17 +217,14 @@ def test_an_empty_name_is_not_the_current_folder(bench: Path, arguments: tuple[s
         (("land", "data/raw", "--raw", "data/raw/landed"), "data/raw/landed"),
     ],
 )
-def test_nothing_is_written_into_the_raw_folder(bench: Path, arguments: tuple[str, ...], named: str) -> None:
+def test_nothing_is_written_into_the_raw_folder(validated: Path, arguments: tuple[str, ...], named: str) -> None:
     """It is only read: an output in it, by links, too, is refused before so much as a lock is there."""
-    (bench / "link").symlink_to("data/raw")
-    assert cmrpipe(bench, "ingest").returncode == 0
-    assert cmrpipe(bench, "validate").returncode == 0
-    before = sorted(bench.rglob("*"))
-    done = cmrpipe(bench, *arguments)
+    before = sorted(validated.rglob("*"))
+    done = cmrpipe(validated, *arguments)
     assert done.returncode == 2, done.stdout
     assert named in done.stderr
     assert "is only read. Name " in done.stderr
-    assert sorted(bench.rglob("*")) == before
+    assert sorted(validated.rglob("*")) == before
 
 
 def test_a_folder_is_not_checked_into_itself(raw: Path) -> None:
