@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 
 def is_folder(item: os.DirEntry[str]) -> bool:
     """Whether it is a folder, or a link to one; a link to itself is none."""
-    try:
-        return item.is_dir()
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return False
-        raise
+    return _no_circle(item.is_dir)
 
 
 def is_file(item: os.DirEntry[str]) -> bool:
     """Whether it is a file, or a link to one; a pipe, a link to nowhere or to itself is none."""
+    return _no_circle(item.is_file)
+
+
+def _no_circle(question: Callable[[], bool]) -> bool:
+    """The answer, which is no of a link to itself."""
     try:
-        return item.is_file()
+        return question()
     except OSError as error:
         if error.errno == errno.ELOOP:
             return False

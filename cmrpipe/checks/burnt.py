@@ -15,6 +15,7 @@ import numpy.typing as npt
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.fit import Image, outline, sample
 from cmrpipe.codes import FindingCode as Code
+from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import image_number
 from cmrpipe.model import Finding, Points, Sample
 from cmrpipe.params import ValidateParams
@@ -76,9 +77,9 @@ def check_burnt(patient_id: str, samples: Sequence[Sample], limits: ValidatePara
         yield finding(
             Code.CONTOUR_IN_IMAGE,
             f"{patient_id}: {len(told)} of its {looked} contoured images have a line along their contour, which is "
-            "drawn into the pixels.",
+            "drawn into the pixels. Export the images themselves, without graphics.",
             patient_id=patient_id,
-            path=f"dicoms/{patient_id}",
+            path=f"{DICOMS}/{patient_id}",
             images=len(told),
             share=round(float(np.median([share for _, share in told])), 3),
         )
@@ -86,7 +87,8 @@ def check_burnt(patient_id: str, samples: Sequence[Sample], limits: ValidatePara
     for one, share in told:
         yield finding(
             Code.CONTOUR_IN_IMAGE,
-            f"{one.record.path} has a line along {share:.0%} of its contour, which is drawn into the pixels.",
+            f"{one.record.path} has a line along {share:.0%} of its contour, which is drawn into the pixels. "
+            "Export the image itself, without graphics.",
             patient_id=patient_id,
             number=image_number(one.record),
             path=one.record.path,

@@ -20,6 +20,7 @@ from cmrpipe.checks.finding import finding
 from cmrpipe.clinical import slices_text
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import polygon_area
+from cmrpipe.layouts import CONTOURS
 from cmrpipe.linking import PatientLabels
 from cmrpipe.model import Finding, Phase, Sample
 from cmrpipe.params import ValidateParams
@@ -41,9 +42,9 @@ def check_ends(labels: PatientLabels, samples: Sequence[Sample], limits: Validat
     for message, evidence in (*_untapered(ed, base, apex, limits), *_lost(ed, es, base, limits)):
         yield finding(
             Code.CONTOURS_END_EARLY,
-            f"{labels.patient_id}: {message}",
+            f"{labels.patient_id}: {message} Look at the slices beyond; find the lost files, or draw them.",
             patient_id=labels.patient_id,
-            path=f"contourfiles/{labels.original_ids[0]}",
+            path=f"{CONTOURS}/{labels.original_ids[0]}",
             more=evidence,
         )
 

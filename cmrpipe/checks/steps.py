@@ -67,7 +67,8 @@ def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: 
         out = float(min(steps[at - 1], steps[at]))
         yield finding(
             Code.CONTOUR_SPIKE,
-            f"{record.path} has a point that juts out by {out:.1f} pixels, at x {x:.1f}, y {y:.1f} counted from 0.",
+            f"{record.path} has a point that juts out by {out:.1f} pixels, at x {x:.1f}, y {y:.1f} counted "
+            "from 0. Mend that point, or draw the contour anew.",
             **where,  # type: ignore[arg-type]
             out_px=round(out, 3),
             step_px=round(usual, 3),
@@ -80,7 +81,8 @@ def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: 
         place = "its ends are" if longest == len(points) - 1 else f"after x {x:.1f}, y {y:.1f} (from 0) two points are"
         yield finding(
             Code.CONTOUR_OPEN,
-            f"{record.path} is open: {place} {gap:.1f} pixels apart, its other points up to {usual:.2f}.",
+            f"{record.path} is open: {place} {gap:.1f} pixels apart, its other points up to {usual:.2f}. "
+            "Fetch the file anew, or close the contour.",
             **where,  # type: ignore[arg-type]
             gap_px=round(gap, 3),
             step_px=round(usual, 3),
@@ -91,7 +93,8 @@ def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: 
         yield finding(
             Code.CONTOUR_COARSE,
             f"{record.path} has {len(points)} points, {median:.1f} pixels apart; the straight lines between them "
-            f"enclose {lost / (1 + lost):.1%} less than a smooth curve through them.",
+            f"enclose {lost / (1 + lost):.1%} less than a smooth curve through them. "
+            "Export the whole outline, not its control points.",
             **where,  # type: ignore[arg-type]
             points=len(points),
             step_px=round(median, 3),

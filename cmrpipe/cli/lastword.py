@@ -48,29 +48,23 @@ def _last_word() -> Iterator[None]:
         raise typer.Exit(EXIT_FAILED) from error
 
 
-class Command(TyperCommand):
-    """A command by itself."""
+class _Guarded:
+    """What reads arguments, or prints help, and then does something: both may meet output that cannot be written."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Its arguments, or its help."""
+        """The arguments, or the help."""
         with _last_word():
-            return super().make_context(*args, **kwargs)
+            return super().make_context(*args, **kwargs)  # type: ignore[misc]
 
     def invoke(self, ctx: Any) -> Any:
         """What it does."""
         with _last_word():
-            return super().invoke(ctx)
+            return super().invoke(ctx)  # type: ignore[misc]
 
 
-class Commands(TyperGroup):
+class Command(_Guarded, TyperCommand):
+    """A command by itself."""
+
+
+class Commands(_Guarded, TyperGroup):
     """Commands under one name."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Which of them, or the help."""
-        with _last_word():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, ctx: Any) -> Any:
-        """What the command does."""
-        with _last_word():
-            return super().invoke(ctx)

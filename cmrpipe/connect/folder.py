@@ -53,11 +53,14 @@ def newest_change(root: Path, folder: str) -> tuple[str, float]:
     ------
     SourceError : some of it cannot be looked at
     """
-    archive = archive_file(root, folder)
-    if archive.is_file():
+    return _change(root, folder, None if archive_file(root, folder).is_file() else _whole(root, folder))
+
+
+def _change(root: Path, folder: str, listing: Listing | None) -> tuple[str, float]:
+    """The same of what is in a folder; None for an archive."""
+    if listing is None:
         rows = [_state(root, f"{folder}{SUFFIX}")]
     else:
-        listing = _whole(root, folder)
         loose = _loose(listing)
         files = (*(entry.path for entry in listing.entries), *loose)
         folders = {folder, *(parent.as_posix() for path in files for parent in PurePosixPath(path).parents[:-2])}
@@ -212,9 +215,10 @@ def look_at(root: Path, folders: list[str], settle_s: float) -> tuple[tuple[Offe
     now = time.time()
     for folder in folders:
         try:
-            if not _whole(root, folder).entries:
+            listing = _whole(root, folder)
+            if not listing.entries:
                 raise SourceError(root / folder, "holds no file", "Fill it, or remove it from the source")
-            token, newest = newest_change(root, folder)
+            token, newest = _change(root, folder, None if archive_file(root, folder).is_file() else listing)
         except (CmrpipeError, OSError) as error:
             bad[as_text(folder)] = as_text(str(error))
         else:

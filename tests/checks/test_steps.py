@@ -88,11 +88,12 @@ def test_the_gap_is_named_with_its_place() -> None:
     """In the middle of the file by the point before it, at the end as the ends."""
     points = circle(50, 50, 15)
     (found,) = told(np.roll(points[30:], 20, axis=0))
-    assert found.message.endswith(
+    assert (
         "is open: after x 65.0, y 49.2 (from 0) two points are 21.8 pixels apart, its other points up to 0.79."
+        in found.message
     )
     (found,) = told(points[30:])
-    assert found.message.endswith("is open: its ends are 21.8 pixels apart, its other points up to 0.79.")
+    assert "is open: its ends are 21.8 pixels apart, its other points up to 0.79." in found.message
 
 
 @pytest.mark.parametrize(("pixels", "least"), [(6, 0.98), (10, 1.0), (20, 1.0)])
@@ -112,7 +113,7 @@ def test_a_spike_is_no_gap_and_a_lone_point_no_spike() -> None:
     wrong[30, 1] += 12
     (found,) = told(wrong)
     assert found.code is Code.CONTOUR_SPIKE
-    assert found.message.endswith("has a point that juts out by 12.0 pixels, at x 50.0, y 77.0 counted from 0.")
+    assert "has a point that juts out by 12.0 pixels, at x 50.0, y 77.0 counted from 0." in found.message
     alone = np.concatenate([points[:10], points[25:26], points[40:]])
     assert codes(alone) == [Code.CONTOUR_OPEN]
 
