@@ -155,7 +155,7 @@ def test_bytes_that_change_without_a_trace_in_size_and_time_stay_out(
     """The second reading compares hashes, not only sizes and times."""
     from cmrpipe.connect import folder as module
 
-    monkeypatch.setattr(module, "newest_change", lambda _root, folder: (folder, 0.0))
+    monkeypatch.setattr(module, "_change", lambda _root, folder, _listing: (folder, 0.0))
     victim = sorted((source / patient(source)).iterdir())[0]
 
     def copied(path: Path, to: Path) -> str:
