@@ -8,7 +8,7 @@ from cmrpipe.params import Params
 
 _HEAD = """# Findings
 
-Written by `python -m cmrpipe.reference > docs/findings.md` from `cmrpipe/codetable.py`; `cmrpipe findings` prints the
+Written by `python -m cmrpipe.reference > docs/findings.md` from `cmrpipe/codetable/`; `cmrpipe findings` prints the
 same.
 
 An error spoils labels or loses data, a warning may, an info does not. Thresholds stand with their parameter and its

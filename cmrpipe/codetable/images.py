@@ -1,0 +1,191 @@
+"""Codes of findings on images: their files, headers and pixels."""
+
+from __future__ import annotations
+
+from cmrpipe.codes import FindingCode, Severity
+from cmrpipe.codetable.info import CodeInfo, Table
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+_C = FindingCode
+
+IMAGES: Table = {
+    _C.IMAGE_UNREADABLE: CodeInfo(
+        _E,
+        "a file below dicoms/ is no usable image",
+        "not DICOM, no single grey image in it, over 1 GiB, compressed pixels that cannot be decoded, a link to "
+        "nowhere; or the system refuses to read it, or its folder",
+        "fetch it anew; where the system refuses it, see its permissions and its disk",
+    ),
+    _C.IMAGE_TRUNCATED: CodeInfo(
+        _E, "an image ends before its last pixel", "pixel bytes against rows, columns and bits", "fetch it anew"
+    ),
+    _C.IMAGE_UNDECODABLE: CodeInfo(
+        _E,
+        "the pixels of an image cannot be had though its header seemed in order",
+        "decoding (bits stored, rescale tags); images that are drawn in, or looked at beside these",
+        "fetch it anew",
+    ),
+    _C.IMAGE_NOT_MR: CodeInfo(_E, "an image is not MR", "Modality (0008,0060)", "remove it from the folder"),
+    _C.IMAGE_NUMBER_MISMATCH: CodeInfo(
+        _E,
+        "an image's file name and its InstanceNumber differ: contours go by the file name",
+        "number in the name against (0020,0013), which in a stack of several series may count within its series",
+        "find out which one the contours mean and rename the file",
+    ),
+    _C.IMAGE_NUMBER_BY_SERIES: CodeInfo(
+        _I,
+        "InstanceNumber counts within the series, the files' names through the stack",
+        "several series in the stack; both numbers equally far apart in most images of a series",
+        "nothing, where the contours go by the files' names",
+    ),
+    _C.IMAGE_DUPLICATE_INSTANCE: CodeInfo(
+        _E,
+        "two images of a patient are one instance",
+        "equal SOPInstanceUID, or equal series and InstanceNumber",
+        "remove the copy",
+    ),
+    _C.IMAGE_DUPLICATE_NUMBER: CodeInfo(
+        _E,
+        "a contour's number is that of several images; it is not used",
+        "number of the file name, else InstanceNumber, of images of the stack that are not one instance",
+        "give each image a number of its own, that by which the contours go",
+    ),
+    _C.IMAGE_DUPLICATE_PIXELS: CodeInfo(
+        _E, "two images hold the same pixels", "hash of the pixel bytes", "fetch the right image from its source"
+    ),
+    _C.IMAGE_IN_TWO_PATIENTS: CodeInfo(
+        _E,
+        "images of two patients are the same: one patient under two ids, or images in another's folder",
+        "equal pixels, blank images apart, and equal SOPInstanceUID; told once for two patients",
+        "find out whose they are and remove the other's, or one id; until then their contours are left out in both",
+    ),
+    _C.INSTANCE_IN_TWO_PATIENTS: CodeInfo(
+        _E,
+        "images of two patients have one SOPInstanceUID and other pixels",
+        "equal SOPInstanceUID; no image of the two patients has equal pixels",
+        "find out at the source whether one was made from the other, or the identifiers mean nothing",
+    ),
+    _C.STUDY_IN_TWO_PATIENTS: CodeInfo(
+        _E,
+        "two patients are of one examination: one person under two ids, or images in another's folder",
+        "equal StudyInstanceUID or FrameOfReferenceUID; both patients from half of their images on, else these images",
+        "put them under one id, or move the images; where they are two people, overrule with `keep`",
+    ),
+    _C.PATIENTS_ALIKE: CodeInfo(
+        _E,
+        "two patients seem to be one person, or an image to be another patient's, but for brightness, size or noise",
+        "agreement of contoured images on a grid of 32 x 32 cells, of 1; images cut, turned or mirrored are not seen",
+        "keep one; where they are two people, overrule with `keep`; until then both patients (or images) are left out",
+        "validate.alike",
+    ),
+    _C.IMAGE_PATIENT_MISMATCH: CodeInfo(
+        _E,
+        "an image's header names another patient than its folder",
+        "PatientID (0010,0020) against the folder, after normalisation",
+        "move it to its patient, or correct the header at the source",
+    ),
+    _C.PATIENT_RENAMED: CodeInfo(
+        _W,
+        "all images of a patient carry one PatientID, and it is not the folder's name",
+        "PatientID (0010,0020), after normalisation, where no other folder has that name or images that carry it",
+        "check that the folder's name is right; a de-identified export may have names of its own",
+    ),
+    _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
+    _C.IMAGE_BLANK_END: CodeInfo(
+        _E,
+        "the last rows of an image are blank, those of its slice's other frames are not",
+        "rows of zeros at the end against the slice's other frames, where these agree; interrupted copies leave such",
+        "fetch it anew",
+        "validate.blank_end",
+    ),
+    _C.CONTOUR_IN_IMAGE: CodeInfo(
+        _E,
+        "a contour is drawn into an image's pixels, or into most of a patient's",
+        "share of the contour along which the image is brighter, or darker, than on both sides",
+        "export the images themselves, without graphics",
+        "validate.burnt",
+    ),
+    _C.IMAGE_BLANK_ROWS: CodeInfo(
+        _E,
+        "a block of rows in the midst of a contoured image is blank",
+        "longest run of rows of one value each between others, against all rows; a lost part of a file leaves it",
+        "fetch it anew",
+        "validate.blank_rows",
+    ),
+    _C.IMAGE_PUT_ASIDE: CodeInfo(
+        _W,
+        "a source has images, or other things, that did not land",
+        "no part of the layout; by headers no MR, another series, no number or patient, a copy, equal numbers",
+        "see aside/ in the raw folder; where the wrong series was taken, set source.series and land again",
+    ),
+    _C.SERIES_MIXED: CodeInfo(
+        _E,
+        "a patient's folder holds images of several series",
+        "SeriesInstanceUID; the series with most images is taken for the short-axis cine",
+        "keep one series a folder",
+    ),
+    _C.SPACING_MISSING: CodeInfo(
+        _I,
+        "no pixel spacing: areas and volumes in mm cannot be had",
+        "PixelSpacing (0028,0030) absent or not positive",
+        "fetch the original images if volumes are wanted",
+    ),
+    _C.SPACING_NOT_SQUARE: CodeInfo(
+        _W,
+        "pixels are not square",
+        "relative difference of row and column spacing; told once where all of a patient's images agree",
+        "check that it is so in the source",
+        "validate.square",
+    ),
+    _C.ORIENTATION_CHANGES: CodeInfo(
+        _E,
+        "slices of one series are not parallel",
+        "angle between row or column directions of an image and of its series, degrees",
+        "remove images of other planes (localizers, long axis)",
+        "validate.angle_deg",
+    ),
+    _C.SIZE_CHANGES: CodeInfo(
+        _E, "images of one series differ in size or spacing", "rows, columns, PixelSpacing", "fetch them anew"
+    ),
+    _C.SLICE_GAP_IRREGULAR: CodeInfo(
+        _W,
+        "slices are not evenly spaced",
+        "relative deviation of a distance along the normal from the median distance",
+        "look for a lost slice",
+        "validate.gap",
+    ),
+    _C.SLICE_GAP_HEADER: CodeInfo(
+        _W,
+        "the header's slice spacing is not the measured one",
+        "relative difference of SpacingBetweenSlices and the distance of positions",
+        "nothing: volumes use the measured gap; check the export",
+        "validate.gap_header",
+    ),
+    _C.GRID_ASSUMED: CodeInfo(
+        _I,
+        "slice and frame were taken from the file number",
+        "no position or trigger time in the header; frames a slice assumed",
+        "check ingest.frames_per_slice",
+        "ingest.frames_per_slice",
+    ),
+    _C.SCALE_IMPLAUSIBLE: CodeInfo(
+        _W,
+        "the field of view, or the distance of the slices, is not that of a cardiac scan",
+        "pixels times PixelSpacing, the longer side, from 96 pixels on; median distance of positions along the normal",
+        "hold PixelSpacing and ImagePositionPatient against the source: another unit, the spacing of another matrix",
+        "validate.field_mm, validate.slice_gap_mm",
+    ),
+    _C.VOLUME_IMPLAUSIBLE: CodeInfo(
+        _W,
+        "the end-diastolic volume, or the mass, is not that of a heart",
+        "from all of the patient's contours, of three slices at least",
+        "hold PixelSpacing and positions against the source; look whether all contours are of this patient",
+        "validate.edv_ml, validate.mass_g",
+    ),
+    _C.IMAGES_AT_ONE_PLACE: CodeInfo(
+        _E,
+        "images stand where another one does: one position in all headers, or a slice acquired twice",
+        "several images of one slice and frame, or more of a slice than frames; files of one instance count once",
+        "keep one acquisition of each slice, or fetch the images with positions of their own",
+    ),
+}
