@@ -1,0 +1,29 @@
+"""Units of work that write a text each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cmrpipe.incremental import Refresh, Unit, Written, refresh
+from cmrpipe.progress import silent
+
+
+def write_text_unit(text: str, folder: Path) -> Written:
+    """A unit's work: writes a file with `text`; "boom" fails."""
+    if text == "boom":
+        raise RuntimeError("boom")
+    name = f"units/{text.split(':', maxsplit=1)[0]}"
+    (folder / "units").mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    return Written([name], {"length": len(text)})
+
+
+def run(folder: Path, texts: list[str], workers: int = 1) -> Refresh:
+    """Refresh with a unit a text; the part before the colon is its key, the whole its fingerprint."""
+    units = [Unit(text.split(":")[0], text, text) for text in texts]
+    return refresh("test", folder, units, write_text_unit, listen=silent, workers=workers)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
