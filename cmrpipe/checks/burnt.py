@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.checks.finding import finding
-from cmrpipe.checks.fit import Image, outline, sample
+from cmrpipe.checks.fit import Image, inside, outline, sample
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import image_number
@@ -56,9 +56,11 @@ def line_share(image: Image, points: Points) -> tuple[float, float]:
 
 
 def _shares(one: Sample) -> Iterator[float]:
-    if one.image is not None and one.endo is not None:
+    if one.image is None:
+        return
+    if one.endo is not None and inside(one.endo.points, one.image.shape):
         yield from line_share(one.image, one.endo.points)
-    if one.image is not None and one.epi is not None:
+    if one.epi is not None and inside(one.epi.points, one.image.shape):
         yield line_share(one.image, one.epi.points)[0]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.checks.fit import Image, Pixels, fit, shifted_fits
+from cmrpipe.checks.fit import Image, Pixels, fit, inside, shifted_fits
 from cmrpipe.geometry import centroid
 from cmrpipe.model import ImageRecord, Points
 
@@ -135,7 +135,7 @@ def _other_images(
                 continue
             record = images.get((index + over, (frame + on - 1) % last + 1))
             image = pixels(record) if record is not None else None
-            if image is not None:
+            if image is not None and inside(s.points, image.shape):
                 fits.append(fit(image, s.points))
         if 2 * len(fits) > len(chosen):
             value = float(np.median(fits))

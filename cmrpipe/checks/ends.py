@@ -36,7 +36,7 @@ _Areas = Mapping[int, float]
 def check_ends(labels: PatientLabels, samples: Sequence[Sample], limits: ValidateParams) -> Iterator[Finding]:
     """Findings for endocardial contours that end early; `samples` are all contoured images, quarantine not applied."""
     ed, es = (_areas(samples, phase) for phase in (Phase.ED, Phase.ES))
-    if len(ed) < FEWEST:
+    if len(ed) < FEWEST or max(ed.values()) <= 0:
         return
     base, apex = _ends(ed)
     for message, evidence in (*_untapered(ed, base, apex, limits), *_lost(ed, es, base, limits)):
@@ -50,7 +50,7 @@ def check_ends(labels: PatientLabels, samples: Sequence[Sample], limits: Validat
 
 
 def _areas(samples: Sequence[Sample], phase: Phase) -> dict[int, float]:
-    """Area of the cavity, pixels², by slice."""
+    """Area of the cavity, pixels², by slice; 0 where what is drawn is a line."""
     return {
         s.record.slice_index: polygon_area(s.endo.points)
         for s in samples
@@ -92,7 +92,8 @@ def _lost(ed: _Areas, es: _Areas, base: int, limits: ValidateParams) -> Iterator
                 {"share": round(share, 3), "slices": len(ends)},
             )
     beyond = [index for index in es if not min(ed) <= index <= max(ed)]
-    share = sum(es[index] for index in beyond) / sum(es.values())
+    total = sum(es.values())
+    share = sum(es[index] for index in beyond) / total if total > 0 else 0.0
     if share > limits.end_beyond:
         yield (
             f"{slices_text(beyond)} have an endocardial contour at end-systole and none at end-diastole, "

@@ -28,8 +28,17 @@ BAND_PX = np.array([1.0, 2.0, 3.0])
 """Distances of the band outside."""
 INSIDE = np.array([0.15, 0.35, 0.55, 0.75, 0.9])
 """Where the inside is looked at, in shares of the way from centre to contour; weighed by the area they stand for."""
+SMALLEST_IMAGE = 8
+"""Rows and columns below which an image is not looked at."""
 EDGE_SHARE, EDGE_PX = 0.15, (1.0, 2.5)
 """Half width of the edge as a share of the contour's radius, and its limits in pixels."""
+
+
+def inside(points: Points, shape: tuple[int, ...]) -> bool:
+    """Whether an image of (rows, columns) is large enough to be looked at, and a contour in it, up to half a pixel."""
+    if min(shape) < SMALLEST_IMAGE:
+        return False
+    return bool((points >= -0.5).all() and (points <= np.array([shape[1], shape[0]]) - 0.5).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.checks.finding import finding
-from cmrpipe.checks.fit import Image, Pixels, fit
-from cmrpipe.checks.misfit import inside, whole_patient
+from cmrpipe.checks.fit import Image, Pixels, fit, inside
+from cmrpipe.checks.misfit import whole_patient
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import label_image
 from cmrpipe.linking import PatientLabels, image_number

@@ -8,24 +8,17 @@ import numpy as np
 
 from cmrpipe.checks.causes import Cause, Suspect, find_cause
 from cmrpipe.checks.finding import finding
-from cmrpipe.checks.fit import Pixels, fit
+from cmrpipe.checks.fit import Pixels, fit, inside
 from cmrpipe.checks.neighbours import Jump
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels, image_number
-from cmrpipe.model import Finding, ImageRecord, Points, Sample
+from cmrpipe.model import Finding, ImageRecord, Sample
 from cmrpipe.params import ValidateParams
 
 FEWEST = 3
 """Contours below which nothing is said about a patient as a whole."""
 DISPLACED = 0.7
 """A centre displaced by this share of the limit makes a contour that fits poorly a suspect; beyond the limit, any."""
-SMALLEST_IMAGE = 8
-"""Rows and columns below which no fit is measured."""
-
-
-def inside(points: Points, shape: tuple[int, ...]) -> bool:
-    """Whether a contour lies within an image of (rows, columns), up to half a pixel."""
-    return bool((points >= -0.5).all() and (points <= np.array([shape[1], shape[0]]) - 0.5).all())
 
 
 def measure_fits(samples: Sequence[Sample]) -> dict[int, float]:
@@ -33,7 +26,7 @@ def measure_fits(samples: Sequence[Sample]) -> dict[int, float]:
     found = {}
     for sample in samples:
         number, image = image_number(sample.record), sample.image
-        if number is None or image is None or sample.endo is None or min(image.shape) < SMALLEST_IMAGE:
+        if number is None or image is None or sample.endo is None:
             continue
         if inside(sample.endo.points, image.shape):
             found[number] = fit(image, sample.endo.points)

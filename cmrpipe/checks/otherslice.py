@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cmrpipe.checks.finding import finding
-from cmrpipe.checks.fit import Pixels, fit
-from cmrpipe.checks.misfit import inside, whole_patient
+from cmrpipe.checks.fit import Pixels, fit, inside
+from cmrpipe.checks.misfit import whole_patient
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Finding, Sample

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmrpipe.checks.causes import EXCHANGES, Suspect, find_cause
-from cmrpipe.checks.fit import fit, outline, shifted_fits
-from cmrpipe.checks.misfit import inside, measure_fits, whole_patient
+from cmrpipe.checks.fit import fit, inside, outline, shifted_fits
+from cmrpipe.checks.misfit import measure_fits, whole_patient
 from cmrpipe.model import ImageRecord, Phase, Points
 from cmrpipe.params import ValidateParams
 from tests.checks.drawn import SHAPE, circle, heart, sample, stack
@@ -111,3 +111,4 @@ def test_contours_that_leave_the_image_have_no_fit() -> None:
     assert set(measure_fits(samples)) == {10 * i + n for i in range(7) for n in (1, 5)}
     assert not inside(circle(3, 20, 9), SHAPE)
     assert inside(circle(30, 20, 9), SHAPE)
+    assert not inside(circle(3, 3, 3), (7, 112))
