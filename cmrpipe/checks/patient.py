@@ -86,7 +86,7 @@ def check_patient(
         *images.check_series(patient, labels.images, limits),
         *check_places(patient, labels.images),
         *check_scale(patient, labels.images, limits),
-        *check_blank_rows(samples, patient, limits.blank_rows),
+        *check_blank_rows(labels, samples, pixels, limits.blank_rows),
         *missing.check_images(labels, gone_images),
         *missing.check_contours(labels, samples, gone_contours),
         *check_burnt(patient, samples, limits),
