@@ -40,12 +40,22 @@ def test_a_scheme_of_its_own_is_a_warning_a_patient() -> None:
 
 
 def test_one_foreign_image_is_an_error() -> None:
-    """Among images with the folder's name, without one, or of another scheme."""
+    """Among images with the folder's name, without one, or of another scheme; it alone is left out."""
     for others in ("A", "", "ANON-1"):
         found = told({"A": [others, "X", others], "B": ["B"]})
-        assert {f.code for f in found} == {MISMATCH}
-        assert "dicoms/A/2.dcm" in left_out(found)
-        assert ("dicoms/A/1.dcm" in left_out(found)) == (others == "ANON-1")
+        assert [f.code for f in found] == [RENAMED, MISMATCH] if others == "ANON-1" else [MISMATCH]
+        assert left_out(found) == {"dicoms/A/2.dcm"}
+
+
+def test_an_odd_image_hides_no_scheme() -> None:
+    """One without a name, or one with the folder's; most of the images decide, and half of them do not."""
+    for odd, gone in (("", set()), ("-", {"dicoms/A/5.dcm"}), ("A", {"dicoms/A/5.dcm"})):
+        found = told({"A": [*["ANON-1"] * 4, odd, *["anon_1"] * 4], "B": ["B"]})
+        assert (found[0].code, found[0].evidence["images"]) == (RENAMED, 8)
+        assert found[0].message.startswith("A: 8 of 9 images carry PatientID ANON-1, which")
+        assert left_out(found) == gone
+        assert "A" in left_out(told({"A": [*["ANON-1"] * 4, odd], "B": ["ANON-1"]}))
+    assert left_out(told({"A": ["A", "ANON-1"] * 2})) == {"dicoms/A/2.dcm", "dicoms/A/4.dcm"}
 
 
 def test_a_name_that_is_anothers_is_an_error() -> None:
