@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cmrpipe.errors import InputError, SizeError
 
+_SEE = "see its permissions and its disk"
 _NOT_ITS_OWN = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """What is gone since it was listed (somebody moves things, or takes a disk away), and what we have too little of."""
 
@@ -37,4 +38,9 @@ def own_trouble(error: OSError, place: Path, shared: Path) -> str:
     except OSError as wider:
         where = place if wider is error else shared
         raise InputError(where, f"cannot be read ({wider.strerror})", "Check the disk and its permissions") from error
-    return f"it cannot be read ({error.strerror}; see its permissions and its disk)"
+    return f"it cannot be read ({error.strerror}; {_SEE})"
+
+
+def names_its_mend(why: str) -> bool:
+    """Whether a cause, as `own_trouble` gives it, is the system's refusal, and says what to see to."""
+    return _SEE in why

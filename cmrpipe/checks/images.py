@@ -13,6 +13,7 @@ from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number, pixel_facts
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
+from cmrpipe.refusals import names_its_mend
 from cmrpipe.slices import main_series, measure_gap
 
 SAME_SPACING = 0.01
@@ -31,9 +32,10 @@ def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
         where = {"patient_id": image.patient_id, "number": image_number(image), "path": image.path}
         if image.error:
             truncated = image.error.startswith("truncated")
+            mend = "" if names_its_mend(image.error) else " Fetch it anew from its source."
             yield finding(
                 Code.IMAGE_TRUNCATED if truncated else Code.IMAGE_UNREADABLE,
-                f"{image.path} cannot be used: {image.error}. Fetch it anew from its source.",
+                f"{image.path} cannot be used: {image.error}.{mend}",
                 **where,  # type: ignore[arg-type]
                 bytes=image.bytes,
             )

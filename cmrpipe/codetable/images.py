@@ -80,13 +80,13 @@ IMAGES: Table = {
     ),
     _C.IMAGE_PATIENT_MISMATCH: CodeInfo(
         _E,
-        "an image's header names another patient than its folder",
-        "PatientID (0010,0020) against the folder, after normalisation",
+        "an image's header names another patient than its folder, or than most images of a renamed one",
+        "PatientID (0010,0020) against the folder, after normalisation; see patient-renamed",
         "move it to its patient, or correct the header at the source",
     ),
     _C.PATIENT_RENAMED: CodeInfo(
         _W,
-        "all images of a patient carry one PatientID, and it is not the folder's name",
+        "most images of a patient carry one PatientID, and it is not the folder's name",
         "PatientID (0010,0020), after normalisation, where no other folder has that name or images that carry it",
         "check that the folder's name is right; a de-identified export may have names of its own",
     ),
@@ -108,7 +108,8 @@ IMAGES: Table = {
     _C.IMAGE_BLANK_ROWS: CodeInfo(
         _E,
         "a block of rows in the midst of a contoured image is blank",
-        "longest run of rows of one value each between others, against all rows; a lost part of a file leaves it",
+        "longest run of rows of one value each within the picture, against all rows, unless the slice's other frames "
+        "show none there either; a lost part of a file leaves it",
         "fetch it anew",
         "validate.blank_rows",
     ),
