@@ -41,6 +41,7 @@ class FindingCode(StrEnum):
     IMAGE_IN_TWO_PATIENTS = "image-in-two-patients"
     INSTANCE_IN_TWO_PATIENTS = "instance-in-two-patients"
     STUDY_IN_TWO_PATIENTS = "study-in-two-patients"
+    STUDY_UID_SHARED = "study-uid-shared"
     PATIENTS_ALIKE = "patients-alike"
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     PATIENT_RENAMED = "patient-renamed"

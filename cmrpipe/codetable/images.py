@@ -68,8 +68,15 @@ IMAGES: Table = {
     _C.STUDY_IN_TWO_PATIENTS: CodeInfo(
         _E,
         "two patients are of one examination: one person under two ids, or images in another's folder",
-        "equal StudyInstanceUID or FrameOfReferenceUID; both patients from half of their images on, else these images",
+        "equal StudyInstanceUID or FrameOfReferenceUID; both patients from half of their images on, where another "
+        "identifier or an oblique plane is equal, too; else these images",
         "put them under one id, or move the images; where they are two people, overrule with `keep`",
+    ),
+    _C.STUDY_UID_SHARED: CodeInfo(
+        _W,
+        "patients have one identifier of an examination, and nothing else says that they are one person",
+        "equal StudyInstanceUID or FrameOfReferenceUID alone; or of three patients who are most of the set, or of nine",
+        "find out at the source; put one person under one id, export others with identifiers of their own",
     ),
     _C.PATIENTS_ALIKE: CodeInfo(
         _E,

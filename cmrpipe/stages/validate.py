@@ -292,7 +292,7 @@ def validate(
     found += shared.without_echoes(_set_findings(raw, book, links, reports, params))
     seen = {patient: [Look(*look) for look in report["looks"]] for patient, report in reports.items()}
     alike = check_alike(seen, params.alike)
-    found = copies.fold([*found, *shared.findings, *check_studies(some), *alike])
+    found = copies.fold([*found, *shared.findings, *check_studies(some, len(reports)), *alike])
     subjects, before = Subjects(book, links), _rows_before(out, params)
     accused = sorted(quarantine_rows(found, params.quarantine, shared.in_doubt), key=lambda row: row.name)
     by_rule = [replace(row, seen=subjects.fingerprint(row.name)) for row in accused]

@@ -83,6 +83,18 @@ def _split(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return _note(spot, f"images of {to.patient_id} were made of the examination that is {source.patient_id}'s")
 
 
+def _identifier(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    to, source = spot.patients
+    study = site.dataset(site.images(source)[0]).StudyInstanceUID
+
+    def change(ds: FileDataset) -> None:
+        ds.StudyInstanceUID = study
+
+    for path in site.images(to):
+        site.change_image(path, change)
+    return _note(spot, f"images of {to.patient_id} were given the StudyInstanceUID of {source.patient_id}")
+
+
 def _cut(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     def smaller(ds: FileDataset) -> None:
         pixels = ds.pixel_array[CUT_PX:-CUT_PX, CUT_PX:-CUT_PX]
@@ -140,6 +152,14 @@ FAULTS = (
         Code.STUDY_IN_TWO_PATIENTS,
         Scope.PATIENT,
         _split,
+        patients=2,
+    ),
+    Fault(
+        "study-uid-dummy",
+        "two patients have one StudyInstanceUID",
+        Code.STUDY_UID_SHARED,
+        Scope.PATIENT,
+        _identifier,
         patients=2,
     ),
     Fault(
