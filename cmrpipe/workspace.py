@@ -78,6 +78,16 @@ class Workspace:
         return self.root / "data" / "report"
 
     @property
+    def crossvalidation(self) -> Path:
+        """Output of crossvalidate, which is no stage."""
+        return self.root / "data" / "crossvalidation"
+
+    @property
+    def suspects(self) -> Path:
+        """Output of suspects, which is no stage."""
+        return self.root / "data" / "suspects"
+
+    @property
     def state(self) -> Path:
         """What was seen where on this machine; may be lost at any time."""
         return self.root / ".cmrpipe"

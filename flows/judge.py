@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.cli.lastword import Commands
+from cmrpipe.cli.commands import new_app
+from cmrpipe.cli.options import Root
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
 from flows.command import run_command
@@ -19,10 +20,7 @@ from flows.lock import write_lock
 from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, Verdict, current, decide, keep, kept, verdict_of
 from flows.steps import Tell
 
-app = typer.Typer(
-    cls=Commands, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True
-)
-Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")]
+app = new_app(no_args_is_help=True)
 
 
 def _schema(folder: Path) -> object:

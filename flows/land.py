@@ -9,24 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.cli.lastword import Command
-from cmrpipe.cli.options import LogJson, LogLevel
-from cmrpipe.cli.sources import Contours
+from cmrpipe.cli.commands import Logged, new_app
+from cmrpipe.cli.options import Contours, Root
 from cmrpipe.connect.address import full_address
 from flows.run import Watcher
 from flows.steps import land_step, writing
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = new_app()
 
 
-@app.command(cls=Command)
+@app.command(cls=Logged)
 def land(
     source: Annotated[str, typer.Argument(help="Folder or URL.")],
     name: Annotated[str, typer.Option(help="Name of the source, for its link table.")] = "",
     contours: Contours = "",
-    workspace: Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")] = Path(),
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+    workspace: Root = Path(),
 ) -> None:
     """Land and record, and do nothing else."""
     left = 0

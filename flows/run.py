@@ -11,9 +11,8 @@ import typer
 from rich.console import Console
 
 from cmrpipe.cli import console
-from cmrpipe.cli.lastword import Command
-from cmrpipe.cli.options import LogJson, LogLevel
-from cmrpipe.cli.sources import Contours
+from cmrpipe.cli.commands import Logged, new_app
+from cmrpipe.cli.options import Contours, Root
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.progress import Listener, Progress
@@ -23,7 +22,7 @@ from cmrpipe.workspace import Workspace
 from flows.server import embedded_server
 from flows.steps import land_step, stage_step, writing
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = new_app()
 out = Console(highlight=False, soft_wrap=True)
 
 
@@ -87,7 +86,7 @@ def _without_prefect(source: str | None, contours: str, workspace: Path) -> None
                 stage_step(workspace, stage, tell)
 
 
-@app.command(cls=Command)
+@app.command(cls=Logged)
 def run(
     source: Annotated[
         str | None,
@@ -97,12 +96,10 @@ def run(
         ),
     ] = None,
     contours: Contours = "",
-    workspace: Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")] = Path(),
+    workspace: Root = Path(),
     prefect: Annotated[
         bool, typer.Option("--prefect/--no-prefect", help="Supervise with Prefect's embedded server.")
     ] = True,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Land new patients, bring every stage up to date, and say where the report is.
 

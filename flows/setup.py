@@ -21,10 +21,11 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
 from cmrpipe.cli import console
+from cmrpipe.cli.commands import new_app
 from cmrpipe.cli.lastword import Command
 from cmrpipe.errors import CmrpipeError, InputError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = new_app()
 
 POOLS = {"cpu": "reads, checks and stores patients", "gpu": "trains"}
 ZOMBIES, STUCK, NOTIFY, TELL = (

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from cmrpipe.cli import app
 from cmrpipe.cli.console import guarded
 from tests.commands import cmrpipe, workspace
 from tests.conftest import missing
@@ -253,6 +255,17 @@ def test_logs_are_json_lines_on_request_and_name_nobody(bench: Path) -> None:
     for secret in ("Secret", BIRTH_DATE):
         assert secret not in done.stderr + done.stdout
         assert secret.encode() not in written
+
+
+def test_every_command_that_logs_has_the_same_two_options_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that only print, and those that another command line stands behind, have none; a bad level is refused."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    ends = {name: [option.name for option in command.params[-2:]] for name, command in commands.items()}
+    without = {name for name, end in ends.items() if end != ["log_level", "log_json"]}
+    assert without == {"phantom", "findings", "params", "tables", "run", "verify", "rebuild", "forget"}
+    monkeypatch.setenv("CMRPIPE_LOG_LEVEL", "loud")
+    done = CliRunner().invoke(app, ["ingest"])
+    assert (done.exit_code, "use debug, info, warning or error" in done.output) == (2, True)
 
 
 def test_stages_before_training_do_not_import_torch(bench: Path) -> None:

@@ -9,39 +9,42 @@ import typer
 
 from cmrpipe import __version__
 from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables, whose
+from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.handover import hand_over
-from cmrpipe.cli.lastword import Commands
-from cmrpipe.cli.options import CORES, PARAMS, Executor, ExitZero, LogJson, LogLevel, ParamsFile, Workers, given_path
+from cmrpipe.cli.options import (
+    CORES,
+    HERE,
+    PARAMS,
+    Catalog,
+    Evaluation,
+    Executor,
+    ExitZero,
+    Findings,
+    Model,
+    Out,
+    Overlays,
+    ParamsFile,
+    QuarantineFile,
+    Raw,
+    State,
+    StoreFolder,
+    Tables,
+    Workers,
+    given_path,
+)
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.landing import check_landed
 from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
-from cmrpipe.workspace import Workspace
 
 # Stages are imported by the command that runs them: `cmrpipe ingest` must not pay for torch, nor need it.
 # ruff: noqa: PLC0415
 
-app = typer.Typer(
+app = new_app(
     name="cmrpipe",
-    cls=Commands,
-    help="From cardiac MR slices and expert contours to a verified training store and an evaluated model.",
+    about="From cardiac MR slices and expert contours to a verified training store and an evaluated model.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
-HERE = Workspace(Path())
-
-Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
-Catalog = Annotated[Path, typer.Option("--catalog", help="Output of ingest.")]
-Findings = Annotated[Path, typer.Option("--findings", help="Output of validate.")]
-QuarantineFile = Annotated[Path, typer.Option("--quarantine", help="What the store leaves out; people may edit it.")]
-Overlays = Annotated[Path, typer.Option("--overlays", help="Output of overlay.")]
-StoreFolder = Annotated[Path, typer.Option("--store", help="Output of store.")]
-Model = Annotated[Path, typer.Option("--model", help="Output of train.")]
-Evaluation = Annotated[Path, typer.Option("--evaluation", help="Output of evaluate.")]
-Out = Annotated[Path, typer.Option("--out", help="Output folder.")]
-State = Annotated[Path, typer.Option("--state", help="What was seen on this machine; may be deleted.")]
 
 
 def _version(value: bool) -> None:
@@ -66,7 +69,7 @@ def _main(
     """Exit codes of stages: 0 clean, 1 findings of severity error, 2 could not run, 141 nobody reads the output."""
 
 
-@app.command()
+@app.command(cls=Logged)
 def ingest(
     raw: Raw = HERE.raw,
     out: Out = HERE.catalog,
@@ -75,8 +78,6 @@ def ingest(
     workers: Workers = CORES,
     executor: Executor = "",
     exit_zero: ExitZero = False,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Read every image header and contour once and write the catalog (Parquet)."""
     from cmrpipe.stages.ingest import ingest as stage
@@ -87,7 +88,7 @@ def ingest(
     console.finish(summary, exit_zero=exit_zero)
 
 
-@app.command()
+@app.command(cls=Logged)
 def validate(
     folder: Annotated[
         Path | None,
@@ -100,14 +101,12 @@ def validate(
     raw: Raw = HERE.raw,
     catalog: Catalog = HERE.catalog,
     out: Out = HERE.findings,
-    whole: tables.Tables = HERE.tables,
+    whole: Tables = HERE.tables,
     quarantine: QuarantineFile = HERE.quarantine,
     params: ParamsFile = PARAMS,
     workers: Workers = CORES,
     executor: Executor = "",
     exit_zero: ExitZero = False,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Check links, images, contours and what is missing; the exit code can gate a job."""
     from cmrpipe.stages.ingest import ingest as read
@@ -142,7 +141,7 @@ def validate(
     console.finish(summary, exit_zero=exit_zero)
 
 
-@app.command()
+@app.command(cls=Logged)
 def overlay(
     raw: Raw = HERE.raw,
     catalog: Catalog = HERE.catalog,
@@ -152,8 +151,6 @@ def overlay(
     params: ParamsFile = PARAMS,
     workers: Workers = CORES,
     executor: Executor = "",
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Draw every contoured image with its contours, and the slices before and after."""
     from cmrpipe.stages.overlay import overlay as stage
@@ -164,7 +161,7 @@ def overlay(
     console.finish(summary)
 
 
-@app.command()
+@app.command(cls=Logged)
 def store(
     raw: Raw = HERE.raw,
     catalog: Catalog = HERE.catalog,
@@ -173,8 +170,6 @@ def store(
     params: ParamsFile = PARAMS,
     workers: Workers = CORES,
     executor: Executor = "",
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Write images and label masks, a file a patient; what is in quarantine is left out."""
     from cmrpipe.stages.store import store as stage
@@ -187,7 +182,7 @@ def store(
     console.finish(summary)
 
 
-@app.command()
+@app.command(cls=Logged)
 def train(
     store: StoreFolder = HERE.store,
     pathology: Annotated[
@@ -195,8 +190,6 @@ def train(
     ] = HERE.pathology,
     out: Out = HERE.model,
     params: ParamsFile = PARAMS,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Train a UNet; patients are split, never images."""
     with console.guarded("train"), console.needs("train"), console.progress() as listen:
@@ -206,14 +199,12 @@ def train(
     console.finish(summary)
 
 
-@app.command()
+@app.command(cls=Logged)
 def evaluate(
     store: StoreFolder = HERE.store,
     model: Model = HERE.model,
     out: Out = HERE.evaluation,
     params: ParamsFile = PARAMS,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Measure the model on patients that it has not seen."""
     with console.guarded("evaluate"), console.needs("train"), console.progress() as listen:
@@ -223,7 +214,7 @@ def evaluate(
     console.finish(summary)
 
 
-@app.command()
+@app.command(cls=Logged)
 def report(
     catalog: Catalog = HERE.catalog,
     findings: Findings = HERE.findings,
@@ -234,8 +225,6 @@ def report(
     evaluation: Evaluation = HERE.evaluation,
     out: Out = HERE.report,
     params: ParamsFile = PARAMS,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Write the page that says what came in, what is wrong, what was left out, and how good the model is."""
     from cmrpipe.stages.report import report as stage

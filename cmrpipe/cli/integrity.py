@@ -8,16 +8,14 @@ from typing import Annotated
 import typer
 
 from cmrpipe.cli import console
+from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.handover import hand_over
-from cmrpipe.cli.lastword import Command
-from cmrpipe.cli.options import CORES, LogJson, LogLevel, Workers
+from cmrpipe.cli.options import CORES, HERE, AnyStore, Workers
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.workspace import Workspace
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
 
-_STORE = Workspace(Path()).store
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -27,11 +25,9 @@ def _in_workspace() -> bool:
 
 def verify_store_command(
     patients: Annotated[list[str] | None, typer.Argument(metavar="[PATIENT ...]")] = None,
-    store: Annotated[Path, typer.Option("--store", help="The store's folder.")] = _STORE,
+    store: AnyStore = HERE.store,
     datasets: Annotated[bool, typer.Option("--datasets", help="Read every array too, against its own hash.")] = False,
     workers: Workers = CORES,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Hold a store against its own manifest. Exit codes: 0 whole, 1 something is bad, 2 could not run."""
     from cmrpipe.store.verify import verify_store
@@ -52,8 +48,8 @@ def add(app: typer.Typer) -> None:
         """Hash what is really there: raw data, store, outputs, DVC's cache, a remote (`cmrpipe verify --help`)."""
         if _in_workspace() and not any(argument.partition("=")[0] == "--store" for argument in context.args):
             hand_over("flows.integrity", ["verify", *context.args])
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        alone.command(cls=Command)(verify_store_command)
+        alone = new_app()
+        alone.command(cls=Logged)(verify_store_command)
         alone(context.args, prog_name="cmrpipe verify")
 
     @app.command("rebuild", context_settings=_PASSED_ON, add_help_option=False)

@@ -8,17 +8,13 @@ from typing import Annotated
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.cli.commands import Logged
+from cmrpipe.cli.options import HERE, PARAMS, Model, OutFolder, ParamsFile, StoreFolder
 from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
-from cmrpipe.workspace import Workspace
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
-
-_HERE = Workspace(Path())
-
-StoreFolder = Annotated[Path, typer.Option("--store", help="Output of store.")]
 
 
 def crossvalidate_command(
@@ -26,15 +22,13 @@ def crossvalidate_command(
     leave_one_out: Annotated[
         bool, typer.Option("--leave-one-out", help="A fold a patient, whatever --folds says.")
     ] = False,
-    store: StoreFolder = _HERE.store,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = _HERE.root / "data" / "crossvalidation",
+    store: StoreFolder = HERE.store,
+    out: OutFolder = HERE.crossvalidation,
     pathology: Annotated[
         Path, typer.Option(help="Table patient_id,pathology that folds are stratified by.")
-    ] = _HERE.pathology,
+    ] = HERE.pathology,
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Folds at a time; changes no output.")] = 1,
     params: ParamsFile = PARAMS,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Judge every patient by a model that has not seen it; prints the table."""
     with console.guarded("crossvalidate"), console.needs("train"), console.progress() as listen:
@@ -57,25 +51,23 @@ def crossvalidate_command(
 
 def replay_command(
     step: Annotated[int, typer.Argument(min=0, help="Step of the training, from 0.")],
-    model: Annotated[Path, typer.Option("--model", help="Output of train.")] = _HERE.model,
+    model: Model = HERE.model,
     rank: Annotated[int, typer.Option(min=0, help="Which of several processes that trained together.")] = 0,
     first: Annotated[
         bool, typer.Option("--first", help="Of two trainings (train.complete), a step of the first.")
     ] = False,
-    store: StoreFolder = _HERE.store,
+    store: StoreFolder = HERE.store,
     direct: Annotated[
         bool, typer.Option("--direct", help="Straight from DICOM and contour files, not from the store.")
     ] = False,
-    raw: Annotated[Path, typer.Option("--raw", help="With --direct: the raw folder.")] = _HERE.raw,
-    catalog: Annotated[Path, typer.Option("--catalog", help="With --direct: output of ingest.")] = _HERE.catalog,
+    raw: Annotated[Path, typer.Option("--raw", help="With --direct: the raw folder.")] = HERE.raw,
+    catalog: Annotated[Path, typer.Option("--catalog", help="With --direct: output of ingest.")] = HERE.catalog,
     quarantine: Annotated[
         Path, typer.Option("--quarantine", help="With --direct: what is left out.")
-    ] = _HERE.quarantine,
+    ] = HERE.quarantine,
     out: Annotated[
         Path | None, typer.Option("--out", help="New .npz file with image, label and known, as the network saw them.")
     ] = None,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Make a batch of a training again and hold it against the batch log's checksum."""
     with console.guarded("replay"), console.needs("train"):
@@ -104,5 +96,5 @@ def replay_command(
 
 def add(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command("crossvalidate")(crossvalidate_command)
-    app.command("replay")(replay_command)
+    app.command("crossvalidate", cls=Logged)(crossvalidate_command)
+    app.command("replay", cls=Logged)(replay_command)

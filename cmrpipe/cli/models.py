@@ -10,31 +10,27 @@ import typer
 
 from cmrpipe import events
 from cmrpipe.cli import console
-from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile
+from cmrpipe.cli.commands import Logged
+from cmrpipe.cli.options import HERE, PARAMS, ParamsFile, StoreFolder
 from cmrpipe.files import write_json
 from cmrpipe.params import load_params
-from cmrpipe.workspace import Workspace
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
-
-HERE = Workspace(Path())
 
 
 def add(app: typer.Typer) -> None:
     """Register the command."""
 
-    @app.command("compare")
+    @app.command("compare", cls=Logged)
     def compare_command(
         last: Annotated[Path, typer.Argument(help="Folder of the model to hold it against.")],
         new: Annotated[
             Path, typer.Option("--model", help="Folder of the new model, with its splits.json.")
         ] = HERE.model,
-        store: Annotated[Path, typer.Option("--store", help="Output of store.")] = HERE.store,
+        store: StoreFolder = HERE.store,
         out: Annotated[Path | None, typer.Option("--out", help="Write figures and patients to this JSON file.")] = None,
         params: ParamsFile = PARAMS,
-        log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-        log_json: LogJson = False,  # noqa: ARG001 the callback acts
     ) -> None:
         """Judge two models on the new one's test patients, less those that either of them has seen."""
         with console.guarded("compare"), console.needs("train"), console.progress() as listen:

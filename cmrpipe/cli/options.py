@@ -9,8 +9,29 @@ from typing import Annotated
 import typer
 
 from cmrpipe import logs
+from cmrpipe.workspace import Workspace
 
-ParamsFile = Annotated[Path, typer.Option("--params", help="Parameters of all stages.", show_default=True)]
+HERE = Workspace(Path())
+PARAMS = HERE.params
+
+Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
+Catalog = Annotated[Path, typer.Option("--catalog", help="Output of ingest.")]
+Findings = Annotated[Path, typer.Option("--findings", help="Output of validate.")]
+Tables = Annotated[Path, typer.Option("--tables", help="Folder for findings.csv, missing.csv, clinical.csv.")]
+QuarantineFile = Annotated[Path, typer.Option("--quarantine", help="What the store leaves out; people may edit it.")]
+Overlays = Annotated[Path, typer.Option("--overlays", help="Output of overlay.")]
+StoreFolder = Annotated[Path, typer.Option("--store", help="Output of store.")]
+AnyStore = Annotated[Path, typer.Option("--store", help="The store's folder.")]
+Model = Annotated[Path, typer.Option("--model", help="Output of train.")]
+Evaluation = Annotated[Path, typer.Option("--evaluation", help="Output of evaluate.")]
+Out = Annotated[Path, typer.Option("--out", help="Output folder.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+State = Annotated[Path, typer.Option("--state", help="What was seen on this machine; may be deleted.")]
+ParamsFile = Annotated[Path, typer.Option("--params", help="Parameters of all stages.")]
+Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")]
+Contours = Annotated[
+    str, typer.Option(help="Folder with contourfiles/ and link.csv, for a source of images only (source.contours).")
+]
 
 
 def _cores() -> int:
@@ -66,4 +87,3 @@ LogLevel = Annotated[
 LogJson = Annotated[
     bool, typer.Option("--log-json", callback=_log_json, help="Log JSON lines (level info) on standard error.")
 ]
-PARAMS = Path("params.yaml")

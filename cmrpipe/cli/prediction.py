@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile, given_path
+from cmrpipe.cli.commands import Logged
+from cmrpipe.cli.options import HERE, PARAMS, Model, OutFolder, ParamsFile, StoreFolder, given_path
 from cmrpipe.params import load_params
-from cmrpipe.workspace import Workspace
 
 if TYPE_CHECKING:
     from cmrpipe.predict.tables import Row
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
 
-_HERE = Workspace(Path())
 _VALUES = ("EDV {:.0f} mL", "ESV {:.0f} mL", "SV {:.0f} mL", "EF {:.1f} %", "CO {:.1f} L/min", "mass {:.0f} g")
 
 
@@ -32,12 +31,10 @@ def predict_command(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", parser=given_path, help="Folder to write to.")
     ],
-    model: Annotated[Path, typer.Option("--model", help="Output of train.")] = _HERE.model,
+    model: Model = HERE.model,
     overlays: Annotated[bool, typer.Option(help="Draw pictures.")] = True,
     segmentation: Annotated[bool, typer.Option(help="Write DICOM Segmentations.")] = True,
     params: ParamsFile = PARAMS,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Find the left ventricle in new patients. Exit codes: 0 all judged, 1 some could not be, 2 could not run."""
     with console.guarded("predict"), console.needs("predict"), console.progress() as listen:
@@ -71,15 +68,13 @@ def _images(count: int) -> str:
 
 
 def suspects_command(
-    store: Annotated[Path, typer.Option("--store", help="Output of store.")] = _HERE.store,
+    store: StoreFolder = HERE.store,
     predictions: Annotated[
         Path,
         typer.Option(help="Output of crossvalidate, or of evaluate (its test patients only)."),
-    ] = _HERE.root / "data" / "crossvalidation",
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = _HERE.root / "data" / "suspects",
+    ] = HERE.crossvalidation,
+    out: OutFolder = HERE.suspects,
     most: Annotated[int, typer.Option(min=1, help="Findings at most, strongest disagreement first.")] = 20,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Rank contours by their distance from out-of-fold predictions; the first become findings with a picture."""
     with console.guarded("suspects"), console.progress() as listen:
@@ -94,5 +89,5 @@ def suspects_command(
 
 def add(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command("predict")(predict_command)
-    app.command("suspects")(suspects_command)
+    app.command("predict", cls=Logged)(predict_command)
+    app.command("suspects", cls=Logged)(suspects_command)

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from cmrpipe.cli import console
+from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.handover import hand_over
-from cmrpipe.cli.options import PARAMS, LogJson, LogLevel, ParamsFile, given
+from cmrpipe.cli.options import HERE, PARAMS, Contours, ParamsFile, Raw, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import CmrpipeError, ParamsError
 from cmrpipe.landing import Forgotten, Ledger, land
@@ -19,12 +20,10 @@ from cmrpipe.landing.plan import make_plan
 from cmrpipe.layouts import standing
 from cmrpipe.locking import alone
 from cmrpipe.params import SourceParams, load_params
-from cmrpipe.workspace import Workspace
 
 # pydicom is imported by the command that needs it.
 # ruff: noqa: PLC0415
 
-HERE = Workspace(Path())
 COUNTS = ("new", "changed", "unchanged", "unsettled", "failed", "blocked", "withdrawn", "not_in_source", "made_way")
 
 SourceName = Annotated[
@@ -34,10 +33,6 @@ SourceName = Annotated[
         parser=given,
         help="Folder with dicoms/, contourfiles/, link.csv; folder of unsorted DICOM; DICOMweb URL.",
     ),
-]
-Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
-Contours = Annotated[
-    str, typer.Option(help="Folder with contourfiles/ and link.csv, for a source of images only (source.contours).")
 ]
 TableName = Annotated[str, typer.Option(help="Name of the source, for its link table; the source's own by default.")]
 
@@ -58,8 +53,6 @@ def land_command(
     name: TableName = "",
     contours: Contours = "",
     params: ParamsFile = PARAMS,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Copy new and changed patients into the raw folder, whole or not at all.
 
@@ -104,8 +97,6 @@ def sources_command(
     contours: Contours = "",
     params: ParamsFile = PARAMS,
     everything: Annotated[bool, typer.Option("--all", help="List what is unchanged too.")] = False,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Say what a source has that is new, changed or gone, against what has landed; do nothing.
 
@@ -152,5 +143,5 @@ def add(app: typer.Typer) -> None:
                 )
         hand_over("flows.forget", context.args)
 
-    app.command("land")(land_command)
-    app.command("sources")(sources_command)
+    app.command("land", cls=Logged)(land_command)
+    app.command("sources", cls=Logged)(sources_command)

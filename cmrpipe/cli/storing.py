@@ -9,24 +9,19 @@ from typing import Annotated
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.cli.options import LogJson, LogLevel
-from cmrpipe.workspace import Workspace
+from cmrpipe.cli.commands import Logged
+from cmrpipe.cli.options import HERE, AnyStore
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
 
-_HERE = Workspace(Path())
-StoreFolder = Annotated[Path, typer.Option("--store", help="The store's folder.")]
-
 
 def migrate_command(
-    store: StoreFolder = _HERE.store,
+    store: AnyStore = HERE.store,
     catalog: Annotated[
         Path, typer.Option(help="Output of ingest, for what an older store lacks; need not be there.")
-    ] = _HERE.catalog,
+    ] = HERE.catalog,
     to_format: Annotated[str, typer.Option("--format", help="hdf5 or zarr; the store's own by default.")] = "",
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Write an older store again in this version's schema, without raw data; nothing that is in it is lost.
 
@@ -70,9 +65,7 @@ def export_command(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="New folder, or an earlier export of this kind.")],
-    store: StoreFolder = _HERE.store,
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
+    store: AnyStore = HERE.store,
 ) -> None:
     """Write the store in a form that other programs read; each has an index.csv of samples. See docs/store.md.
 
@@ -95,5 +88,5 @@ def export_command(
 
 def add(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command("migrate")(migrate_command)
-    app.command("export")(export_command)
+    app.command("migrate", cls=Logged)(migrate_command)
+    app.command("export", cls=Logged)(export_command)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.workspace import Workspace
-
-HERE = Workspace(Path())
-
-Tables = Annotated[Path, typer.Option("--tables", help="Folder for findings.csv, missing.csv, clinical.csv.")]
+from cmrpipe.cli.options import HERE, Findings, Tables
 
 
 def write_whole(findings: Path, tables: Path) -> None:
@@ -28,7 +23,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command("tables")
     def tables_command(
-        findings: Annotated[Path, typer.Option("--findings", help="Output of validate.")] = HERE.findings,
+        findings: Findings = HERE.findings,
         tables: Tables = HERE.tables,
     ) -> None:
         """Write findings.csv, findings.json, missing.csv and clinical.csv again, after a `dvc pull` for instance.

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from cmrpipe.cli import console
-from cmrpipe.cli.lastword import Command
-from cmrpipe.cli.options import LogJson, LogLevel
+from cmrpipe.cli.commands import Logged, new_app
+from cmrpipe.cli.options import Root
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.landing import Forgotten
 from cmrpipe.landing.ledger import now
@@ -21,14 +21,14 @@ from flows.forget.history import commit, commits_naming
 from flows.forget.person import Person, begin, end, find_person
 from flows.forget.places import LATER, drop_outputs, erase, remaining, traces
 from flows.forget.vault import Findings, Search, part_of
-from flows.integrity.__main__ import RemoteName, Root, with_default_remote
+from flows.integrity.__main__ import RemoteName, with_default_remote
 from flows.integrity.objects import Cache, Objects, Remote
 from flows.integrity.records import read_records
 from flows.lock import write_lock
 from flows.recording import record_raw
 from flows.steps import stage_step
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = new_app()
 out = Console(highlight=False, soft_wrap=True)
 
 STAGES = ("ingest", "validate", "overlay", "store")
@@ -141,14 +141,12 @@ def _forget(root: Path, person: Person, objects: Objects, remote: Remote | None)
         _say("data/evaluation and data/report are gone: the next `cmrpipe run` trains and reports without the patient")
 
 
-@app.command(cls=Command)
+@app.command(cls=Logged)
 def forget(
     patient: Annotated[str, typer.Argument(help="Patient id, as in data/raw/dicoms.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only list what would be done.")] = False,
     remote: RemoteName = None,
     workspace: Root = Path(),
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """List what depends on a patient; with --yes remove it for good and keep the patient from landing again.
 

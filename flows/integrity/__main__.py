@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 
 from cmrpipe.cli import console
-from cmrpipe.cli.lastword import Commands
-from cmrpipe.cli.options import CORES, LogJson, LogLevel, Workers
+from cmrpipe.cli.commands import Logged, new_app
+from cmrpipe.cli.options import CORES, Root, Workers
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
 from cmrpipe.landing import check_landed
@@ -24,7 +24,7 @@ from flows.integrity.rebuild import Rebuild
 from flows.integrity.survey import RAW, Survey, survey_of
 from flows.lock import write_lock
 
-app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = new_app()
 out = Console(highlight=False, soft_wrap=True)
 
 Patients = Annotated[list[str] | None, typer.Argument(metavar="[PATIENT ...]", help="Only these patients' files.")]
@@ -32,7 +32,6 @@ RemoteName = Annotated[
     str | None, typer.Option("--remote", metavar="[NAME]", help="The DVC remote too; the default one without a name.")
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the outcome to this file too.")]
-Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")]
 
 
 @contextmanager
@@ -80,15 +79,13 @@ def _keep(file: Path | None, value: dict[str, Any]) -> None:
         write_json(file, value)
 
 
-@app.command()
+@app.command(cls=Logged)
 def verify(
     patients: Patients = None,
     remote: RemoteName = None,
     json_file: JsonFile = None,
     workers: Workers = CORES,
     workspace: Root = Path(),
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Hash what is really there and hold it against the records: raw data, store, all outputs, DVC's cache, a remote.
 
@@ -109,7 +106,7 @@ def verify(
     raise typer.Exit(console.EXIT_FINDINGS if found else console.EXIT_CLEAN)
 
 
-@app.command()
+@app.command(cls=Logged)
 def rebuild(
     patients: Patients = None,
     remote: RemoteName = None,
@@ -119,8 +116,6 @@ def rebuild(
     json_file: JsonFile = None,
     workers: Workers = CORES,
     workspace: Root = Path(),
-    log_level: LogLevel = "warning",  # noqa: ARG001 the callback acts
-    log_json: LogJson = False,  # noqa: ARG001 the callback acts
 ) -> None:
     """Bring back what is bad, and only that: from DVC's cache, else a remote, else raw; each proven by its hash.
 
