@@ -15,9 +15,11 @@ from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.options import Contours, Root
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.landing import describe_landing
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.report.outcome import outcome
 from cmrpipe.stages import STAGES
+from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
 from flows.server import embedded_server
 from flows.steps import land_step, stage_step, writing
@@ -48,7 +50,7 @@ class Watcher:
             out.print(f"waiting for {event['holder']}, which is writing to this workspace")
         elif kind == "stage":
             text = {"unchanged": "unchanged", "cached": "taken from DVC's run cache"}.get(event["state"])
-            self._say(stage, text or console.describe(event["summary"]))
+            self._say(stage, text or describe(event["summary"]))
 
     def _say(self, stage: str, text: str) -> None:
         now = time.monotonic()
@@ -59,7 +61,7 @@ class Watcher:
 def _landed(event: Mapping[str, Any]) -> str:
     if event["source"] is None:
         return "no new source; working on what has landed"
-    return f"patients from {event['source']}: {console.describe_landing(event)}"
+    return f"patients from {event['source']}: {describe_landing(event)}"
 
 
 def _with_prefect(source: str | None, contours: str, workspace: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from cmrpipe.connect.credentials import Credentials
 from cmrpipe.connect.opening import open_source
 from cmrpipe.connect.source import Source
-from cmrpipe.landing import Forgotten, Landed, land, recover
+from cmrpipe.landing import Forgotten, Landed, land, recover, troubles
 from cmrpipe.layouts import ASIDE, LINK_FOLDER, patient_folders
 from cmrpipe.layouts import PHANTOM as PHANTOM_FILE
 from cmrpipe.params import SourceParams, load_params
@@ -29,7 +29,6 @@ Tell: TypeAlias = Callable[[str, Mapping[str, Any]], None]
 PHANTOM = Path("data") / "phantom"
 PHANTOM_PATIENTS = 8
 PHANTOM_SEED = 1
-_LANDED = ("new", "changed", "unchanged", "unsettled", "failed", "blocked", "withdrawn", "not_in_source", "made_way")
 
 
 def choose_source(workspace: Workspace, source: str | None) -> str | None:
@@ -75,17 +74,10 @@ def land_step(
         origin = open_source(chosen, params, home.raw, name=name, credentials=credentials)
         landed = _land(home, origin, params, listen)
         written = {PHANTOM_FILE, f"{LINK_FOLDER}/{origin.name}.csv"}
-        for folder, cause in sorted(landed.failed.items()):
-            tell("land", {"event": "log", "level": "warning", "message": f"{folder} not landed: {cause}"})
-        for what, cause in sorted(landed.unread.items()):
-            told = f"{what} {cause}: patients who have landed may lack it"
-            tell("land", {"event": "log", "level": "warning", "message": told})
+        for line in troubles(landed):
+            tell("land", {"event": "log", "level": "warning", "message": line})
     record_raw(workspace, meant=lambda path: path in written or path.startswith(f"{ASIDE}/"), timeout_s=timeout_s)
-    counts: dict[str, int] = {}
-    if landed is not None:
-        counts = {key: landed.patients(getattr(landed, key)) for key in _LANDED} | {"aside": landed.aside}
-        counts["unread"] = len(landed.unread)
-        counts["left"] = len(landed.failed) + len(landed.unsettled) + len(landed.unread)  # contours and link table too
+    counts = {} if landed is None else landed.counts() | {"left": landed.left}
     tell("land", {"event": "landed", "source": chosen, **counts})
 
 

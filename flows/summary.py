@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cmrpipe.cli.console import describe_landing
 from cmrpipe.codes import FindingCode
 from cmrpipe.codetable import CODES
 from cmrpipe.errors import InputError
 from cmrpipe.findings import read_findings
+from cmrpipe.landing import describe_landing
 from cmrpipe.quarantine import known_quarantine, left_out
 from cmrpipe.workspace import Workspace
 from flows.models import labelled
@@ -79,7 +79,7 @@ def _change(now: int, then: int) -> str:
 def _landed(landed: Mapping[str, Any]) -> list[str]:
     if landed.get("source") is None:
         return ["No source was given: only what had landed was looked at."]
-    what = describe_landing({name: value for name, value in landed.items() if name != "source"})
+    what = describe_landing(landed)
     lines = [f"From `{landed['source']}`:", "", *(f"- patients: {part}" for part in what.split(", "))]
     if landed.get("withdrawn"):
         lines += ["", "What was withdrawn is kept; `cmrpipe forget ID` removes a patient."]

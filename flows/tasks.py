@@ -13,10 +13,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler
 
-from cmrpipe.cli.console import describe, describe_landing
 from cmrpipe.connect.address import is_url
+from cmrpipe.landing import describe_landing
 from cmrpipe.layouts import patient_folders
 from cmrpipe.params import load_params
+from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
 from flows.artifacts import ProgressArtifact, name_run, show_figures, show_findings, show_text
 from flows.command import run_command
@@ -39,8 +40,7 @@ def in_words(event: Mapping[str, Any]) -> str:
     if event["event"] == "stage":
         return describe(event["summary"]) if event["summary"] else str(event["state"])
     if event["event"] == "landed":
-        counts = {name: value for name, value in event.items() if name not in ("event", "source")}
-        return f"{describe_landing(counts)} from {event['source']}" if event["source"] else "no source"
+        return f"{describe_landing(event)} from {event['source']}" if event["source"] else "no source"
     if event["event"] == "waiting":
         return f"waiting for {event['holder']}, which is writing to this workspace"
     return ", ".join(f"{name} {value}" for name, value in event.items() if value and name != "event")

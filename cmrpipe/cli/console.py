@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -25,12 +25,11 @@ from cmrpipe.findings import FINDINGS_CSV, read_findings
 from cmrpipe.logger import Logger
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.stages.summary import Summary
+from cmrpipe.stages.words import describe
 
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_FAILED = 0, 1, 2
 EXIT_UNREAD = 141
 """Whoever read our output has closed it; as of a program that SIGPIPE (13) ends: 128 + 13."""
-WHOLE_STAGES = ("train", "evaluate", "report")
-"""Stages whose unit is not the patient."""
 _FEW = 50
 """Up to this many units, each gets a line where there is no terminal; beyond, one a second."""
 _MOST_ERRORS = 20
@@ -96,51 +95,6 @@ def bar_listener(bars: Bars) -> Listener:
         bars.update(tasks[event.stage], completed=event.done, total=event.total, unit=text)
 
     return listen
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def describe(summary: Mapping[str, Any]) -> str:
-    """One line of what a stage did, from a `Summary` as a mapping."""
-    parts = []
-    work = [f"{summary[name]} {name}" for name in ("done", "unchanged", "gone") if summary[name]]
-    if summary["stage"] in WHOLE_STAGES:
-        parts += ["unchanged"] if summary["unchanged"] else []
-    elif work:
-        parts.append(f"patients: {', '.join(work)}")
-    parts += [f"{name.replace('_', ' ')} {count:,}" for name, count in summary["counts"].items() if count]
-    found = [
-        _plural(count, name) if name != "info" else f"{count:,} info" for name, count in summary["findings"].items()
-    ]
-    if found:
-        parts.append("findings: " + ", ".join(found))
-    parts += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in summary["metrics"].items()]
-    return "; ".join(parts) or "nothing to do"
-
-
-LANDED = {
-    "new": "{} new",
-    "changed": "{} changed",
-    "unchanged": "{} unchanged",
-    "unsettled": "{} still changing in the source, left for the next landing",
-    "failed": "{} could not land, left for the next landing",
-    "blocked": "{} of forgotten patients, left out",
-    "withdrawn": "{} gone from the source (`cmrpipe forget` removes)",
-    "not_in_source": "{} landed earlier and not in this source",
-    "made_way": "{} phantom patients made way",
-    "unread": "{} files or folders could not be read (patients may lack them)",
-    "aside": "{} files not sorted in (see data/raw/aside)",
-}
-"""Words for the counts of a landing, in order."""
-
-
-def describe_landing(counts: Mapping[str, int]) -> str:
-    """What a landing did, from counts by name; those that are 0 are left out."""
-    shown = dict(counts)
-    shown["not_in_source"] = shown.get("not_in_source", 0) - shown.get("withdrawn", 0)
-    return ", ".join(words.format(shown[key]) for key, words in LANDED.items() if shown.get(key, 0) > 0) or "nothing"
 
 
 def finish(summary: Summary, *, exit_zero: bool = False) -> None:

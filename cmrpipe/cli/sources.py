@@ -14,7 +14,7 @@ from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import HERE, PARAMS, Contours, ParamsFile, Raw, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import CmrpipeError, ParamsError
-from cmrpipe.landing import Forgotten, Ledger, land
+from cmrpipe.landing import Forgotten, Ledger, describe_landing, land, troubles
 from cmrpipe.landing.apart import check_apart
 from cmrpipe.landing.plan import make_plan
 from cmrpipe.layouts import standing
@@ -24,7 +24,6 @@ from cmrpipe.params import SourceParams, load_params
 # pydicom is imported by the command that needs it.
 # ruff: noqa: PLC0415
 
-COUNTS = ("new", "changed", "unchanged", "unsettled", "failed", "blocked", "withdrawn", "not_in_source", "made_way")
 
 SourceName = Annotated[
     str,
@@ -81,13 +80,9 @@ def land_command(
                 forgotten=Forgotten(HERE.forgotten).holds,
                 listen=listen,
             )
-    for folder, cause in sorted(landed.failed.items()):
-        typer.echo(f"{folder} not landed: {cause}", err=True)
-    for what, cause in sorted(landed.unread.items()):
-        typer.echo(f"{what} {cause}: patients who have landed may lack it", err=True)
-    counts = {key: landed.patients(getattr(landed, key)) for key in COUNTS}
-    counts |= {"aside": landed.aside, "unread": len(landed.unread)}
-    typer.echo(f"land: patients: {console.describe_landing(counts)}")
+    for line in troubles(landed):
+        typer.echo(line, err=True)
+    typer.echo(f"land: patients: {describe_landing(landed.counts())}")
     raise typer.Exit(console.EXIT_CLEAN if landed.whole else console.EXIT_FINDINGS)
 
 

@@ -5,6 +5,7 @@ from cmrpipe.landing.land import Landed, land
 from cmrpipe.landing.ledger import Ledger
 from cmrpipe.landing.place import check_landed, recover, remove, replaced, staging
 from cmrpipe.landing.underway import content_of
+from cmrpipe.landing.words import describe_landing, troubles
 
 __all__ = [
     "Forgotten",
@@ -12,9 +13,11 @@ __all__ = [
     "Ledger",
     "check_landed",
     "content_of",
+    "describe_landing",
     "land",
     "recover",
     "remove",
     "replaced",
     "staging",
+    "troubles",
 ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from cmrpipe.asides import write_asides
@@ -65,11 +65,18 @@ class Landed:
     @property
     def whole(self) -> bool:
         """Whether all that the source has, and may land, has landed."""
-        return not (self.failed or self.unsettled or self.unread)
+        return not self.left
 
-    def patients(self, folders: tuple[str, ...] | dict[str, str]) -> int:
-        """How many of `folders` are patients."""
-        return sum(folder.startswith(f"{DICOMS}/") for folder in folders)
+    @property
+    def left(self) -> int:
+        """How much was left for the next landing or could not be read, contours and the link table counted too."""
+        return len(self.failed) + len(self.unsettled) + len(self.unread)
+
+    def counts(self) -> dict[str, int]:
+        """How many, by attribute: patients of those that name folders, files and folders of `aside` and `unread`."""
+        named = {own.name: getattr(self, own.name) for own in fields(self) if own.name not in ("aside", "unread")}
+        patients = {name: sum(folder.startswith(f"{DICOMS}/") for folder in what) for name, what in named.items()}
+        return patients | {"aside": self.aside, "unread": len(self.unread)}
 
 
 def land(

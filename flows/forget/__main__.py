@@ -16,6 +16,7 @@ from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.landing import Forgotten
 from cmrpipe.landing.ledger import now
 from cmrpipe.layouts import ASIDE, LINK_FOLDER, LINK_TABLE, folder_of, patient_folders
+from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
 from flows.forget.history import commit, commits_naming
 from flows.forget.person import Person, begin, end, find_person
@@ -109,7 +110,7 @@ def _make_anew(root: Path, person: Person) -> None:
         return
     for stage in STAGES:
         outcome = stage_step(root, stage, lambda *_: None)
-        _say(f"{stage}: {console.describe(outcome.summary) if outcome.summary else outcome.state}")
+        _say(f"{stage}: {describe(outcome.summary) if outcome.summary else outcome.state}")
     drop_outputs(root, LATER)
 
 

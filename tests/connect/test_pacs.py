@@ -51,7 +51,7 @@ def test_five_real_patients_give_the_same_store_as_from_the_folder(
     by_folder, by_server = tmp_path / "folder", tmp_path / "server"
     land(final_data, by_folder / "data" / "raw", listen=silent)
     landed = land_pacs(orthanc, by_server / "data" / "raw", final_data)
-    assert landed.patients(landed.new) == 5
+    assert landed.counts()["new"] == 5
     for home in (by_folder, by_server):
         (home / "params.yaml").write_text("ingest: {}\n")
         write_quarantine(home / "quarantine.csv", [])

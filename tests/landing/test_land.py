@@ -167,8 +167,8 @@ def test_a_larger_phantom_of_the_same_seed_joins(small_phantom: Path, tmp_path: 
     land(small_phantom, target, listen=silent)
     write_phantom(tmp_path / "more", 4, 5, slices=4, frames=10, rows=64, columns=72, listen=silent)
     landed = land(tmp_path / "more", target, listen=silent)
-    assert landed.patients(landed.new) == 1
-    assert landed.patients(landed.unchanged) == 3
+    assert landed.counts()["new"] == 1
+    assert landed.counts()["unchanged"] == 3
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:

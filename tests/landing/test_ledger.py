@@ -129,7 +129,7 @@ def test_a_patient_that_is_still_being_written_waits(source: Path, target: Path)
         writer.wait()
     assert landed.unsettled == (folder,)
     assert not (target / folder).exists()
-    assert landed.patients(landed.new) == 2
+    assert landed.counts()["new"] == 2
     assert land(source, target, settle_s=1.0, listen=silent).new == (folder,)
 
 
@@ -178,7 +178,7 @@ def test_what_has_been_quiet_is_not_waited_for(source: Path, target: Path) -> No
     again = time.monotonic()
     landed = land(source, target, settle_s=3600.0, listen=silent)
     assert time.monotonic() - again < 30
-    assert landed.patients(landed.unchanged) == 3
+    assert landed.counts()["unchanged"] == 3
     assert again - start < 30
 
 
