@@ -15,10 +15,11 @@ from typing import Any
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.logs import readable
+from cmrpipe.workspace import HERE
 from flows.child import stream
 from flows.kept import records_kept, written_by
 
-LOGS = Path(".cmrpipe") / "logs"
+LOGS = HERE.state / "logs"
 _STATES = (
     (re.compile(r"Stage '.+' didn't change, skipping"), "unchanged"),
     (re.compile(r"Stage '.+' is cached - skipping run"), "cached"),

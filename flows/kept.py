@@ -16,9 +16,10 @@ from pathlib import Path
 import structlog
 
 from cmrpipe.files import write_bytes
+from cmrpipe.workspace import HERE, Workspace
 from flows.git import said
 
-KEPT = Path(".cmrpipe") / "records"
+KEPT = HERE.state / "records"
 _NEW = KEPT.with_name(".records-new")
 _HEAD = "HEAD"
 _NONE = b""
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 def written_by(arguments: Sequence[str]) -> tuple[str, ...]:
     """Records that a DVC command writes."""
     if arguments[0] == "repro":
-        return ("dvc.lock",)
+        return (str(HERE.lock),)
     return (f"{arguments[-1]}.dvc",) if arguments[0] == "add" else ()
 
 
@@ -80,7 +81,7 @@ def put_back(workspace: Path) -> bool:
 
 def _records(kept: Path) -> list[str]:
     """Names of the kept records."""
-    found = [*kept.glob("dvc.lock"), *kept.glob("data/*.dvc")]
+    found = [*kept.glob(str(HERE.lock)), *Workspace(kept).data.glob("*.dvc")]
     return sorted(path.relative_to(kept).as_posix() for path in found)
 
 

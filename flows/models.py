@@ -22,9 +22,9 @@ from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_file, sync_folder
 from cmrpipe.learn.tables import write_rows
 from cmrpipe.manifest import read_manifest
-from cmrpipe.workspace import Workspace
+from cmrpipe.workspace import HERE, Workspace
 
-KEPT, VERDICTS, CURRENT = Path("data") / "models", Path("models"), "current.json"
+KEPT, VERDICTS, CURRENT = HERE.models, Path("models"), "current.json"
 COMPARISON, LABELLED = "comparison.json", "labelled.csv"
 _COLUMNS = ("patient_id", "fingerprint", "samples")
 _ID = 12

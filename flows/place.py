@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.workspace import Workspace
 
 VARIABLE = "CMRPIPE_WORKSPACE"
 
@@ -20,7 +21,6 @@ def enter() -> dict[str, str]:
     place = os.environ.get(VARIABLE, "")
     if not place:
         raise CmrpipeError(VARIABLE, "is not set", "Set it to this machine's checkout, and start the worker again")
-    if not (Path(place) / "dvc.yaml").is_file():
-        raise CmrpipeError(place, "is no workspace (it has no dvc.yaml)", f"Set {VARIABLE} to your checkout")
+    Workspace(Path(place)).check(f"Set {VARIABLE} to your checkout")
     os.chdir(place)
     return {"directory": str(Path.cwd())}

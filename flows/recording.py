@@ -10,10 +10,9 @@ from pathlib import Path
 
 from cmrpipe.landing import Ledger, content_of
 from cmrpipe.layouts import PHANTOM, folder_of
+from cmrpipe.workspace import HERE, Workspace
 from flows.folders import record_folder
 from flows.integrity.trees import Entries
-
-RAW = Path("data") / "raw"
 
 
 def nothing(_: str) -> bool:
@@ -39,9 +38,9 @@ def record_raw(workspace: Path, *, meant: Callable[[str], bool] = nothing, timeo
         if PHANTOM in known and PHANTOM not in now:  # phantom patients make way as a whole
             return []
         changed = [path for path, md5 in sorted(known.items()) if now.get(path) != md5 and not meant(path)]
-        return _unexplained(workspace / RAW, changed)
+        return _unexplained(Workspace(workspace).raw, changed)
 
-    record_folder(workspace, RAW, unmeant=unmeant, timeout_s=timeout_s)
+    record_folder(workspace, HERE.raw, unmeant=unmeant, timeout_s=timeout_s)
 
 
 def _unexplained(raw: Path, paths: list[str]) -> list[str]:

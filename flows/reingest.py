@@ -12,11 +12,11 @@ from prefect.runtime import flow_run
 
 from cmrpipe.errors import InputError
 from cmrpipe.layouts import patient_folders
-from cmrpipe.workspace import Workspace
+from cmrpipe.workspace import HERE, Workspace
 from flows import attempts
 from flows.artifacts import report_link, show_report, show_text
 from flows.logs import to_run
-from flows.models import KEPT, new_slices
+from flows.models import new_slices
 from flows.starting import start_training
 from flows.steps import writing
 from flows.summary import Came, state_of, summary
@@ -35,7 +35,7 @@ from flows.tasks import (
 SOURCE = "CMRPIPE_SOURCE"
 """Where new patients arrive, as the worker's environment names it: mounts differ between machines."""
 STAGES = ("ingest", "validate", "overlay", "store")
-TRAINED = ("data/model", "data/evaluation", str(KEPT))
+TRAINED = tuple(map(str, (HERE.model, HERE.evaluation, HERE.models)))
 """What a training elsewhere leaves, and report and the count of new labels read."""
 
 

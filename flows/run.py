@@ -14,7 +14,6 @@ from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.options import Contours, Root
 from cmrpipe.connect.address import full_address
-from cmrpipe.errors import CmrpipeError
 from cmrpipe.landing import describe_landing
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.report.outcome import outcome
@@ -109,8 +108,7 @@ def run(
     """
     root = workspace.resolve()
     with console.guarded("run"), console.needs("flows"):
-        if not (root / "dvc.yaml").is_file():
-            raise CmrpipeError(root, "is no workspace (it has no dvc.yaml)", "Run this in your checkout")
+        Workspace(root).check()
         address = None if source is None else full_address(source)
         beside = full_address(contours) if contours else ""
         (_with_prefect if prefect else _without_prefect)(address, beside, root)

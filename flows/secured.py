@@ -7,6 +7,7 @@ from pathlib import Path
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.layouts import standing
 from cmrpipe.store.verify import digest_file
+from cmrpipe.workspace import HERE, Workspace
 from flows.integrity.objects import Cache, Objects
 from flows.integrity.records import tracked
 from flows.integrity.trees import Entries, proven
@@ -22,7 +23,7 @@ class Secured:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._raw = root / "data" / "raw"
+        self._raw = Workspace(root).raw
         self._known: tuple[Cache, Entries] | None = None
 
     def _load(self) -> tuple[Cache, Entries]:
@@ -30,7 +31,7 @@ class Secured:
         if self._known is None:
             objects = Objects(self._root)
             try:
-                oid = next((out.md5 for out in tracked(self._root) if out.path == "data/raw"), "")
+                oid = next((out.md5 for out in tracked(self._root) if out.path == str(HERE.raw)), "")
                 path = objects.cache.path(oid)
                 tree = proven(oid, path.read_bytes()) if oid and path.is_file() else None
                 self._known = objects.cache, {} if tree is None else tree.entries

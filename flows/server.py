@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.workspace import HERE
 from flows.child import start, stop
+from flows.dvc import LOGS
 
-HOME = Path(".cmrpipe") / "prefect"
-LOG = Path(".cmrpipe") / "logs" / "prefect-server.log"
+HOME = HERE.state / "prefect"
+LOG = LOGS / "prefect-server.log"
 START_TIMEOUT_S = 120.0
 _API = "PREFECT_API_URL"
 

@@ -12,8 +12,7 @@ from cmrpipe.connect.credentials import Credentials
 from cmrpipe.connect.opening import open_source
 from cmrpipe.connect.source import Source
 from cmrpipe.landing import Forgotten, Landed, land, recover, troubles
-from cmrpipe.layouts import ASIDE, LINK_FOLDER, patient_folders
-from cmrpipe.layouts import PHANTOM as PHANTOM_FILE
+from cmrpipe.layouts import ASIDE, LINK_FOLDER, PHANTOM, patient_folders
 from cmrpipe.params import SourceParams, load_params
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import Listener, Progress
@@ -26,7 +25,6 @@ from flows.secured import Secured
 Tell: TypeAlias = Callable[[str, Mapping[str, Any]], None]
 """Told of a step's name and an event: progress, log, error, landed, stage, waiting."""
 
-PHANTOM = Path("data") / "phantom"
 PHANTOM_PATIENTS = 8
 PHANTOM_SEED = 1
 
@@ -35,7 +33,7 @@ def choose_source(workspace: Workspace, source: str | None) -> str | None:
     """The source to land from: the one given; else the phantom when nothing has landed yet; else none."""
     if source is not None:
         return source
-    return None if patient_folders(workspace.raw) else str(workspace.root / PHANTOM)
+    return None if patient_folders(workspace.raw) else str(workspace.phantom)
 
 
 def land_step(
@@ -73,7 +71,7 @@ def land_step(
         params = _source_params(home, chosen, contours, listen)
         origin = open_source(chosen, params, home.raw, name=name, credentials=credentials)
         landed = _land(home, origin, params, listen)
-        written = {PHANTOM_FILE, f"{LINK_FOLDER}/{origin.name}.csv"}
+        written = {PHANTOM, f"{LINK_FOLDER}/{origin.name}.csv"}
         for line in troubles(landed):
             tell("land", {"event": "log", "level": "warning", "message": line})
     record_raw(workspace, meant=lambda path: path in written or path.startswith(f"{ASIDE}/"), timeout_s=timeout_s)
@@ -86,7 +84,7 @@ def _source_params(home: Workspace, address: str, contours: str, listen: Listene
     params = load_params(home.params).source
     if contours or params.contours:
         params = params.model_copy(update={"contours": str(home.root / (contours or params.contours))})
-    synthetic = address == str(home.root / PHANTOM)
+    synthetic = address == str(home.phantom)
     if synthetic:
         write_phantom(Path(address), PHANTOM_PATIENTS, PHANTOM_SEED, listen=listen)
         params = params.model_copy(update={"settle_s": 0.0})  # written by this very process

@@ -8,10 +8,9 @@ from typing import Any
 from prefect import flow
 from prefect.logging import get_run_logger
 
-from cmrpipe.workspace import Workspace
+from cmrpipe.workspace import HERE, Workspace
 from flows.artifacts import show_report
 from flows.logs import to_run
-from flows.models import KEPT
 from flows.steps import writing
 from flows.tasks import (
     RETRIES,
@@ -24,7 +23,7 @@ from flows.tasks import (
     teller,
 )
 
-NEEDED = ("data/store", "data/model", "data/evaluation", str(KEPT))
+NEEDED = tuple(map(str, (HERE.store, HERE.model, HERE.evaluation, HERE.models)))
 """All that training, evaluation and judgement read: neither raw data, nor catalog, nor pictures."""
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import structlog
 
 from cmrpipe.files import write_text
+from cmrpipe.workspace import HERE
 from flows.git import GitError, git, git_timed, identity, refuse_unmerged, said, unmerged
 
-MARK = Path(".cmrpipe") / "updating"
+MARK = HERE.state / "updating"
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,13 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.workspace import HERE
 from flows.artifacts import ROWS, name_run, show_table, show_text
 from flows.command import run_command
 from flows.logs import to_run
 from flows.tasks import counted, teller
 
-OUTCOMES = Path(".cmrpipe") / "integrity"
+OUTCOMES = HERE.state / "integrity"
 _FINE = (0, 1)
 """Exit codes of verify and rebuild that come with an outcome: all is well, something is not."""
 _WAITING = 0.9

@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cmrpipe.workspace import HERE, Workspace
 from flows.dvc import run_dvc
 from flows.git import GitError, git, git_timed, identity, is_repository, refuse_detached, refuse_unmerged, upstream
-from flows.integrity.records import LOCK, read_records, tracked
+from flows.integrity.records import read_records, tracked
+from flows.models import VERDICTS
 from flows.updating import settle, update
 
 RECORDS = (
-    "dvc.lock",
-    "dvc.yaml",
-    "params.yaml",
-    "quarantine.csv",
-    "pathology.csv",
-    "forgotten.csv",
-    "data/.gitignore",
-    "models",
+    *map(str, (HERE.lock, HERE.pipeline, HERE.params, HERE.quarantine, HERE.pathology, HERE.forgotten)),
+    str(HERE.data / ".gitignore"),
+    str(VERDICTS),
 )
 """What names the bytes of everything, beside `data/*.dvc`."""
 _TRIES = 3
@@ -50,7 +47,7 @@ def commit_records(workspace: Path, message: str) -> str:
     refuse_detached(workspace)
     refuse_unmerged(workspace)
     there = [name for name in RECORDS if (workspace / name).exists()]
-    there += sorted(path.relative_to(workspace).as_posix() for path in (workspace / "data").glob("*.dvc"))
+    there += sorted(path.relative_to(workspace).as_posix() for path in Workspace(workspace).data.glob("*.dvc"))
     git(workspace, "add", "--", *there)
     if not git(workspace, "status", "--porcelain", "--untracked-files=no", "--", *there):
         return ""
@@ -82,7 +79,7 @@ def _push_git(workspace: Path, timeout_s: float) -> str:
 
 def _recorded(workspace: Path) -> set[str]:
     """Outputs that DVC has a record of: it refuses to pull others, and before the first run there is none."""
-    if not (workspace / LOCK).exists() and not tracked(workspace):
+    if not Workspace(workspace).lock.exists() and not tracked(workspace):
         return set()
     return {out.path for out in read_records(workspace)}
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cmrpipe.workspace import MARKS
+
 
 def cmrpipe(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
@@ -24,4 +26,11 @@ def workspace(place: Path, source: Path) -> Path:
     (place / "data").mkdir(parents=True)
     shutil.copytree(source, place / "data" / "raw")
     (place / "params.yaml").write_text("ingest: {contour_origin: 1.0}\n")
+    return place
+
+
+def empty_workspace(place: Path) -> Path:
+    """A folder with all that makes one a workspace, and nothing in it."""
+    for folder in MARKS:
+        (place / folder).mkdir(parents=True)
     return place

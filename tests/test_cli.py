@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cmrpipe.cli import app
 from cmrpipe.cli.console import guarded
-from tests.commands import cmrpipe, workspace
+from tests.commands import cmrpipe, empty_workspace, workspace
 from tests.conftest import missing
 
 NAME, BIRTH_DATE = "Secret^Person", "19610412"
@@ -49,8 +49,7 @@ def test_what_works_through_dvc_is_the_process_that_was_started(
     tmp_path: Path, command: tuple[str, ...], module: str
 ) -> None:
     """Whoever ends `cmrpipe land` ends the landing, which would else go on with the write lock; its exit code comes."""
-    for folder in (".dvc", "flows"):
-        (tmp_path / folder).mkdir()
+    empty_workspace(tmp_path)
     (tmp_path / "flows" / "__init__.py").touch()
     (tmp_path / "flows" / f"{module}.py").write_text(
         "import os, sys; print(os.getpid(), *sys.argv[1:], flush=True); sys.exit(7)"
@@ -213,8 +212,7 @@ def test_a_bug_shows_its_traceback_and_leaves_with_2(capsys: pytest.CaptureFixtu
 
 def test_land_in_a_workspace_takes_no_other_parameters(tmp_path: Path) -> None:
     """It is the workspace's params.yaml that counts there: another one is refused, not passed over."""
-    for name in (".dvc", "flows"):
-        (tmp_path / name).mkdir()
+    empty_workspace(tmp_path)
     done = cmrpipe(tmp_path, "land", "somewhere", "--params", "other.yaml")
     assert done.returncode == 2
     assert "other.yaml: does not count in a workspace" in done.stderr
@@ -231,8 +229,7 @@ def test_faults_are_listed_without_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", [("--store", "there"), ("--store=there",)])
 def test_verify_takes_a_store_by_itself_in_a_workspace_too(tmp_path: Path, option: tuple[str, ...]) -> None:
     """However the option is written, the store's own manifest is what counts, not DVC's records."""
-    for name in (".dvc", "flows"):
-        (tmp_path / name).mkdir()
+    empty_workspace(tmp_path)
     done = cmrpipe(tmp_path, "verify", *option)
     assert done.returncode == 2
     assert "there: holds no store" in done.stderr

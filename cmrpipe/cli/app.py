@@ -13,7 +13,6 @@ from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import (
     CORES,
-    HERE,
     PARAMS,
     Catalog,
     Evaluation,
@@ -32,10 +31,11 @@ from cmrpipe.cli.options import (
     Workers,
     given_path,
 )
-from cmrpipe.errors import CmrpipeError, InputError
+from cmrpipe.errors import InputError
 from cmrpipe.landing import check_landed
 from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
+from cmrpipe.workspace import HERE
 
 # Stages are imported by the command that runs them: `cmrpipe ingest` must not pay for torch, nor need it.
 # ruff: noqa: PLC0415
@@ -285,10 +285,7 @@ def params_command(params: ParamsFile = PARAMS) -> None:
 def run_command(context: typer.Context) -> None:
     """Run the whole pipeline under Prefect and DVC (`cmrpipe run --help`)."""
     with console.guarded("run"):
-        if not (Path.cwd() / "flows").is_dir():
-            raise CmrpipeError(
-                Path.cwd(), "is no cmrpipe workspace (it has no flows/)", "Change to your checkout first"
-            )
+        HERE.check()
     hand_over("flows.run", context.args)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,17 +9,13 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.handover import hand_over
-from cmrpipe.cli.options import CORES, HERE, AnyStore, Workers
-from cmrpipe.errors import CmrpipeError
+from cmrpipe.cli.options import CORES, AnyStore, Workers
+from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
 
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-
-def _in_workspace() -> bool:
-    return Path(".dvc").is_dir() and Path("flows").is_dir()
 
 
 def verify_store_command(
@@ -46,7 +41,7 @@ def add(app: typer.Typer) -> None:
     @app.command("verify", context_settings=_PASSED_ON, add_help_option=False)
     def verify_command(context: typer.Context) -> None:
         """Hash what is really there: raw data, store, outputs, DVC's cache, a remote (`cmrpipe verify --help`)."""
-        if _in_workspace() and not any(argument.partition("=")[0] == "--store" for argument in context.args):
+        if not HERE.lacking and not any(argument.partition("=")[0] == "--store" for argument in context.args):
             hand_over("flows.integrity", ["verify", *context.args])
         alone = new_app()
         alone.command(cls=Logged)(verify_store_command)
@@ -56,8 +51,5 @@ def add(app: typer.Typer) -> None:
     def rebuild_command(context: typer.Context) -> None:
         """Bring back what is bad from cache, remote or raw, proven by hash (`cmrpipe rebuild --help`)."""
         with console.guarded("rebuild"):
-            if not _in_workspace():
-                raise CmrpipeError(
-                    Path.cwd(), "is no cmrpipe workspace (it has no .dvc and flows/)", "Change to your checkout first"
-                )
+            HERE.check()
         hand_over("flows.integrity", ["rebuild", *context.args])

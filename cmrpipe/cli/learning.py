@@ -9,9 +9,10 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.options import HERE, PARAMS, Model, OutFolder, ParamsFile, StoreFolder
+from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder
 from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
+from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415

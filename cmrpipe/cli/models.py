@@ -11,9 +11,10 @@ import typer
 from cmrpipe import events
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.options import HERE, PARAMS, ParamsFile, StoreFolder
+from cmrpipe.cli.options import PARAMS, ParamsFile, StoreFolder
 from cmrpipe.files import write_json
 from cmrpipe.params import load_params
+from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415

@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from cmrpipe import logs
-from cmrpipe.workspace import Workspace
+from cmrpipe.workspace import HERE
 
-HERE = Workspace(Path())
 PARAMS = HERE.params
 
 Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]

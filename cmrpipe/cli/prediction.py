@@ -9,8 +9,9 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.options import HERE, PARAMS, Model, OutFolder, ParamsFile, StoreFolder, given_path
+from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder, given_path
 from cmrpipe.params import load_params
+from cmrpipe.workspace import HERE
 
 if TYPE_CHECKING:
     from cmrpipe.predict.tables import Row

@@ -11,15 +11,16 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.handover import hand_over
-from cmrpipe.cli.options import HERE, PARAMS, Contours, ParamsFile, Raw, given
+from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given
 from cmrpipe.connect.address import full_address
-from cmrpipe.errors import CmrpipeError, ParamsError
+from cmrpipe.errors import ParamsError
 from cmrpipe.landing import Forgotten, Ledger, describe_landing, land, troubles
 from cmrpipe.landing.apart import check_apart
 from cmrpipe.landing.plan import make_plan
 from cmrpipe.layouts import standing
 from cmrpipe.locking import alone
 from cmrpipe.params import SourceParams, load_params
+from cmrpipe.workspace import HERE
 
 # pydicom is imported by the command that needs it.
 # ruff: noqa: PLC0415
@@ -34,11 +35,6 @@ SourceName = Annotated[
     ),
 ]
 TableName = Annotated[str, typer.Option(help="Name of the source, for its link table; the source's own by default.")]
-
-
-def in_workspace() -> bool:
-    """Whether this is a checkout with DVC, where everything that writes goes through it."""
-    return Path(".dvc").is_dir() and Path("flows").is_dir()
 
 
 def _settings(params: Path, contours: str) -> SourceParams:
@@ -63,7 +59,7 @@ def land_command(
     with console.guarded("land"):
         address = full_address(source)
         check_apart(address, raw)
-    if raw == HERE.raw and in_workspace():
+    if raw == HERE.raw and not HERE.lacking:
         with console.guarded("land"):
             if params.resolve() != HERE.params.resolve():
                 raise ParamsError(params, "does not count in a workspace", "Edit its params.yaml, which DVC records")
@@ -132,10 +128,7 @@ def add(app: typer.Typer) -> None:
     def forget_command(context: typer.Context) -> None:
         """Remove a patient for good, everywhere: list first, do with --yes (`cmrpipe forget --help`)."""
         with console.guarded("forget"):
-            if not in_workspace():
-                raise CmrpipeError(
-                    Path.cwd(), "is no cmrpipe workspace (it has no .dvc and flows/)", "Change to your checkout first"
-                )
+            HERE.check()
         hand_over("flows.forget", context.args)
 
     app.command("land", cls=Logged)(land_command)

@@ -10,7 +10,8 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.options import HERE, AnyStore
+from cmrpipe.cli.options import AnyStore
+from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415

@@ -7,7 +7,8 @@ from pathlib import Path
 import typer
 
 from cmrpipe.cli import console
-from cmrpipe.cli.options import HERE, Findings, Tables
+from cmrpipe.cli.options import Findings, Tables
+from cmrpipe.workspace import HERE
 
 
 def write_whole(findings: Path, tables: Path) -> None:

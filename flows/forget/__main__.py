@@ -53,7 +53,7 @@ def _tell_objects(place: str, found: Findings) -> None:
 
 
 def _tell_models(root: Path, person: Person, models: dict[str, str]) -> None:
-    splits = root / "data" / "model" / "splits.json"
+    splits = Workspace(root).model / "splits.json"
     part = part_of(splits.read_bytes() if splits.is_file() else None, person)
     if part:
         _say(f"stays: data/model had them in {part}; its weights and its split stay until the next `cmrpipe run`")
@@ -103,9 +103,10 @@ def _record(root: Path, person: Person) -> None:
 def _make_anew(root: Path, person: Person) -> None:
     """Record raw and let the stages leave the patient out."""
     _record(root, person)
-    if not (root / "dvc.lock").exists():
+    home = Workspace(root)
+    if not home.lock.exists():
         return
-    if not patient_folders(Workspace(root).raw):
+    if not patient_folders(home.raw):
         drop_outputs(root, ("ingest", "validate", "overlay", "store", *LATER))
         return
     for stage in STAGES:
@@ -115,13 +116,14 @@ def _make_anew(root: Path, person: Person) -> None:
 
 
 def _forget(root: Path, person: Person, objects: Objects, remote: Remote | None) -> None:
-    if (root / "data" / "raw.dvc").exists():
+    home = Workspace(root)
+    if home.raw.with_name("raw.dvc").exists():
         _record(root, person)  # others' damage is told before anything goes: a rebuild later would bring theirs back
     begin(root, person)
-    Forgotten(Workspace(root).forgotten).add(person.folders, now())
+    Forgotten(home.forgotten).add(person.folders, now())
     done = erase(root, person)
     _say("removed: " + (", ".join(f"{count} {what}" for what, count in done.items() if count) or "nothing in raw"))
-    had_report = (root / "data" / "report").exists()
+    had_report = home.report.exists()
     _make_anew(root, person)
     found = Search(objects.cache, person, _current(root, made_anew=True)).run()
     _apply(objects.cache, found, objects.cache)
@@ -155,8 +157,7 @@ def forget(
     """
     root = workspace.resolve()
     with console.guarded("forget"), console.needs("flows"):
-        if not (root / ".dvc").is_dir():
-            raise CmrpipeError(root, "is no workspace (it has no .dvc)", "Run this in your checkout")
+        Workspace(root).check()
         with write_lock(root, waiting=lambda holder: _say(f"waiting for {holder}, which writes to this workspace")):
             person = find_person(root, patient)
             objects = Objects(root)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.workspace import HERE
 from flows.forget.person import spellings
 
-COMMITTED = ("data/raw.dvc", "dvc.lock", "quarantine.csv", "pathology.csv", "forgotten.csv")
+COMMITTED = (f"{HERE.raw}.dvc", *map(str, (HERE.lock, HERE.quarantine, HERE.pathology, HERE.forgotten)))
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import write_json
 from cmrpipe.layouts import CONTOURS, DICOMS, link_tables, patient_folders
 from cmrpipe.links import normalise_id, read_link_table
+from cmrpipe.workspace import Workspace
 
 JOURNAL = Path(".dvc") / "tmp" / "cmrpipe-forget.json"
 """Whom a `forget` that was cut short was about: the link that tells their contours may be gone already."""
@@ -71,7 +72,7 @@ def _links(raw: Path) -> Iterable[tuple[str, str]]:
 
 def find_person(root: Path, name: str) -> Person:
     """The patient that is called so, with the contour folders that no other patient is linked to."""
-    raw = root / "data" / "raw"
+    raw = Workspace(root).raw
     known = {normalise_id(folder): folder for folder in patient_folders(raw)}
     patient = known.get(normalise_id(name), name)
     links = list(_links(raw))

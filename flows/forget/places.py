@@ -17,16 +17,16 @@ from cmrpipe.landing import Ledger, remove, replaced, staging
 from cmrpipe.layouts import ASIDE, link_tables, standing
 from cmrpipe.links import composed
 from cmrpipe.quarantine import known_quarantine, write_quarantine
-from cmrpipe.workspace import Workspace
+from cmrpipe.workspace import HERE, Workspace
+from flows.dvc import LOGS
 from flows.forget.person import Person
 from flows.forget.vault import table_without
 
 OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "report")
-BESIDE = ("crossvalidation", "suspects")
+BESIDE = (HERE.crossvalidation.name, HERE.suspects.name)
 """What commands outside the pipeline wrote: it speaks of all patients, and is removed."""
 LATER = ("evaluate", "report")
 """Stages whose outputs are removed: they speak of a model that saw the patient, and are made anew with the next one."""
-_LOCK = "dvc.lock"
 _NOT_OURS = ("data/model/", "data/models/", "data/phantom/", "data/inbox/", "data/raw/phantom.json")
 """What may go on naming a patient: models, sources, and the truth of synthetic patients, who are nobody."""
 _FOLDERS = {"ingest": "catalog", "validate": "findings", "overlay": "overlays", "evaluate": "evaluation"}
@@ -58,12 +58,12 @@ def traces(root: Path, person: Person) -> Iterator[str]:
         if person.named_in(path.name) or person.named_in(path.read_bytes()):
             yield f"data/raw/{ASIDE}/{path.name}"
     for name in (*OUTPUTS, *BESIDE):
-        output = root / "data" / name
+        output = home.data / name
         files = [path for path in output.rglob("*") if path.is_file()]
         own = sum(person.named_in(path.relative_to(output).as_posix()) for path in files)
         if own:
             yield f"data/{name}: {own} files of their own, and what the shared ones say"
-    for training in sorted((root / "data").glob(".*-training")):
+    for training in sorted(home.data.glob(".*-training")):
         walls, logs = training.rglob("*.npz"), training.rglob("*.jsonl")
         if any(person.named_in(path.name) for path in walls) or any(
             person.named_in(path.read_bytes()) for path in logs
@@ -72,7 +72,7 @@ def traces(root: Path, person: Person) -> Iterator[str]:
     yield from _listed(home, person)
     for folder in person.folders:
         for kept in sorted((replaced(home.raw) / folder).glob("*")):
-            yield f"data/{kept.relative_to(root / 'data')}: a replaced version"
+            yield f"data/{kept.relative_to(home.data)}: a replaced version"
 
 
 def _listed(home: Workspace, person: Person) -> Iterator[str]:
@@ -115,9 +115,9 @@ def erase(root: Path, person: Person) -> Counter[str]:
     for place in (fetching(home.raw), staging(home.raw), home.state):
         shutil.rmtree(place, ignore_errors=True)
     shutil.rmtree(home.tables, ignore_errors=True)  # written anew with the next findings
-    for memory in (root / "data").glob(".*-seen.sqlite"):
+    for memory in home.data.glob(".*-seen.sqlite"):
         memory.unlink()
-    for training in (root / "data").glob(".*-training"):  # what a killed one would have gone on from
+    for training in home.data.glob(".*-training"):  # what a killed one would have gone on from
         shutil.rmtree(training, ignore_errors=True)
     return done
 
@@ -139,22 +139,22 @@ def _take_rows(table: Path, person: Person) -> None:
 
 def drop_outputs(root: Path, stages: Iterable[str]) -> None:
     """Remove outputs of stages with their records, and what stages keep beside their outputs."""
+    home = Workspace(root)
     for stage in stages:
-        shutil.rmtree(root / "data" / _FOLDERS.get(stage, stage), ignore_errors=True)
-    for kept in (*BESIDE, *(path.name for path in (root / "data").glob(".*-pending"))):
-        shutil.rmtree(root / "data" / kept, ignore_errors=True)
-    lock = root / _LOCK
-    value = yaml.safe_load(lock.read_text(encoding="utf-8"))
+        shutil.rmtree(home.data / _FOLDERS.get(stage, stage), ignore_errors=True)
+    for kept in (*BESIDE, *(path.name for path in home.data.glob(".*-pending"))):
+        shutil.rmtree(home.data / kept, ignore_errors=True)
+    value = yaml.safe_load(home.lock.read_text(encoding="utf-8"))
     for stage in stages:
         (value.get("stages") or {}).pop(stage, None)
-    write_text(lock, yaml.safe_dump(value, sort_keys=False))
-    shutil.rmtree(root / ".cmrpipe" / "logs", ignore_errors=True)
+    write_text(home.lock, yaml.safe_dump(value, sort_keys=False))
+    shutil.rmtree(root / LOGS, ignore_errors=True)
 
 
 def remaining(root: Path, person: Person) -> list[str]:
     """Files of the workspace that still name the patient, the model's apart (Parquet and HDF5 by name only)."""
     found = []
-    for path in sorted((root / "data").rglob("*")):
+    for path in sorted(Workspace(root).data.rglob("*")):
         name = path.relative_to(root).as_posix()
         if path.is_file() and not name.startswith(_NOT_OURS):
             text = path.suffix in {".csv", ".json", ".html", ".jsonl", ".txt", ".js"}

@@ -18,10 +18,11 @@ from cmrpipe.cli.options import CORES, Root, Workers
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
 from cmrpipe.landing import check_landed
+from cmrpipe.workspace import Workspace
 from flows.integrity import report
 from flows.integrity.judge import Judge
 from flows.integrity.rebuild import Rebuild
-from flows.integrity.survey import RAW, Survey, survey_of
+from flows.integrity.survey import Survey, survey_of
 from flows.lock import write_lock
 
 app = new_app()
@@ -54,11 +55,11 @@ def _writing_held(root: Path, *, needed: bool) -> Iterator[None]:
 def _working(workspace: Path, *, mending: bool) -> Iterator[Path]:
     """The workspace, with nobody else writing to it; what the system refuses becomes a clear word."""
     root = workspace.resolve()
-    if not (root / ".dvc").is_dir():
-        raise CmrpipeError(root, "is no workspace (it has no .dvc)", "Run this in your checkout")
+    home = Workspace(root)
+    home.check()
     try:
         with _writing_held(root, needed=mending):
-            check_landed(root / RAW)
+            check_landed(home.raw)
             yield root
     except CmrpipeError:
         raise

@@ -10,8 +10,9 @@ from typing import Any
 from cmrpipe.archives import SUFFIX
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.manifest import salvage
+from cmrpipe.workspace import HERE, Workspace
 from flows.integrity.owners import Owners
-from flows.integrity.survey import RAW, STORE
+from flows.integrity.survey import CATALOG, RAW, STORE
 
 _PARTS = ("train", "val", "test")
 
@@ -45,21 +46,22 @@ def dependents(root: Path, path: str, owners: Owners) -> tuple[str, ...]:
     if not patient:
         return ("nobody: its contours are linked to no patient",)
     unit = "/".join(name.split("/")[:2]).removesuffix(SUFFIX)
-    lines = [f"data/catalog: {unit} (its file: {', '.join(files)})" for files in _files(root / "data/catalog", unit)]
-    pictures = sum(len(entry["files"]) for entry in _units(root / "data/overlays", patient, owners).values())
+    home = Workspace(root)
+    lines = [f"{CATALOG}: {unit} (its file: {', '.join(files)})" for files in _files(home.catalog, unit)]
+    pictures = sum(len(entry["files"]) for entry in _units(home.overlays, patient, owners).values())
     if pictures:
-        lines.append(f"data/overlays: {pictures} pictures of {patient}")
-    for entry in _units(root / STORE, patient, owners).values():
+        lines.append(f"{HERE.overlays}: {pictures} pictures of {patient}")
+    for entry in _units(home.store, patient, owners).values():
         samples = int(entry["info"].get("samples", 0))
         if samples:
             lines.append(f"{STORE}: {patient}, {samples} samples")
-    part = _part(root / "data/model/splits.json", patient)
+    part = _part(home.model / "splits.json", patient)
     if part:
-        lines.append(f"data/model: {patient} is one of its {part} patients")
+        lines.append(f"{HERE.model}: {patient} is one of its {part} patients")
     if part == "test":
-        lines.append(f"data/evaluation: its figures count {patient}")
-    if any((root / "data/report").glob("*.html")):
-        lines.append(f"data/report: counts, and the page of {patient}")
+        lines.append(f"{HERE.evaluation}: its figures count {patient}")
+    if any(home.report.glob("*.html")):
+        lines.append(f"{HERE.report}: counts, and the page of {patient}")
     return tuple(lines)
 
 

@@ -17,6 +17,7 @@ from cmrpipe.locking import alone
 from cmrpipe.manifest import active_commit, pending
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, State, digest_file
+from cmrpipe.workspace import Workspace
 from flows.integrity.dependents import dependents
 from flows.integrity.judge import Judge
 from flows.integrity.leftovers import clear_leftovers
@@ -76,7 +77,7 @@ class Rebuild:
         self._survey.here.pop(path, None)
         self._work.came(path, f"extra: moved to {place.relative_to(self._survey.root)}")
         folder = (self._survey.root / path).parent
-        while folder != self._survey.root / "data" and not any(folder.iterdir()):
+        while folder != Workspace(self._survey.root).data and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
 
@@ -100,7 +101,7 @@ class Rebuild:
     def _make_room(self, target: Path) -> None:
         """Move a folder that stands in a file's place aside, and a file or a link in place of one of its folders."""
         root = self._survey.root
-        inside = [parent for parent in target.parents if root / "data" in parent.parents]
+        inside = [parent for parent in target.parents if Workspace(root).data in parent.parents]
         wrong = [parent for parent in inside if parent.is_symlink() or parent.is_file()]
         for path in (*wrong, *([target] if target.is_dir() else [])):
             place = self._work.aside(path.relative_to(root).as_posix())
@@ -172,8 +173,9 @@ class Rebuild:
         done = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=survey.root, capture_output=True, check=False)  # noqa: S607
         if done.returncode or hashlib.md5(done.stdout, usedforsecurity=False).hexdigest() != survey.expected[path]:
             return False
-        (survey.root / ".cmrpipe").mkdir(exist_ok=True)
-        source = survey.root / ".cmrpipe" / f"git-{survey.expected[path]}"
+        state = Workspace(survey.root).state
+        state.mkdir(exist_ok=True)
+        source = state / f"git-{survey.expected[path]}"
         source.write_bytes(done.stdout)
         try:
             return self._install(path, source, "from git")

@@ -15,6 +15,7 @@ from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.manifest import MANIFEST
 from cmrpipe.progress import Listener, Progress
+from cmrpipe.workspace import Workspace
 from flows.child import start, stop
 from flows.dvc import LOGS, child_environment
 from flows.integrity.leftovers import clear_scratch, scratch_of
@@ -63,7 +64,7 @@ def recomputed(
     RecomputeError : the stage failed
     """
     folders = {out.path: scratch_of(root, out) for out in outs}
-    state = root / ".cmrpipe" / "rebuild-state"
+    state = Workspace(root).state / "rebuild-state"
     try:
         for scratch in folders.values():
             clear_scratch(scratch)

@@ -16,8 +16,9 @@ import yaml
 
 from cmrpipe.errors import CmrpipeError, ParamsError
 from cmrpipe.params import load_params
+from cmrpipe.workspace import HERE
 
-LOCK, PIPELINE, PARAMS = "dvc.lock", "dvc.yaml", "params.yaml"
+LOCK, PIPELINE, PARAMS = map(str, (HERE.lock, HERE.pipeline, HERE.params))
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 DIR = ".dir"
 

@@ -12,13 +12,15 @@ from cmrpipe.errors import CmrpipeError
 from cmrpipe.manifest import MANIFEST
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, cores, digest_file, in_threads
+from cmrpipe.workspace import HERE
 from flows.integrity.ignored import Ignored
 from flows.integrity.objects import Cache, Objects, Remote, md5_of
 from flows.integrity.owners import Owners
 from flows.integrity.records import DIR, Out, read_records
 from flows.integrity.trees import Tree, proven, rebuilt
 
-RAW, CATALOG, STORE = "data/raw", "data/catalog", "data/store"
+RAW, CATALOG, STORE = map(str, (HERE.raw, HERE.catalog, HERE.store))
+"""Outputs as DVC names them, relative to the workspace."""
 _REMOTE_THREADS = 8
 
 

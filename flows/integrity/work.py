@@ -9,13 +9,14 @@ import structlog
 
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.store.verify import Verdict
+from cmrpipe.workspace import HERE
 from flows.integrity.judge import object_path
 from flows.integrity.objects import RemoteError
 from flows.integrity.survey import Survey
 
 log = structlog.get_logger(__name__)
 
-ASIDE = Path(".cmrpipe") / "set-aside"
+ASIDE = HERE.state / "set-aside"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,41 @@
+"""What makes a folder a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.errors import CmrpipeError
+from cmrpipe.workspace import HERE, MARKS, Workspace
+from flows import place
+from tests.commands import empty_workspace
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_folder_that_lacks_a_mark_is_refused_by_name(
+    mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the folder, what it lacks, and what to do; the folder that one is in is named in full."""
+    root = empty_workspace(tmp_path / "space")
+    Workspace(root).check()
+    (root / mark).rename(tmp_path / mark)
+    monkeypatch.chdir(root)
+    for space in (Workspace(root), HERE):
+        with pytest.raises(CmrpipeError) as refused:
+            space.check()
+        assert str(refused.value) == f"{root}: is no cmrpipe workspace (it has no {mark}). Run this in your checkout"
+    monkeypatch.setenv(place.VARIABLE, str(root))
+    with pytest.raises(CmrpipeError, match=f"Set {place.VARIABLE} to your checkout"):
+        place.enter()
+
+
+def test_a_worker_enters_its_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that its environment names; without a name it is told what to set."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(place.VARIABLE, raising=False)
+    with pytest.raises(CmrpipeError, match="is not set"):
+        place.enter()
+    monkeypatch.setenv(place.VARIABLE, str(empty_workspace(tmp_path / "space")))
+    assert place.enter() == {"directory": str(tmp_path / "space")}
+    assert HERE.raw.resolve() == tmp_path / "space" / "data" / "raw"
