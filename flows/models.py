@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_file, sync_folder
-from cmrpipe.learn.tables import write_rows
 from cmrpipe.manifest import read_manifest
 from cmrpipe.workspace import HERE, Workspace
 

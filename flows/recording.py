@@ -15,12 +15,7 @@ from flows.folders import record_folder
 from flows.integrity.trees import Entries
 
 
-def nothing(_: str) -> bool:
-    """No further change was meant."""
-    return False
-
-
-def record_raw(workspace: Path, *, meant: Callable[[str], bool] = nothing, timeout_s: float | None = None) -> None:
+def record_raw(workspace: Path, *, meant: Callable[[str], bool], timeout_s: float | None = None) -> None:
     """Let DVC record the raw folder as it stands. The caller holds the write lock.
 
     Parameters

@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 
 from cmrpipe.errors import InputError
 from cmrpipe.layouts import patient_folders
+from cmrpipe.stages import UP_TO_STORE
 from cmrpipe.workspace import HERE, Workspace
 from flows import attempts
 from flows.artifacts import report_link, show_report, show_text
@@ -34,7 +35,6 @@ from flows.tasks import (
 
 SOURCE = "CMRPIPE_SOURCE"
 """Where new patients arrive, as the worker's environment names it: mounts differ between machines."""
-STAGES = ("ingest", "validate", "overlay", "store")
 TRAINED = tuple(map(str, (HERE.model, HERE.evaluation, HERE.models)))
 """What a training elsewhere leaves, and report and the count of new labels read."""
 
@@ -98,7 +98,7 @@ def reingest(
         before = attempts.before(run, state_of(root))
         landed = attempts.together(run, land_task(root, place or None, contours, timeout_s))
         name = name_after("reingest", root, landed)
-        results = {stage: stage_task(root, stage, timeout_s) for stage in STAGES}
+        results = {stage: stage_task(root, stage, timeout_s) for stage in UP_TO_STORE}
         results["report"] = report_task(root, timeout_s)
         slices = new_slices(root)
         after = state_of(root)

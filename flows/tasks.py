@@ -26,7 +26,6 @@ from flows.judge import judge, judgement
 from flows.steps import Tell, land_step, stage_step
 from flows.versions import Versioned, fetch, record
 
-STAGE_TIMEOUT_S = 24 * 3600.0
 RETRIES = 2
 RETRY_DELAY_S = 10
 """Flows are tried again, not tasks: when new data or another writer came between, all stages must look again."""
@@ -74,9 +73,7 @@ def counted(number: int, noun: str) -> str:
 
 
 @task(name="land", task_run_name="land", cache_policy=NO_CACHE)
-def land_task(
-    workspace: Path, source: str | None, contours: str = "", timeout_s: float = STAGE_TIMEOUT_S
-) -> dict[str, Any]:
+def land_task(workspace: Path, source: str | None, contours: str, timeout_s: float) -> dict[str, Any]:
     """Bring new and changed patients into the raw folder and record it with DVC; returns what came, counted."""
     told: dict[str, Any] = {}
     tell = teller("land")
@@ -93,7 +90,7 @@ def land_task(
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE)
-def stage_task(workspace: Path, stage: str, timeout_s: float = STAGE_TIMEOUT_S) -> dict[str, Any]:
+def stage_task(workspace: Path, stage: str, timeout_s: float) -> dict[str, Any]:
     """Let DVC run one stage if it must; returns its state and summary."""
     outcome = stage_step(workspace, stage, teller(stage), timeout_s)
     if stage == "validate":
@@ -105,7 +102,7 @@ def stage_task(workspace: Path, stage: str, timeout_s: float = STAGE_TIMEOUT_S) 
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE)
-def report_task(workspace: Path, timeout_s: float = STAGE_TIMEOUT_S) -> dict[str, Any]:
+def report_task(workspace: Path, timeout_s: float) -> dict[str, Any]:
     """The report stage; before there is a model, which DVC would ask for, its command alone."""
     home = Workspace(workspace)
     if home.model.is_dir() and home.evaluation.is_dir():
@@ -116,15 +113,13 @@ def report_task(workspace: Path, timeout_s: float = STAGE_TIMEOUT_S) -> dict[str
 
 
 @task(name="fetch", task_run_name="fetch", cache_policy=NO_CACHE)
-def fetch_task(workspace: Path, targets: tuple[str, ...], timeout_s: float = STAGE_TIMEOUT_S) -> None:
+def fetch_task(workspace: Path, targets: tuple[str, ...], timeout_s: float) -> None:
     """Bring code and records, and the recorded targets, up to date on this machine."""
     fetch(workspace, targets, timeout_s)
 
 
 @task(name="judge", task_run_name="judge", cache_policy=NO_CACHE)
-def judge_task(
-    workspace: Path, may_lose: float = 0.0, least: int = 1, timeout_s: float = STAGE_TIMEOUT_S
-) -> dict[str, Any]:
+def judge_task(workspace: Path, *, may_lose: float = 0.0, least: int = 1, timeout_s: float) -> dict[str, Any]:
     """Hold the trained model against the current one, and mark it; returns the verdict."""
     verdict = judge(workspace, teller("judge"), may_lose=may_lose, least=least, timeout_s=timeout_s)
     get_run_logger().info("model %s %s: %s", verdict.model, "is current" if verdict.current else "waits", verdict.why)

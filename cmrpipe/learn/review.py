@@ -9,12 +9,12 @@ from pathlib import Path
 from cmrpipe.codes import FindingCode
 from cmrpipe.codetable import CODES
 from cmrpipe.comparison import comparison
+from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_bytes
 from cmrpipe.findings import write_findings
 from cmrpipe.learn.predicted import PREDICTIONS, read_predicted
 from cmrpipe.learn.suspects import Suspect, ranked, suspects_of
-from cmrpipe.learn.tables import write_rows
 from cmrpipe.model import ContourKind, Finding
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.store import Store, open_store

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cmrpipe.csvfile import write_rows
 from cmrpipe.learn.baselines import BASELINES, WITHHELD
 from cmrpipe.learn.evaluation import FIGURES, ImageScore, Region
-from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.volumes import QUANTITIES, Pair, Volumes
 
 OURS, EXPERT = "model", "expert"

@@ -7,11 +7,11 @@ from dataclasses import asdict, fields
 from statistics import median
 from typing import Any
 
+from cmrpipe.csvfile import DIGITS
 from cmrpipe.learn.agreement import Agreement, agreement
 from cmrpipe.learn.bootstrap import interval
 from cmrpipe.learn.evaluation import FIGURES, OUTLINED, ImageScore, Part, Region, by_patient, is_good, patient_means
 from cmrpipe.learn.metrics import mean
-from cmrpipe.learn.tables import DIGITS
 from cmrpipe.learn.volumes import QUANTITIES, Pair
 from cmrpipe.model import Phase
 

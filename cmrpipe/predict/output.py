@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.contours import FOLDERS
+from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.files import sync_folder, write_bytes, write_json
 from cmrpipe.geometry import polygon_area
 from cmrpipe.layouts import CONTOURS
-from cmrpipe.learn.tables import write_rows
 from cmrpipe.locking import alone
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.params import OverlayParams

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.layouts import CONTOURS, LINK_TABLE
-from cmrpipe.learn.tables import write_rows
 from cmrpipe.locking import alone
 from cmrpipe.predict.patient import Prediction
 from cmrpipe.predict.places import PATIENTS, SUMMARY

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.codeversion import code_version
+from cmrpipe.csvfile import write_rows
 from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import ParamsError, StoreError
 from cmrpipe.executors import Workers
@@ -22,7 +23,6 @@ from cmrpipe.learn.evaluation import ImageScore
 from cmrpipe.learn.leftout import Absent, absent, account, images_left_out, union
 from cmrpipe.learn.scoretables import OURS, WAYS, read_scores, read_volumes
 from cmrpipe.learn.splits import FEWEST, Split, cross_splits, read_groups
-from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Pair
 from cmrpipe.params import EvaluateParams, TrainParams

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cmrpipe.codeversion import code_version
+from cmrpipe.csvfile import write_rows
 from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_file, write_json, write_text
@@ -26,7 +27,6 @@ from cmrpipe.learn.limits import Judged
 from cmrpipe.learn.predicted import write_predicted
 from cmrpipe.learn.scoretables import OURS, WAYS, write_scores, write_volumes
 from cmrpipe.learn.splits import Split, read_split, refuse_other_split
-from cmrpipe.learn.tables import write_rows
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Pair, missing_images, pair
 from cmrpipe.params import EvaluateParams

@@ -16,6 +16,7 @@ from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.landing import Forgotten
 from cmrpipe.landing.ledger import now
 from cmrpipe.layouts import ASIDE, LINK_FOLDER, LINK_TABLE, folder_of, patient_folders
+from cmrpipe.stages import UP_TO_STORE
 from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
 from flows.forget.history import commit, commits_naming
@@ -31,8 +32,6 @@ from flows.steps import stage_step
 
 app = new_app()
 out = Console(highlight=False, soft_wrap=True)
-
-STAGES = ("ingest", "validate", "overlay", "store")
 
 
 def _say(text: str) -> None:
@@ -107,9 +106,9 @@ def _make_anew(root: Path, person: Person) -> None:
     if not home.lock.exists():
         return
     if not patient_folders(home.raw):
-        drop_outputs(root, ("ingest", "validate", "overlay", "store", *LATER))
+        drop_outputs(root, (*UP_TO_STORE, *LATER))
         return
-    for stage in STAGES:
+    for stage in UP_TO_STORE:
         outcome = stage_step(root, stage, lambda *_: None)
         _say(f"{stage}: {describe(outcome.summary) if outcome.summary else outcome.state}")
     drop_outputs(root, LATER)

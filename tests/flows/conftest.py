@@ -16,6 +16,7 @@ import yaml
 from cmrpipe.files import sha256_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from cmrpipe.stages import UP_TO_STORE
 from flows.git import git
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "overlay": {"scale": 1},
     "source": {"settle_s": 0.0},
 }
-UP_TO_STORE = ("ingest", "validate", "overlay", "store")
 OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "report")
 
 

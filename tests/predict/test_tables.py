@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cmrpipe.clinical import ClinicalValues
+from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import BusyError, InputError
-from cmrpipe.learn.tables import write_rows
 from cmrpipe.predict.judge import Judged
 from cmrpipe.predict.patient import Prediction
 from cmrpipe.predict.tables import Row, Tables, lock_file, row_of
