@@ -15,6 +15,7 @@ from statistics import median
 
 from cmrpipe.geometry import PIXELS, polygon_area
 from cmrpipe.model import Contour, ContourKind, Phase, Sample
+from cmrpipe.nouns import counted
 
 MYOCARDIUM_G_PER_ML = 1.05
 """Density of myocardium, g/mL (Schulz-Menger et al. 2020)."""
@@ -186,7 +187,7 @@ def _by_areas(
     if not edv or esv is None:
         return ClinicalValues(patient_id, **counts, reason="; ".join(reasons + further))
     if slices_ed < FEWEST_FOR_EF:
-        reasons.append(f"no EF: {slices_ed} slice{'s' if slices_ed > 1 else ''} only")
+        reasons.append(f"no EF: {counted(slices_ed, 'slice')} only")
         return ClinicalValues(patient_id, **counts, reason="; ".join(reasons))
     if gap_mm is None:
         reasons.append("EF takes the slices as evenly spaced")

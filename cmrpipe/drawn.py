@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cmrpipe.nouns import counted
+
 DRAWN, JUDGED, LEFT_OUT, BY_PERSON, WHOLE = "drawn", "judged", "left_out", "by_person", "patients_left_out"
 IMAGES, EPICARDIA = "images", "epicardia"
 _NAMES = {IMAGES: "images", EPICARDIA: "epicardia"}
@@ -22,7 +24,7 @@ _PHASES = {
 def of_drawn(told: Mapping[str, Any]) -> str:
     """How many of the judged patients' images are judged: "8 of 12 drawn images"."""
     images = told[IMAGES]
-    return f"{images[JUDGED]} of {images[DRAWN]} drawn image{'' if images[DRAWN] == 1 else 's'}"
+    return f"{images[JUDGED]} of {counted(images[DRAWN], 'drawn image')}"
 
 
 def left_out_sentences(told: Mapping[str, Any]) -> Iterator[str]:
@@ -42,7 +44,7 @@ def left_out_sentences(told: Mapping[str, Any]) -> Iterator[str]:
     if EPICARDIA not in told:
         yield "The store does not say how many epicardia are left out: an earlier version made it."
     for patient, row in told[WHOLE].items():
-        images = f"{row[DRAWN]} drawn image{'' if row[DRAWN] == 1 else 's'}"
+        images = counted(row[DRAWN], "drawn image")
         yield f"{patient} ({images}{_who(row[DRAWN], row[BY_PERSON])}) is left out as a whole: it judges no model."
 
 

@@ -16,6 +16,7 @@ from prefect.logging.handlers import APILogHandler
 from cmrpipe.connect.address import is_url
 from cmrpipe.landing import describe_landing
 from cmrpipe.layouts import patient_folders
+from cmrpipe.nouns import counted
 from cmrpipe.params import load_params
 from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
@@ -65,11 +66,6 @@ def teller(stage: str) -> Tell:
             watch(name, event)
 
     return tell
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 @task(name="land", task_run_name="land", cache_policy=NO_CACHE)
@@ -139,7 +135,7 @@ def name_after(kind: str, workspace: Path, landed: Mapping[str, Any]) -> str:
     """Name the run after what it works on; returns the name."""
     patients = len(patient_folders(Workspace(workspace).raw))
     came = [f"{landed[name]} {name}" for name in ("new", "changed") if landed.get(name)]
-    name = f"{kind}: {', '.join([counted(patients, 'patient'), *came])}"
+    name = f"{kind}: {', '.join([counted(patients, 'patient', commas=True), *came])}"
     name_run(name, [f"patients:{patients}", *(f"{part.split()[1]}:{part.split()[0]}" for part in came)])
     return name
 

@@ -10,11 +10,12 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.nouns import counted
 from cmrpipe.workspace import HERE
 from flows.artifacts import ROWS, name_run, show_table, show_text
 from flows.command import run_command
 from flows.logs import to_run
-from flows.tasks import counted, teller
+from flows.tasks import teller
 
 OUTCOMES = HERE.state / "integrity"
 _FINE = (0, 1)
@@ -87,14 +88,14 @@ def verify(
         rebuilt = integrity_task(root, "rebuild", remote, timeout_s)
     back = len(rebuilt.get("restored", []))
     whole = rebuilt["whole"] if rebuilt else not bad
-    name_run(f"verify: {counted(bad, 'bad file')}, {back} brought back", ["whole" if whole else "damaged"])
+    name_run(f"verify: {counted(bad, 'bad file', commas=True)}, {back} brought back", ["whole" if whole else "damaged"])
     if bad:
         show_table("damage", checked["bad"][:ROWS], f"{bad} are not as they were recorded")
     show_text("integrity", _page(checked, rebuilt), "What was hashed, what was bad, what came back")
     if not whole:
         raise DamageError(
             root,
-            f"{counted(bad, 'file')} are not as they were recorded, and not all came back",
+            f"{counted(bad, 'file', commas=True)} are not as they were recorded, and not all came back",
             "The run's artifact `integrity` names them; see docs/recovery.md",
         )
     return {"verify": checked, "rebuild": rebuilt}

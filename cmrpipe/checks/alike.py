@@ -21,6 +21,7 @@ from cmrpipe.checks.twopatients import pixel_mark
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
 from cmrpipe.model import Finding, Sample
+from cmrpipe.nouns import counted
 
 GRID = 32
 """Cells of the coarse grid, along rows and along columns."""
@@ -226,7 +227,7 @@ def _one_by_one(one: Sequence[Look], other: Sequence[Look], alike: float) -> tup
 def _told(patient: str, others: Sequence[tuple[int, float, str]], images: int) -> Finding:
     count, value, other = others[0]
     further = len(others) - 1
-    more = f" and {further} further patient{'' if further == 1 else 's'}" if further else ""
+    more = f" and {counted(further, 'further patient')}" if further else ""
     return finding(
         Code.PATIENTS_ALIKE,
         f"{patient} and {other}{more} seem to be one person: {count} contoured images are one picture in both but for "

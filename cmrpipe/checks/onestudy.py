@@ -22,6 +22,7 @@ from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.nouns import counted
 from cmrpipe.slices import SAME_NORMAL_COSINE, normal
 
 STUDY, FRAME, SERIES = "StudyInstanceUID", "FrameOfReferenceUID", "SeriesInstanceUID"
@@ -227,7 +228,7 @@ def _told(patient: str, twins: Sequence[tuple[str, _Both]], totals: Mapping[str,
     other, both = twins[0]
     mine, theirs = both.images
     further = len(twins) - 1
-    more = f" (and {further} further patient{'' if further == 1 else 's'})" if further else ""
+    more = f" (and {counted(further, 'further patient')})" if further else ""
     return finding(
         Code.STUDY_IN_TWO_PATIENTS,
         f"{patient} and {other}{more} seem to be one person: {len(mine)} of {totals[patient]} images here and "

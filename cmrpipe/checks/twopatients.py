@@ -19,6 +19,7 @@ from cmrpipe.files import canonical_json, sha256_bytes
 from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import PatientLabels, pixel_facts
 from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.nouns import counted
 
 COMPARED = 4
 """Pixels of so many images that two patients may share are compared. Where all of these are equal, so are the others:
@@ -176,7 +177,7 @@ def _told(code: Code, patients: tuple[str, str], shared: tuple[Sequence[Both], .
     images, pixels, instances = (len({both[0].path for both in some}) for some in shared)
     image, twin = shared[0][0]
     one, other = patients
-    which = f"{images} image{'' if images == 1 else 's'}"
+    which = counted(images, "image")
     if pixels:
         message = (
             f"{one} and {other} share {which}: {pixels} with equal pixels, {instances} with one SOPInstanceUID "

@@ -10,6 +10,7 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder, given_path
+from cmrpipe.nouns import counted
 from cmrpipe.params import load_params
 from cmrpipe.workspace import HERE
 
@@ -57,15 +58,11 @@ def predict_command(
 
 def _said(row: Row) -> list[str]:
     """What is told of a patient, part by part."""
-    refused = [f"{_images(row.refused)} refused (see refused.csv)"] if row.refused else []
+    refused = [f"{counted(row.refused, 'image')} refused (see refused.csv)"] if row.refused else []
     values = [name.format(value) for name, value in zip(_VALUES, row.values, strict=True) if value is not None]
     among = "of all frames" if row.ed_frame is None else "of ED and ES"
-    doubts = [f"{_images(row.unsure)} {among} unsure"] if row.unsure else []
-    return [_images(row.images), *refused, *values, *doubts, *([row.reason] if row.reason else [])]
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
+    doubts = [f"{counted(row.unsure, 'image')} {among} unsure"] if row.unsure else []
+    return [counted(row.images, "image"), *refused, *values, *doubts, *([row.reason] if row.reason else [])]
 
 
 def suspects_command(

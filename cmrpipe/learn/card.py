@@ -14,9 +14,10 @@ from cmrpipe.drawn import DRAWN, left_out_sentences, of_drawn
 from cmrpipe.learn.baselines import BASELINES, OTSU, WITHHELD
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import Part
-from cmrpipe.learn.limits import Judged, counted, limits
+from cmrpipe.learn.limits import Judged, limits
 from cmrpipe.learn.totals import MOST_EF_POINTS, no_ef
 from cmrpipe.learn.volumes import QUANTITIES
+from cmrpipe.nouns import counted
 
 CARD = "model_card.md"
 """Name of the card, relative to the evaluation's folder."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cmrpipe.nouns import counted
+
 _FEW_PATIENTS = 20
 
 
@@ -27,11 +29,6 @@ class Judged:
     spaced: int
     changed: Sequence[str] = ()
     synthetic: bool = False
-
-
-def counted(count: int, noun: str) -> str:
-    """A number of things: "1 image", "2 images"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def limits(metrics: Mapping[str, Any], judged: Judged, origin: Mapping[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from cmrpipe.clinical import MYOCARDIUM_G_PER_ML, disc_volume_ml, ejection_fraction_pct, holes_of, slices_text
 from cmrpipe.model import Label, Mask, Phase
+from cmrpipe.nouns import counted
 from cmrpipe.store import PatientData
 from cmrpipe.store.leftout import UNTOLD, LeftOut
 
@@ -70,7 +71,7 @@ def withheld(data: PatientData, missing: Missing) -> dict[str, str]:
     for name, volume, phase in (("edv_ml", "EDV", Phase.ED), ("esv_ml", "ESV", Phase.ES)):
         places = [int(place) for place in data.slice_index[_phase(data, phase)]]
         if n := missing.get(phase.value):
-            found[name] = f"no {volume}: {n} image{'' if n == 1 else 's'} at {phase.value} left out (quarantine)"
+            found[name] = f"no {volume}: {counted(n, 'image')} at {phase.value} left out (quarantine)"
         elif not places:
             found[name] = f"no {volume}: no endocardium at {phase.value}"
         elif holes := holes_of(places):

@@ -14,6 +14,7 @@ import numpy as np
 
 from cmrpipe.linking import image_number
 from cmrpipe.model import ImageRecord
+from cmrpipe.nouns import counted
 from cmrpipe.predict.groups import (
     depth,
     groups,
@@ -116,7 +117,7 @@ def _no_stack(records: Sequence[ImageRecord]) -> str:
     count = positions(records)
     if 0 < count < FEWEST_SLICES:
         return (
-            f"only {count} slice position{'s' if count > 1 else ''}: a short-axis stack needs {FEWEST_SLICES}, "
+            f"only {counted(count, 'slice position')}: a short-axis stack needs {FEWEST_SLICES}, "
             "and a long-axis slice cannot be told from it"
         )
     plane = _plain_plane(records) if count else ""

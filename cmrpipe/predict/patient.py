@@ -17,6 +17,7 @@ from cmrpipe.learn.borders import NOTHING, Drawing
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
+from cmrpipe.nouns import counted
 from cmrpipe.pixels import decode_pixels
 from cmrpipe.predict.contouring import APART_WHY, BESIDE_WHY, Place, Removed, cavity_curve, contour
 from cmrpipe.predict.judge import Judged, Refused, judge
@@ -263,8 +264,8 @@ def _frames_said(frames: Collection[int], curve: Mapping[int, float], ed: int | 
     if partial := sorted(frames - curve.keys()):
         yield f"no image of every slice in frame {', '.join(map(str, partial))}: not considered for ED and ES"
     if ed is None:
-        few = f"{len(curve) or 'no'} frame{'s' if len(curve) != 1 else ''} only"
-        yield f"{few}: end-diastole and end-systole cannot be told, so no ejection fraction"
+        few = counted(len(curve), "frame") if curve else "no frames"
+        yield f"{few} only: end-diastole and end-systole cannot be told, so no ejection fraction"
 
 
 def _left_out(removed: Sequence[Removed]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 
 from cmrpipe.model import ImageRecord
+from cmrpipe.nouns import counted
 from cmrpipe.predict.groups import LIKE, depth, parallel, places, slice_places
 from cmrpipe.slices import SAME_SLICE_MM, measure_gap, normal
 
@@ -93,7 +94,7 @@ def _lost(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:
         steps = min(abs(place - own) for own in ours) / gap.gap_mm
         like = frames / LIKE < count < frames * LIKE
         lost += like and round(steps) > 0 and abs(steps - round(steps)) <= UNEVEN
-    return f"{lost} slice{'s' if lost > 1 else ''} of the stack could not be used (see refused.csv)" if lost else ""
+    return f"{counted(lost, 'slice')} of the stack could not be used (see refused.csv)" if lost else ""
 
 
 def _many(count: int, stack: Sequence[ImageRecord]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from cmrpipe.nouns import counted
 from cmrpipe.report.figures import ticks
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 520, 260, 48, 92, 14, 34
@@ -54,7 +55,7 @@ def agreement_plot(
     for name, mean, difference, link in sorted(placed):
         circle = dot.format(x(mean), y(difference), name, difference, unit, mean)
         body.append(Markup('<a href="{}">{}</a>').format(link, circle) if link else circle)
-    patients = f"{len(placed)} patient{'s' if len(placed) > 1 else ''}"
+    patients = counted(len(placed), "patient")
     return Markup(
         '<figure class="chart"><svg viewBox="0 0 {} {}" role="group" aria-label="{}">{}</svg>'
         "<figcaption><strong>{}</strong><span>model less expert over their mean, {}, n = {}</span></figcaption>"

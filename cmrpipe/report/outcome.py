@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.codetable import CODES
+from cmrpipe.nouns import counted
 from cmrpipe.report.artefacts import Places
 from cmrpipe.report.collect import collect
 from cmrpipe.report.facts import Facts, LeftOut
@@ -18,6 +20,7 @@ PAGE = "report.html"
 
 _KINDS = {"endo": "endocardial contour", "epi": "epicardial contour"}
 _MOST_GROUPS = 2
+_count = partial(counted, commas=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Outcome:
             ("findings", found or "not validated"),
             ("left out", f"{self.left_out:,}"),
             ("samples in store", "no store" if self.samples is None else f"{self.samples:,}"),
-            ("test Dice", f"{dice} ({count(self.test_patients, 'unseen patient')})" if dice else "no model evaluated"),
+            ("test Dice", f"{dice} ({_count(self.test_patients, 'unseen patient')})" if dice else "no model evaluated"),
             ("report", str(self.page)),
         ]
 
@@ -70,11 +73,6 @@ class Outcome:
         rows = self.rows()
         width = max(len(name) for name, _ in rows)
         return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: "1 patient", "1,140 images"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _reason(why: str) -> str:
@@ -116,7 +114,7 @@ def _group(facts: Facts, items: Sequence[LeftOut]) -> str:
     if what == "patient":
         return f"patient {patient} was left out ({_reason(why)})"
     number = len(items)
-    noun = count(number, _KINDS.get(what, what))
+    noun = _count(number, _KINDS.get(what, what))
     whose = f" of {patient}" if patient else ""
     return f"{noun}{whose} {_belong(number, why)}{_were(number)} left out ({_cause(facts, items)})"
 
@@ -131,9 +129,9 @@ def _left_out(facts: Facts) -> str:
     if len(groups) <= _MOST_GROUPS:
         return "; ".join(_group(facts, items) for _, items in sorted(groups.items()))
     kinds = Counter(_KINDS.get(item.what, item.what) for item in rows)
-    what = " and ".join(count(number, kind) for kind, number in sorted(kinds.items()))
+    what = " and ".join(_count(number, kind) for kind, number in sorted(kinds.items()))
     whose = len({item.patient_id for item in rows})
-    return f"{what} of {count(whose, 'patient')} {_were(len(rows))} left out"
+    return f"{what} of {_count(whose, 'patient')} {_were(len(rows))} left out"
 
 
 def _model(facts: Facts) -> str:
@@ -142,20 +140,19 @@ def _model(facts: Facts) -> str:
     cavity = facts.model.metrics.get("test_dice_cavity")
     if cavity is None:
         return "the model could not be judged"
-    unseen = count(int(facts.model.metrics.get("patients") or 0), "unseen patient")
+    unseen = _count(int(facts.model.metrics.get("patients") or 0), "unseen patient")
     return f"the model reaches Dice {cavity:.3f} on {unseen}"
 
 
 def outcome_of(facts: Facts, page: Path) -> Outcome:
     """The short answer from what was read."""
     metrics = facts.model.metrics if facts.model else {}
-    came = (
-        f"{count(len(facts.patients), 'patient')}, {count(facts.images, 'image')}, {count(facts.contours, 'contour')}"
-    )
+    numbers = {"patient": len(facts.patients), "image": facts.images, "contour": facts.contours}
+    came = ", ".join(_count(number, noun) for noun, number in numbers.items())
     errors = facts.count(Severity.ERROR)
     checked = _left_out(facts) if facts.validated or facts.left_out else "the labels have not been validated"
     if facts.validated and errors and not facts.left_out:
-        checked = f"{count(errors, 'finding')} of severity error, {checked}"
+        checked = f"{_count(errors, 'finding')} of severity error, {checked}"
     return Outcome(
         len(facts.patients),
         facts.images,

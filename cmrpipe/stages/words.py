@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cmrpipe.nouns import counted
+
 WHOLE_STAGES = ("train", "evaluate", "report")
 """Stages whose unit is not the patient."""
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def describe(summary: Mapping[str, Any]) -> str:
@@ -23,7 +21,8 @@ def describe(summary: Mapping[str, Any]) -> str:
         parts.append(f"patients: {', '.join(work)}")
     parts += [f"{name.replace('_', ' ')} {count:,}" for name, count in summary["counts"].items() if count]
     found = [
-        _plural(count, name) if name != "info" else f"{count:,} info" for name, count in summary["findings"].items()
+        counted(count, name, commas=True) if name != "info" else f"{count:,} info"
+        for name, count in summary["findings"].items()
     ]
     if found:
         parts.append("findings: " + ", ".join(found))

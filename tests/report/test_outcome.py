@@ -14,7 +14,7 @@ from cmrpipe.errors import InputError
 from cmrpipe.findings import read_findings
 from cmrpipe.manifest import read_manifest
 from cmrpipe.report.artefacts import Artefacts
-from cmrpipe.report.outcome import count, outcome
+from cmrpipe.report.outcome import outcome
 from cmrpipe.workspace import Workspace
 
 
@@ -75,8 +75,3 @@ def test_without_a_catalog_it_is_an_error_with_a_mend(tmp_path: Path) -> None:
     """No catalog, no report; and a workspace is a place to look in."""
     with pytest.raises(InputError, match="cmrpipe ingest"):
         outcome(Workspace(tmp_path))
-
-
-def test_numbers_agree_with_their_nouns() -> None:
-    """One patient, two patients, a thousand images."""
-    assert [count(n, "image") for n in (0, 1, 2, 1140)] == ["0 images", "1 image", "2 images", "1,140 images"]
