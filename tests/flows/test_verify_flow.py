@@ -16,6 +16,7 @@ def test_its_own_time_is_how_long_it_waits(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(flows.verify, "teller", lambda _: lambda *_: None)
     monkeypatch.setenv("CMRPIPE_LOCK_TIMEOUT", "0.1")
     nothing = pytest.raises(CommandError, match=r"params\.yaml: cannot be read")
+    (tmp_path / "flows").mkdir()
     with hold(tmp_path, 4) as first, nothing:
         flows.verify.integrity_task.fn(tmp_path, "verify", None, 60.0)
     assert first.poll() == 0
