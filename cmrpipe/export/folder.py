@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import InputError
-from cmrpipe.files import disk_trouble, sha256_file, sync_folder, write_json
-from cmrpipe.locking import alone
+from cmrpipe.files import disk_trouble, sha256_file, write_json
+from cmrpipe.folders import replacing
 
 MARKER = "cmrpipe-export.json"
 """Names the kind of export, the store it was made from, and every file with its SHA-256."""
@@ -58,28 +57,12 @@ def new_folder(output: Path, kind: str, about: Mapping[str, Any]) -> Iterator[Pa
     DiskError : the disk is full or closed
     """
     output = output.absolute()
-    parent = output.parent
-    with disk_trouble(parent):
-        parent.mkdir(parents=True, exist_ok=True)
-        with alone(parent / f".{output.name}.lock"):
-            fresh, old = parent / f".{output.name}-export", parent / f".{output.name}-export-old"
-            if old.exists() and not output.exists():
-                old.rename(output)  # a run was killed between its two renames
-            _check_replaceable(output, kind)
-            for leftover in (fresh, old):
-                shutil.rmtree(leftover, ignore_errors=True)
-            fresh.mkdir()
-            try:
-                yield fresh
-                hashes = {name: sha256_file(fresh / name) for name in sorted(_files(fresh))}
-                write_json(fresh / MARKER, {**about, "kind": kind, "files": hashes})
-                if output.exists():
-                    output.rename(old)
-                fresh.rename(output)
-                sync_folder(parent)
-            finally:
-                shutil.rmtree(fresh, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
+    lock = output.parent / f".{output.name}.lock"
+    with disk_trouble(output.parent), replacing(lock, output) as (fresh,):
+        _check_replaceable(output, kind)
+        yield fresh
+        hashes = {name: sha256_file(fresh / name) for name in sorted(_files(fresh))}
+        write_json(fresh / MARKER, {**about, "kind": kind, "files": hashes})
 
 
 @contextmanager

@@ -8,10 +8,6 @@ patients/<patient>/result.json, images.csv, refused.csv, labels.npy, seg_ED.dcm,
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -23,10 +19,10 @@ import numpy.typing as npt
 from cmrpipe.contours import FOLDERS
 from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
-from cmrpipe.files import sync_folder, write_bytes, write_json
+from cmrpipe.files import write_bytes, write_json
+from cmrpipe.folders import replacing
 from cmrpipe.geometry import polygon_area
 from cmrpipe.layouts import CONTOURS
-from cmrpipe.locking import alone
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.params import OverlayParams
 from cmrpipe.predict.patient import Prediction, Seen
@@ -73,62 +69,6 @@ def check_replaceable(out: Path, patient_id: str) -> None:
 def has_contours(out: Path, patient_id: str) -> bool:
     """Whether an earlier run found something in the patient, which a run that fails must not take away."""
     return (out / PATIENTS / patient_id / LABELS).is_file() or (out / CONTOURS / patient_id).is_dir()
-
-
-@contextmanager
-def replacing(lock: Path, *folders: Path) -> Iterator[tuple[Path, ...]]:
-    """Give empty folders that take the places of `folders` when the block ends well; else all old ones stay.
-
-    Parameters
-    ----------
-    lock : lock file that is held while they change places
-    folders : a new one that is still empty when the block ends leaves nothing in the old one's place
-
-    Raises
-    ------
-    BusyError : another writer held the lock all the time
-    """
-    mark = f".tmp-{os.getpid()}"
-    waiting = [
-        (path, path.with_name(f"{mark}-new-{path.name}"), path.with_name(f"{mark}-old-{path.name}")) for path in folders
-    ]
-    try:
-        for folder, new, _ in waiting:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(new, ignore_errors=True)
-            new.mkdir()
-        yield tuple(new for _, new, _ in waiting)
-        with alone(lock):
-            _exchange(waiting)
-    finally:
-        for _, new, _ in waiting:
-            shutil.rmtree(new, ignore_errors=True)
-    for _, _, old in waiting:
-        shutil.rmtree(old, ignore_errors=True)
-    for parent in sorted({folder.parent for folder in folders}):
-        sync_folder(parent)
-
-
-def _exchange(waiting: Sequence[tuple[Path, Path, Path]]) -> None:
-    """Move every folder to its old one's name and its new one to the folder's, all of them or none."""
-    for folder, _, old in waiting:  # of a run that was killed in the middle
-        if old.exists() and folder.exists():
-            shutil.rmtree(old)
-        elif old.exists():
-            old.rename(folder)
-    try:
-        for folder, new, old in waiting:
-            if folder.exists():
-                folder.rename(old)
-            if any(new.iterdir()):
-                new.rename(folder)
-    except BaseException:
-        for folder, new, old in waiting:
-            if not new.exists():
-                folder.rename(new)
-            if old.exists():
-                old.rename(folder)
-        raise
 
 
 def contour_text(points: Points, origin: float) -> str:

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 
 from cmrpipe.errors import BusyError, CmrpipeError, DiskError, InputError
 from cmrpipe.files import disk_trouble, sha256_file
+from cmrpipe.folders import put_back
 from cmrpipe.learn.leakage import among
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.quiet import reproducible
@@ -19,7 +20,7 @@ from cmrpipe.params import Params
 from cmrpipe.predict.output import Options, check_replaceable, has_contours, write_patient
 from cmrpipe.predict.patient import Prediction, not_judged, predict_patient
 from cmrpipe.predict.source import UNREAD, PatientFolder, find_patients
-from cmrpipe.predict.tables import Row, Tables, row_of
+from cmrpipe.predict.tables import Row, Tables, lock_file, row_of
 from cmrpipe.progress import Listener, Progress
 
 log = Logger(__name__)
@@ -140,6 +141,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     saved = read_model(model)
     digest = sha256_file(model / DESCRIPTION)
     _writable(out)
+    put_back(lock_file(out))
     tables = Tables(out)
     for patient in patients:
         check_replaceable(out, patient.patient_id)

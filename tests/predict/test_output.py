@@ -4,7 +4,6 @@ import csv
 import errno
 import fcntl
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -15,17 +14,19 @@ import pytest
 from cmrpipe.archives import pack
 from cmrpipe.contours import read_contour
 from cmrpipe.errors import BusyError
+from cmrpipe.folders import put_back
 from cmrpipe.geometry import label_image
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.params import IngestParams, ValidateParams
 from cmrpipe.pixels import decode_pixels
-from cmrpipe.predict.output import Options, has_contours, replacing, write_patient
+from cmrpipe.predict.output import Options, has_contours, write_patient
 from cmrpipe.predict.patient import Prediction, not_judged
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.predict.tables import lock_file
 from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
+from tests.killing import killed
 from tests.predict.oracle import PATIENT, folder_of
 
 
@@ -84,37 +85,17 @@ def test_tables_and_labels_agree(out: Path, found: Prediction) -> None:
     assert (folder / "overview.png").is_file()
 
 
-def test_a_patient_that_fails_midway_leaves_the_old_result(tmp_path: Path) -> None:
-    """The new folder takes the old one's place only when it is whole; nothing is left behind."""
-    lock, place = tmp_path / "lock", tmp_path / "P"
-    with replacing(lock, place) as (new,):
-        (new / "a").write_text("old")
-
-    def fail() -> None:
-        with replacing(lock, place) as (new,):
-            (new / "a").write_text("new")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert (place / "a").read_text() == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["P", "lock"]
-    with replacing(lock, place) as (new,):
-        (new / "b").write_text("new")
-    assert [path.name for path in place.iterdir()] == ["b"]
-
-
 def _everything(folder: Path) -> dict[str, bytes]:
     """Files below a folder, but for the lock's, and their content."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if path != lock_file(folder)}
 
 
-@pytest.mark.parametrize("last", range(1, 5))
+@pytest.mark.parametrize("last", range(1, 6))
 def test_whatever_fails_while_folders_change_places_the_old_ones_stay(
     found: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
 ) -> None:
-    """Both: contours and results are of one run, whichever of the four renames it is."""
+    """Both: contours and results are of one run, whichever of the renames it is."""
     options, root = Options(1.0, overlays=False, segmentation=False), tmp_path
     write_patient(tmp_path / "out", found, root, "0" * 64, options)
     before = _everything(tmp_path / "out")
@@ -138,22 +119,16 @@ def test_whatever_fails_while_folders_change_places_the_old_ones_stay(
     assert after != before
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_what_a_killed_run_left_stands_in_nobodys_way(found: Prediction, tmp_path: Path, whole: bool) -> None:
-    """A kill between the two renames: the old folder comes back where it is the only one, and goes where it is not."""
+@pytest.mark.parametrize("last", range(1, 6))
+def test_a_run_that_is_killed_between_renames_leaves_the_old_ones(found: Prediction, tmp_path: Path, last: int) -> None:
+    """Contours and results, whichever rename it did not come to, once the next run has begun; and nothing else."""
     options, out = Options(1.0, overlays=False, segmentation=False), tmp_path / "out"
     write_patient(out, found, tmp_path, "0" * 64, options)
-    names = set(_everything(out))
-    folder = out / "patients" / found.patient_id
-    left = folder.with_name(f".tmp-{os.getpid()}-old-{found.patient_id}")
-    if whole:
-        shutil.copytree(folder, left)
-    else:
-        folder.rename(left)
-    for _ in range(2):
-        write_patient(out, found, tmp_path, "1" * 64, options)
-        assert set(_everything(out)) == names
-    assert not left.exists()
+    before = _everything(out)
+    assert killed(lambda: write_patient(out, found, tmp_path, "1" * 64, options), last, ("rename",))
+    put_back(lock_file(out))
+    assert _everything(out) == before
+    assert {path.name for path in out.iterdir()} == {"patients", "contourfiles", lock_file(out).name}
 
 
 def test_contours_that_cannot_be_written_leave_results_as_they_were(
@@ -186,7 +161,7 @@ def test_a_refusal_takes_the_contours_away(found: Prediction, tmp_path: Path) ->
 
 
 def test_two_runs_that_put_the_same_patient_there_do_not_meet(found: Prediction, tmp_path: Path) -> None:
-    """Folders change places while the lock is held."""
+    """The lock is held from the first file on."""
     options = Options(1.0, overlays=False, segmentation=False)
     write_patient(tmp_path, found, tmp_path, "0" * 64, options)
     before = _everything(tmp_path)

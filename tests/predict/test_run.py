@@ -23,6 +23,7 @@ from cmrpipe.cli import app
 from cmrpipe.cli.prediction import _said
 from cmrpipe.errors import ArchiveError
 from cmrpipe.files import sha256_file
+from cmrpipe.folders import replacing
 from cmrpipe.learn.leakage import pixel_digest
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model, write_model
@@ -32,6 +33,7 @@ from cmrpipe.predict.tables import Row, lock_file
 from cmrpipe.progress import silent
 from cmrpipe.stages.train import train
 from tests.bound import bound
+from tests.killing import killed
 from tests.learn.hearts import PATIENTS, make_patient, write_store
 from tests.stages.learned import BRIEF
 
@@ -286,6 +288,31 @@ def test_what_is_no_judgement_replaces_none(
         assert _summary(out)[PHANTOMS[0]]["images"] == "40"
         assert f"{PHANTOMS[0]},{PHANTOMS[0]}" in (out / "link.csv").read_text()
     assert _summary(out)[PHANTOMS[1]]["images"] == "40"
+
+
+def test_what_a_killed_run_set_aside_is_back_before_a_patient_is_judged(
+    source: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that one who cannot be judged this time keeps it."""
+    out, places = tmp_path / "out", [tmp_path / "out" / kind / PHANTOMS[0] for kind in ("patients", "contourfiles")]
+    assert _run(source / PHANTOMS[0], out, model)[0] == 0
+    before = _all(out)
+
+    def replace_both() -> None:
+        with replacing(lock_file(out), *places) as folders:
+            for folder in folders:
+                (folder / "new").touch()
+
+    assert killed(replace_both, 2, ("rename",))
+    assert not places[0].exists()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr("cmrpipe.predict.run.predict_patient", fail)
+    code, told = _run(source / PHANTOMS[0], out, model)
+    assert (code, "what an earlier run found stays" in told) == (1, True)
+    assert _all(out) == before
 
 
 def test_a_share_that_is_gone_costs_no_earlier_result(

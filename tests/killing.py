@@ -1,0 +1,42 @@
+"""A process that is killed in the middle of its work on files."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from unittest.mock import patch
+
+CALLS = ("mkdir", "rename", "replace", "rmdir", "unlink")
+"""What changes the names in folders."""
+
+
+def killed(work: Callable[[], object], step: int, calls: Sequence[str] = CALLS) -> bool:
+    """Do `work` in a forked child, which gets SIGKILL as it is about to make the `step`th of some calls, from 1.
+
+    Returns whether it was killed; it is not where `work` ends before.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            _kill_at(step, calls)
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def _kill_at(step: int, calls: Sequence[str]) -> None:
+    left = [step]
+
+    def counting(call: Callable[..., None]) -> Callable[..., None]:
+        def counted(*args: object, **more: object) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            call(*args, **more)
+
+        return counted
+
+    for name in calls:
+        patch.object(os, name, counting(getattr(os, name))).start()
