@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
@@ -45,6 +46,11 @@ class Missing:
     frame: int | None
     instance_number: int | None
     why: Why
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Missing:
+        """As `dataclasses.asdict` gave it, from a JSON file."""
+        return cls(**{**row, "why": Why(row["why"])})
 
 
 def _grid(images: Sequence[ImageRecord]) -> dict[tuple[int, int], ImageRecord]:

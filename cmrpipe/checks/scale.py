@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cmrpipe.checks.finding import finding
-from cmrpipe.clinical import FEWEST_FOR_EF
+from cmrpipe.clinical import FEWEST_FOR_EF, ClinicalValues
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import PatientLabels
-from cmrpipe.model import Evidence, Finding, ImageRecord
+from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
 from cmrpipe.slices import main_series, slice_gap_mm
 
@@ -68,19 +68,19 @@ def check_scale(patient_id: str, images: Sequence[ImageRecord], limits: Validate
         )
 
 
-def check_volumes(labels: PatientLabels, clinical: Evidence, limits: ValidateParams) -> Iterator[Finding]:
+def check_volumes(labels: PatientLabels, clinical: ClinicalValues, limits: ValidateParams) -> Iterator[Finding]:
     """End-diastolic volume and mass beyond what is plausible, of three slices at least.
 
     Parameters
     ----------
-    clinical : the patient's row of the clinical table
+    clinical : the patient's values
     """
-    for name, what, unit, reach, slices in (
-        ("edv_ml", "end-diastolic volume", "mL", limits.edv_ml, "slices_ed"),
-        ("mass_g", "myocardial mass", "g", limits.mass_g, "slices_mass"),
+    edv, mass = (clinical.edv_ml, clinical.slices_ed), (clinical.mass_g, clinical.slices_mass)
+    for name, what, unit, reach, (value, count) in (
+        ("edv_ml", "end-diastolic volume", "mL", limits.edv_ml, edv),
+        ("mass_g", "myocardial mass", "g", limits.mass_g, mass),
     ):
-        value, count = clinical[name], clinical[slices]
-        if isinstance(value, float) and int(count or 0) >= FEWEST_FOR_EF and _outside(value, reach):
+        if value is not None and count >= FEWEST_FOR_EF and _outside(value, reach):
             yield finding(
                 Code.VOLUME_IMPLAUSIBLE,
                 f"{labels.patient_id}: the {what} comes to {value:.0f} {unit}; {_words(reach)} {unit} are plausible. "

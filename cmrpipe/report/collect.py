@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.checks.missing import Missing, Why
+from cmrpipe.checks.missing import Missing
 from cmrpipe.codes import FindingCode
 from cmrpipe.coverage import Coverage, cover
 from cmrpipe.errors import InputError
@@ -124,7 +124,7 @@ def _drawn(sample: Sample, coverage: Coverage) -> Drawn:
 
 def _missing(row: Row, folder: Path) -> Missing:
     try:
-        return Missing(**{**row, "why": Why(row["why"])})
+        return Missing.from_json(row)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             folder, f"has a missing item that is none ({error})", "Run `cmrpipe validate` again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +83,6 @@ def test_volumes_out_of_reach_are_told(
 ) -> None:
     """Of three slices at least; values that cannot be had are none."""
     values = ClinicalValues("P", edv_ml=edv_ml, mass_g=mass_g, slices_ed=slices, slices_mass=slices)
-    found = list(check_volumes(LABELS, asdict(values), LIMITS))
+    found = list(check_volumes(LABELS, values, LIMITS))
     assert [f.evidence["what"] for f in found] == told
     assert {(f.code, f.path) for f in found} <= {(Code.VOLUME_IMPLAUSIBLE, "contourfiles/C")}
