@@ -75,6 +75,8 @@ def replay_command(
         from cmrpipe.learn.extra import require_torch
 
         require_torch()
+        if direct and out is not None:
+            keep_out(raw, out)
         import numpy as np
 
         from cmrpipe.files import atomic, disk_trouble
@@ -82,8 +84,6 @@ def replay_command(
         from cmrpipe.learn.source import DirectSource
         from cmrpipe.store import open_store
 
-        if direct and out is not None:
-            keep_out(raw, out)
         source = DirectSource(raw, catalog, quarantine) if direct else open_store(store)
         line, batch = replay(source, model, step, rank, first=first)
         if out is not None:
