@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from cmrpipe.files import sha256_file
+from cmrpipe.locking import alone
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.stages import UP_TO_STORE
@@ -166,28 +167,44 @@ def four_patients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Space], str]) -> tuple[Space, str]:
+    """A workspace that one process of the test run makes while others wait, and what `make` returned; to be copied.
+
+    What it is made in is below the run's folder, which all processes share; each has a home of its own.
+    """
+    shared = factory.getbasetemp()
+    base = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / name
+    said = base / "said"
+    with alone(base / "lock"):
+        if not said.exists():
+            shutil.rmtree(base / "space", ignore_errors=True)  # of one that failed
+            said.write_text(make(new_space(base / "space", base / "home")))
+    return Space(base / "space", factory.mktemp(f"{name}-home")), said.read_text()
+
+
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Space:
     """A workspace with few files, committed to git; its dvc.yaml is this one as far as the store. To be copied."""
-    base = tmp_path_factory.mktemp("recorded")
-    space = new_space(base / "space", base / "home")
-    pipeline = yaml.safe_load((space.root / "dvc.yaml").read_bytes())
-    stages = {name: pipeline["stages"][name] for name in UP_TO_STORE}
-    (space.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
-    write_phantom(space.root / "data" / "raw", 3, 5, slices=2, frames=4, rows=48, columns=48, listen=silent)
-    space.call("dvc", "add", "-q", "data/raw")
-    space.call("dvc", "repro", "-q")
-    space.commit("Run the pipeline")
-    return space
+
+    def make(space: Space) -> str:
+        pipeline = yaml.safe_load((space.root / "dvc.yaml").read_bytes())
+        stages = {name: pipeline["stages"][name] for name in UP_TO_STORE}
+        (space.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+        write_phantom(space.root / "data" / "raw", 3, 5, slices=2, frames=4, rows=48, columns=48, listen=silent)
+        space.call("dvc", "add", "-q", "data/raw")
+        space.call("dvc", "repro", "-q")
+        space.commit("Run the pipeline")
+        return ""
+
+    return made_once(tmp_path_factory, "recorded", make)[0]
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, small_phantom: Path) -> tuple[Space, str]:
     """A workspace after `cmrpipe run` with Prefect on the small phantom, and what that printed; to be copied."""
-    base = tmp_path_factory.mktemp("finished")
-    space = new_space(base / "space", base / "home")
-    printed = space.call("cmrpipe", "run", "--source", str(small_phantom))
-    return space, printed
+    return made_once(
+        tmp_path_factory, "finished", lambda space: space.call("cmrpipe", "run", "--source", str(small_phantom))
+    )
 
 
 @pytest.fixture(scope="session")
