@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.flows.conftest import Space
+from tests.flows.conftest import UP_TO_STORE, Space
+from tests.flows.test_docs_sources import bin_folder, blocks, shell
 
+__all__ = ["bin_folder"]
 pytestmark = pytest.mark.slow
+
+PATIENT = "SCD0000101"
+"""Whom the page forgets."""
 
 
 def git(space: Space, *arguments: str) -> str:
@@ -34,32 +39,38 @@ def mentions(folder: Path, *names: str) -> list[str]:
     ]
 
 
-@pytest.fixture
-def source(small_phantom: Path, tmp_path: Path) -> Path:
-    """The phantom, and room to change it."""
-    shutil.copytree(small_phantom, tmp_path / "source")
-    return tmp_path / "source"
+@pytest.fixture(scope="module")
+def source(four_patients: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace's three patients, an image of the third gone, and a fourth; read only."""
+    folder = tmp_path_factory.mktemp("changed") / "source"
+    shutil.copytree(four_patients, folder)
+    other = sorted((folder / "dicoms").iterdir())[2]
+    sorted(other.iterdir())[0].unlink()
+    return folder
 
 
-@pytest.fixture
-def lived(finished: tuple[Space, str], source: Path, tmp_path: Path) -> Space:
-    """A workspace with a remote and two versions of another patient in it, all committed and pushed."""
-    space = finished[0].copy(tmp_path / "space")
+@pytest.fixture(scope="module")
+def base(finished: tuple[Space, str], source: Path, tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """A workspace with a remote beside it and two versions of another patient in it, all committed and pushed."""
+    space = finished[0].copy(tmp_path_factory.mktemp("lived") / "space")
     for name, value in (("user.name", "t"), ("user.email", "t@example.org")):
         git(space, "config", name, value)
     git(space, "add", "-A")
     git(space, "commit", "-qm", "one")
-    space.call("dvc", "remote", "add", "-d", "box", str(tmp_path / "box"))
+    space.call("dvc", "remote", "add", "-d", "box", "../box")  # a relative place is copied along
     space.call("dvc", "push", "-q")
-    other = sorted((source / "dicoms").iterdir())[2]
-    sorted(other.iterdir())[0].unlink()
-    for stage in ("ingest", "validate", "overlay", "store"):
-        if stage == "ingest":
-            space.call("cmrpipe", "land", str(source))
-        space.call("dvc", "repro", "-q", "--single-item", stage)
+    space.call("cmrpipe", "land", str(source))
+    space.call("dvc", "repro", "-q", *UP_TO_STORE)
     git(space, "commit", "-qam", "two")
     space.call("dvc", "push", "-q")
     return space
+
+
+@pytest.fixture
+def lived(base: Space, tmp_path: Path) -> Space:
+    """A copy that a test may change, its remote with it."""
+    shutil.copytree(base.root.parent, tmp_path / "lived", symlinks=True)
+    return Space(tmp_path / "lived" / "space", base.home)
 
 
 def leave_traces(root: Path, who: str, other: str) -> None:
@@ -70,13 +81,34 @@ def leave_traces(root: Path, who: str, other: str) -> None:
     (root / "pathology.csv").write_text(f"patient_id,pathology\n{who},HF-I\n{other},HYP\n")
 
 
-def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, source: Path, tmp_path: Path) -> None:
-    """Raw, outputs, cache and remote lose every byte and name; others keep both versions; landing again is refused."""
+def images_of_both_versions(space: Space, patient: str, old_raw: str) -> tuple[int, int]:
+    """How many a patient has in the older version of the raw folder, by the list that the commit names, and now."""
+    new_raw = re.search(rf"data/raw {old_raw} is now (\w+\.dir)", git(space, "log", "-1", "--format=%b"))
+    assert new_raw
+    record = space.root / "data" / "raw.dvc"
+    now = record.read_text()
+    current = yaml.safe_load(now)["outs"][0]["md5"]
+    found = []
+    for text in (now.replace(current, new_raw[1]), now):
+        record.write_text(text)
+        space.call("dvc", "checkout", "-q", "data/raw.dvc")
+        found.append(len(list((space.root / "data/raw/dicoms" / patient).iterdir())))
+    return found[0], found[1]
+
+
+def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(
+    finished: tuple[Space, str], lived: Space, source: Path, bin_folder: Path
+) -> None:
+    """Raw, outputs, cache and remote lose every byte and name; others keep both versions; landing again is refused.
+
+    It is done by the commands of docs/forget.md, all of them, as written; the last trains anew without the patient.
+    """
+    listing, doing, renewing = blocks("forget.md")
     who = sorted(p.name for p in (source / "dicoms").iterdir())[0]
     other = sorted(p.name for p in (source / "dicoms").iterdir())[2]
     link = [line.split(",") for line in (source / "link.csv").read_text().split()]
     original = next(row[1] for row in link if row[0] == who)
-    cache, box = lived.root / ".dvc" / "cache", tmp_path / "box"
+    cache, box = lived.root / ".dvc" / "cache", lived.root.parent / "box"
     theirs = list((lived.root / "data/raw/dicoms" / who).iterdir())
     md5s = [hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in theirs]
     assert all((cache / "files/md5" / md5[:2] / md5[2:]).exists() for md5 in md5s)
@@ -87,7 +119,7 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
     leave_traces(lived.root, who, other)
 
     before = lived.hashes("raw", "store", "model")
-    listed = lived.call("cmrpipe", "forget", who.lower())
+    listed = shell(lived, listing.replace(PATIENT, who.lower()), bin_folder)
     assert "nothing was done" in listed
     assert f"data/raw/dicoms/{who}: 40 files" in listed
     assert f"data/model had them in {part}" in listed
@@ -97,7 +129,7 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
     assert "pathology.csv: a row" in listed
     assert "data/.model-training: what a killed training would go on from" in listed
 
-    said = lived.call("cmrpipe", "forget", who, "--yes", "--remote")
+    said = shell(lived, doing.replace(PATIENT, who), bin_folder)
     assert not (lived.root / "data/.model-training").exists()
     assert (lived.root / "pathology.csv").read_text() == f"patient_id,pathology\n{other},HYP\n"
     assert f"data/model had them in {part}" in said
@@ -105,7 +137,8 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
     kept = {path.relative_to(lived.root / "data").as_posix() for path in model.rglob("*")} | {"raw/phantom.json"}
     assert set(mentions(lived.root / "data", who, original)) <= kept
     assert not mentions(lived.root / ".cmrpipe", who, original)
-    stay = [*(path for path in model.rglob("*") if path.is_file()), lived.root / "data/raw/phantom.json"]
+    told = [space.root / "data/raw/phantom.json" for space in (finished[0], lived)]  # of both versions
+    stay = [*(path for path in model.rglob("*") if path.is_file()), *told]
     staying = {hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in stay}
     for place in (cache / "files/md5", box / "files/md5"):
         assert not any((place / md5[:2] / md5[2:]).exists() for md5 in md5s)
@@ -113,22 +146,14 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(lived: Space, s
     assert git(lived, "status", "--porcelain", "-uno") == ""
     assert who not in git(lived, "show", "HEAD")
 
-    # the others' older version can still be had, by the list that the commit names
-    new_raw = re.search(rf"data/raw {old_raw} is now (\w+\.dir)", git(lived, "log", "-1", "--format=%b"))
-    assert new_raw
-    record = lived.root / "data" / "raw.dvc"
-    now = record.read_text()
-    current = yaml.safe_load(now)["outs"][0]["md5"]
-    record.write_text(now.replace(current, new_raw[1]))
-    lived.call("dvc", "checkout", "-q", "data/raw.dvc")
-    assert len(list((lived.root / "data/raw/dicoms" / other).iterdir())) == 40
-    record.write_text(now)
-    lived.call("dvc", "checkout", "-q", "data/raw.dvc")
-    assert len(list((lived.root / "data/raw/dicoms" / other).iterdir())) == 39
-
+    assert images_of_both_versions(lived, other, old_raw) == (40, 39)
     assert "1 of forgotten patients" in lived.call("cmrpipe", "land", str(source))
     assert not (lived.root / "data/raw/dicoms" / who).exists()
     assert mentions(lived.root / "data/raw", who, original) == ["phantom.json"]
+
+    assert "Dice" in shell(lived, renewing, bin_folder)
+    assert who not in (lived.root / "data/model/splits.json").read_text()
+    assert who not in (lived.root / "data/report/report.html").read_text()
 
 
 def test_forgetting_that_was_cut_short_goes_on(lived: Space, source: Path) -> None:
