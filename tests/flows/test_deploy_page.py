@@ -6,13 +6,13 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from flows.setup import POOLS, template_file
-from tests.flows.conftest import REPOSITORY
+from tests.flows.conftest import REPOSITORY, Space
 from tests.flows.standing import Standing, refused
 
 PAGE = REPOSITORY / "docs" / "deploy.md"
@@ -43,9 +43,10 @@ def test_every_block_is_run_or_says_why_not() -> None:
 
 
 @pytest.mark.slow
-def test_the_page_can_be_followed(standing: Standing, small_phantom: Path) -> None:
+def test_the_page_can_be_followed(standing: Standing, finished: tuple[Space, str]) -> None:
     """In one shell, in the checkout, after a first run; each command ends well."""
-    standing.space.run("--source", str(small_phantom))
+    shutil.rmtree(standing.space.root)
+    finished[0].copy(standing.space.root)
     script = "set -euo pipefail\n" + "\n".join(code for why, code in blocks() if not why)
     done = subprocess.run(
         ["bash", "-c", script],
