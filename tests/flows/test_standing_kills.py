@@ -34,7 +34,8 @@ def undisturbed(four_patients: Path, tmp_path_factory: pytest.TempPathFactory) -
     for scale in SCALES:
         alone.set_param("overlay", "scale", scale)
         alone.set_param("ingest", "frames_per_slice", 20 + scale)
-        alone.run("--source", str(four_patients))
+        alone.call("cmrpipe", "land", str(four_patients))
+        alone.call("dvc", "repro", "-q", *STAGES)
         found[scale] = alone.hashes(*FOLDERS)
     assert found[1] != found[2]
     return found
