@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+import multiprocessing
 import time
 from pathlib import Path
 
@@ -20,22 +17,15 @@ from cmrpipe.progress import Progress, silent
 from cmrpipe.stages.train import train, training_folder
 from tests.learn.hearts import PATIENTS, make_patient, write_store
 from tests.learn.logged import logged
+from tests.learn.slowly import train_slowly
 from tests.learn.unpickled import Runs
 
 PARAMS = TrainParams(
     image_size=32, pixel_mm=1.5, channels=(4, 8), batch_size=4, epochs=9, val_fraction=0.25, patience=9, whole=0.3
 )
-CODE = """
-import sys, time
-from pathlib import Path
-from cmrpipe.params import TrainParams
-from cmrpipe.stages.train import train
-def slowly(p):
-    if p.done:
-        print("epoch", p.done, flush=True)
-        time.sleep(0.3)
-train(Path(sys.argv[1]), Path(sys.argv[2]), TrainParams.model_validate_json(sys.argv[3]), listen=slowly)
-"""
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["cmrpipe.learn.training"])
+"""Each is forked from one that has imported torch and done nothing with it: importing costs more than the training."""
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -70,18 +60,19 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     out = tmp_path / "model"
     fraction = 0.0 if "last" in request.node.callspec.id else 0.25
     params = PARAMS.model_copy(update={"val_fraction": fraction})
-    command = [sys.executable, "-c", CODE, str(store), str(out), params.model_dump_json()]
     first_told = []
     for upto in (3, 6, 13):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            told = []
-            for line in child.stdout:
-                told.append(int(line.split()[1]))
-                if told[-1] >= upto:
-                    break
+        hear, tell = PROCESSES.Pipe(duplex=False)
+        child = PROCESSES.Process(target=train_slowly, args=(store, out, params, tell))
+        child.start()
+        tell.close()
+        with hear:
+            told = [hear.recv()]
+            while told[-1] < upto:
+                told.append(hear.recv())
             time.sleep(0.1)
-            os.kill(child.pid, signal.SIGKILL)
+            child.kill()
+            child.join()
         first_told.append(told[0])
         assert not (out / "model.pt").exists()
     assert first_told[0] == 1
