@@ -66,8 +66,13 @@ def test_full_disk_leaves_the_old_store_whole(
     write_phantom(source, 2, 4, slices=2, frames=4, rows=64, columns=64, listen=silent)
     write_phantom(more, 5, 4, slices=2, frames=4, rows=64, columns=64, listen=silent)
     out = small_disk / "store"
+    params = StoreParams(format=store_format.value)
+
+    def make(raw: Path, out: Path, workers: int = 1) -> None:
+        store(raw, tmp_path / "catalog", tmp_path / "none.csv", out, params, listen=silent, workers=workers)
+
     ingest(source, tmp_path / "catalog", tmp_path / "state", _INGEST, listen=silent)
-    assert cli_store(source, tmp_path, out, workers, store_format).returncode == 0
+    make(source, out, workers)
     before = files(out)
     ingest(more, tmp_path / "catalog", tmp_path / "state", _INGEST, listen=silent)
     filler = small_disk / "filler"
@@ -80,9 +85,8 @@ def test_full_disk_leaves_the_old_store_whole(
     with open_store(out) as opened:
         assert [opened.load(patient).patient_id for patient in opened.patients] == list(opened.patients)
     filler.unlink()
-    assert cli_store(more, tmp_path, out, workers, store_format).returncode == 0
-    params = StoreParams(format=store_format.value)
-    store(more, tmp_path / "catalog", tmp_path / "none.csv", tmp_path / "fresh", params, listen=silent)
+    make(more, out, workers)
+    make(more, tmp_path / "fresh")
     assert files(out) == files(tmp_path / "fresh")
 
 
