@@ -21,6 +21,7 @@ from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store
 from cmrpipe.stages.train import train
 from cmrpipe.store import StoreFormat, open_store
+from tests.commands import cmrpipe
 from tests.conftest import missing
 
 _INGEST = IngestParams()
@@ -131,11 +132,10 @@ def test_a_full_disk_is_told_by_its_place(
     (tmp_path / "data").mkdir()
     raw.rename(tmp_path / "data" / "raw")
     (tmp_path / "params.yaml").write_text("ingest: {}\n")
-    cmrpipe = [sys.executable, "-m", "cmrpipe"]
     for stage in ("ingest", "validate"):
-        subprocess.run([*cmrpipe, stage], cwd=tmp_path, check=True, capture_output=True)
+        assert cmrpipe(tmp_path, stage).returncode == 0
     _fill(small_disk)
-    done = subprocess.run([*cmrpipe, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = cmrpipe(tmp_path, *arguments)
     assert done.returncode == 2, done.stderr
     assert named in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
