@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import yaml
 from cmrpipe.codeversion import sources
 from cmrpipe.params import Params
 from cmrpipe.stages import STAGES
+from tests.commands import cmrpipe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PIPELINE: dict[str, Any] = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
@@ -49,7 +48,6 @@ def test_stage_runs_its_command_with_its_own_params(stage: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_command_explains_itself(stage: str) -> None:
     """`cmrpipe <stage> --help` tells every option and leaves with 0."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cmrpipe", stage, "--help"], capture_output=True, text=True, check=True, cwd=REPOSITORY
-    )
+    done = cmrpipe(REPOSITORY, stage, "--help")
+    assert done.returncode == 0
     assert "--params" in done.stdout

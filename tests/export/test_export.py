@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
 from cmrpipe.store import Store, open_store
+from tests.commands import cmrpipe
 from tests.export.stacks import stack, write_store
 from tests.killing import killed
 
@@ -239,8 +239,7 @@ def test_command_says_what_it_did(small: Path, tmp_path: Path) -> None:
     """It exports, names nnU-Net's rule for the folder, and refuses an unknown form and a foreign folder with 2."""
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cmrpipe", "export", *arguments, "--store", str(small)]
-        return subprocess.run(command, check=False, capture_output=True, text=True)
+        return cmrpipe(tmp_path, "export", *arguments, "--store", str(small))
 
     done = call("nnunet", "--output", str(tmp_path / "out"))
     assert done.returncode == 0
