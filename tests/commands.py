@@ -12,7 +12,6 @@ import structlog
 from typer.testing import CliRunner
 
 from cmrpipe.cli import app
-
 from cmrpipe.workspace import MARKS
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.flows.conftest import UP_TO_STORE, Space
+from cmrpipe.stages import UP_TO_STORE
+from tests.flows.conftest import Space
 from tests.flows.test_docs_sources import bin_folder, blocks, shell
 
 __all__ = ["bin_folder"]

@@ -14,9 +14,9 @@ import pytest
 
 from cmrpipe.manifest import read_manifest
 from cmrpipe.report.outcome import outcome
-from cmrpipe.stages import STAGES
+from cmrpipe.stages import STAGES, UP_TO_STORE
 from cmrpipe.workspace import Workspace
-from tests.flows.conftest import OUTPUTS, UP_TO_STORE, Space, new_space
+from tests.flows.conftest import OUTPUTS, Space, new_space
 
 pytestmark = pytest.mark.slow
 
