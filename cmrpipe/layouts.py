@@ -18,7 +18,7 @@ from typing import NamedTuple
 from cmrpipe.archives import SUFFIX, members, read_member
 from cmrpipe.errors import InputError, LayoutError
 from cmrpipe.files import read_whole
-from cmrpipe.items import is_closed, is_file, is_folder, leads_back, leads_nowhere
+from cmrpipe.items import Walk, is_closed, is_file, is_folder, leads_nowhere, real
 from cmrpipe.refusals import own_trouble
 from cmrpipe.strays import is_stray, stray_in
 
@@ -144,7 +144,8 @@ def _is_text(name: str) -> bool:
 def list_folder(root: Path, folder: str) -> Listing:
     """All files below `root/folder`, which is no archive.
 
-    What is no file, and a link that leads back, counts as stray; a link that leads nowhere is a file that is refused.
+    What is no file, and a link to a folder that was listed already or that it lies in, counts as stray; a link that
+    leads nowhere is a file that is refused.
 
     Raises
     ------
@@ -154,15 +155,18 @@ def list_folder(root: Path, folder: str) -> Listing:
     entries: list[Entry] = []
     stray: list[str] = []
     refused: dict[str, str] = {}
-    todo = [folder]
+    walk = Walk(f"{root}/{folder}")
 
     def refuse(path: str, error: OSError) -> None:
         refused[path] = own_trouble(error, root / path, root / folder.partition("/")[0])
 
-    while todo:
-        parent = todo.pop()
+    for place, again in walk:
+        parent = place[len(f"{root}/") :]
+        if again:
+            stray.append(parent)
+            continue
         try:
-            with os.scandir(f"{root}/{parent}") as scan:
+            with os.scandir(place) as scan:
                 items = list(scan)
         except OSError as error:
             refuse(parent, error)
@@ -174,12 +178,12 @@ def list_folder(root: Path, folder: str) -> Listing:
             try:
                 if is_stray(item.name):
                     stray.append(f"{path}/" if is_folder(item) else path)
-                elif is_folder(item) and not leads_back(Path(item.path)):
-                    todo.append(path)
+                elif is_folder(item):
+                    walk.add(item)
                 elif is_file(item):
                     stat = item.stat()
                     entries.append(Entry(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
-                elif why := leads_nowhere(item):
+                elif why := leads_nowhere(Path(item.path)):
                     refused[path] = why
                 else:
                     stray.append(path)
@@ -289,10 +293,10 @@ def keep_out(root: Path, *outputs: Path) -> None:
     ------
     InputError : one of them is the root, or lies in it, by whatever links
     """
-    place = root.resolve()
+    place = real(root)
     for output in outputs:
-        if place in (output.resolve(), *output.resolve().parents):
-            cause = f"lies in {root}, which is only read" if output.resolve() != place else "is only read"
+        if place in (real(output), *real(output).parents):
+            cause = f"lies in {root}, which is only read" if real(output) != place else "is only read"
             raise InputError(output, cause, "Name a place outside, with --out or the option that named this one")
 
 

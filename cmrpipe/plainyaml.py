@@ -30,6 +30,14 @@ class _Reader(yaml.SafeLoader):
                 raise ConstructorError(None, None, said, key.start_mark)
         return node
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """The value of a node; what cannot be what it is taken for, as the date 2024-13-45, is an error of YAML's."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError) as error:  # what PyYAML lets through
+            said = f"{node.value!r} is no {node.tag.rpartition(':')[2]}; text needs quotes"
+            raise ConstructorError(None, None, said, node.start_mark) from error
+
 
 def _as_written(kind: Callable[[str], float], name: str) -> Callable[[_Reader, ScalarNode], float]:
     """A constructor of numbers that takes those alone that are what their digits say."""
@@ -58,6 +66,7 @@ def read_yaml(text: str) -> Any:
 
     Raises
     ------
-    yaml.YAMLError : it is no YAML, a key is given twice, or a number is not written as a plain decimal one
+    yaml.YAMLError : it is no YAML, a key is given twice, a number is not written as a plain decimal one, or a value
+        cannot be what it is taken for
     """
     return yaml.load(text, _Reader)  # noqa: S506 a safe loader

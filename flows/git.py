@@ -17,8 +17,8 @@ class GitError(CmrpipeError, RuntimeError):
     """A git command that failed, or a checkout in a state that nothing may be committed from."""
 
 
-def git(workspace: Path, *arguments: str) -> str:
-    """Output of a git command in the workspace.
+def _output(workspace: Path, *arguments: str) -> bytes:
+    """Output of a git command, byte for byte.
 
     Raises
     ------
@@ -29,13 +29,22 @@ def git(workspace: Path, *arguments: str) -> str:
         cwd=workspace,
         env={**_QUIET, **os.environ},
         capture_output=True,
-        text=True,
         check=False,
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
+        said = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise GitError(f"git {' '.join(arguments)}", f"failed: {said}", f"Run it in {workspace} to see why")
-    return done.stdout.strip()
+    return done.stdout
+
+
+def git(workspace: Path, *arguments: str) -> str:
+    """Output of a git command in the workspace, without blanks at its ends.
+
+    Raises
+    ------
+    GitError : it failed
+    """
+    return _output(workspace, *arguments).decode(errors="replace").strip()
 
 
 def git_timed(workspace: Path, *arguments: str, timeout_s: float) -> None:
@@ -80,6 +89,14 @@ def said(workspace: Path, *arguments: str) -> str:
         return git(workspace, *arguments)
     except (GitError, OSError):
         return ""
+
+
+def committed(workspace: Path, name: str) -> bytes | None:
+    """A file of the workspace as the last commit has it; None where that has none, or there is no git."""
+    try:
+        return _output(workspace, "show", f"HEAD:./{name}")
+    except (GitError, OSError):
+        return None
 
 
 def upstream(workspace: Path) -> str:

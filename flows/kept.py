@@ -3,7 +3,8 @@
 DVC writes `dvc.lock` and `*.dvc` in place. A kill in the middle leaves half a file, which DVC then refuses in every
 command; and a record that was written, but not looked at, is none either. So whatever does not come to its end is taken
 back: the stage is done again, from outputs that are whole. Only records that the command writes are kept, and one that
-somebody has committed since the kill is theirs.
+somebody has committed since the kill is theirs. One that was not there is kept as an empty file, for an empty one is
+none: that is what DVC leaves when it is killed between opening a record and writing into it.
 """
 
 from __future__ import annotations
@@ -17,13 +18,11 @@ import structlog
 
 from cmrpipe.files import write_bytes
 from cmrpipe.workspace import HERE, Workspace
-from flows.git import said
+from flows.git import committed, said
 
 KEPT = HERE.state / "records"
 _NEW = KEPT.with_name(".records-new")
 _HEAD = "HEAD"
-_NONE = b""
-"""In place of a record that was not there: DVC writes no empty one."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +42,7 @@ def records_kept(workspace: Path, names: Sequence[str]) -> Iterator[None]:
     new.mkdir(parents=True)
     for name in names:
         record = workspace / name
-        write_bytes(new / name, record.read_bytes() if record.is_file() else _NONE)
+        write_bytes(new / name, record.read_bytes() if record.is_file() else b"")
     write_bytes(new / _HEAD, _head(workspace))
     shutil.rmtree(kept, ignore_errors=True)
     new.rename(kept)
@@ -66,11 +65,11 @@ def put_back(workspace: Path) -> bool:
     head = kept / _HEAD
     committed_since = head.is_file() and head.read_bytes() != _head(workspace)
     for name in _records(kept):
-        was, record = (kept / name).read_bytes(), workspace / name
-        now = record.read_bytes() if record.is_file() else _NONE
-        if now == was or (committed_since and _is_committed(workspace, name, now)):
+        was, record = (kept / name).read_bytes() or None, workspace / name
+        now = record.read_bytes() if record.is_file() else None
+        if now == was or (committed_since and now and now == committed(workspace, name)):
             continue
-        if was == _NONE:
+        if was is None:
             record.unlink()
         else:
             write_bytes(record, was)
@@ -88,11 +87,6 @@ def _records(kept: Path) -> list[str]:
 def _head(workspace: Path) -> bytes:
     """The commit that is checked out; nothing where there is none."""
     return said(workspace, "rev-parse", "--quiet", "--verify", "HEAD").encode()
-
-
-def _is_committed(workspace: Path, name: str, data: bytes) -> bool:
-    """Whether a record stands as the last commit has it."""
-    return data != _NONE and said(workspace, "show", f"HEAD:./{name}") == data.decode(errors="replace").strip()
 
 
 def _drop(workspace: Path) -> None:

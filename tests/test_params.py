@@ -40,6 +40,12 @@ def write(tmp_path: Path, text: str) -> Path:
         ("ingest:\n  contour_origin: .nan\n", ".nan is no plain number"),
         ("ingest:\n  contour_origin: on\n", "ingest.contour_origin is True: value error, neither true nor false"),
         ("validate:\n  wall_mm: [no, 20]\n", "validate.wall_mm is [False, 20]: value error, neither true nor false"),
+        ("train:\n  seed: !!int abc\n", "'abc' is no int"),
+        ("train:\n  seed: !!int ''\n", "'' is no int"),
+        ("train:\n  noise: !!float x\n", "'x' is no float"),
+        ("train:\n  noise: !!bool x\n", "'x' is no bool"),
+        ("source:\n  series: 2024-13-45\n", "'2024-13-45' is no timestamp"),
+        ("source:\n  series: !!timestamp x\n", "'x' is no timestamp"),
         ("ingest: [\n", "is not YAML"),
     ],
 )

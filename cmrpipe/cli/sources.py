@@ -14,6 +14,7 @@ from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import ParamsError
+from cmrpipe.items import real
 from cmrpipe.landing import Forgotten, Ledger, describe_landing, land, troubles
 from cmrpipe.landing.apart import check_apart
 from cmrpipe.landing.plan import make_plan
@@ -61,7 +62,7 @@ def land_command(
         check_apart(address, raw)
     if raw == HERE.raw and not HERE.lacking:
         with console.guarded("land"):
-            if params.resolve() != HERE.params.resolve():
+            if real(params) != real(HERE.params):
                 raise ParamsError(params, "does not count in a workspace", "Edit its params.yaml, which DVC records")
         options = [*(["--name", name] if name else []), *(["--contours", contours] if contours else [])]
         hand_over("flows.land", [address, *options])

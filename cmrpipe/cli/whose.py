@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_bytes
+from cmrpipe.items import real
 from cmrpipe.model import Quarantine
 
 SOURCE = "source.txt"
@@ -22,8 +23,8 @@ def refuse_others(results: Path, raw: Path, quarantine: Path, people: Sequence[Q
     InputError : the quarantine has rows of people, and about another folder
     """
     known = results / SOURCE
-    about = Path(os.fsdecode(known.read_bytes().removesuffix(b"\n"))) if known.is_file() else raw.resolve()
-    if people and about != raw.resolve():
+    about = Path(os.fsdecode(known.read_bytes().removesuffix(b"\n"))) if known.is_file() else real(raw)
+    if people and about != real(raw):
         cause = f"has rows that people wrote about {about}, not about {raw}"
         mend = f"Give another --out, or move it away; if the same data lie elsewhere now, remove {known}"
         raise InputError(quarantine, cause, mend)
@@ -31,4 +32,4 @@ def refuse_others(results: Path, raw: Path, quarantine: Path, people: Sequence[Q
 
 def remember(results: Path, raw: Path) -> None:
     """Say which data set the results are about from now on."""
-    write_bytes(results / SOURCE, os.fsencode(raw.resolve()) + b"\n")
+    write_bytes(results / SOURCE, os.fsencode(real(raw)) + b"\n")

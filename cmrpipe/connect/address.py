@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from cmrpipe.errors import SourceError
+from cmrpipe.items import real
 
 _URL = re.compile(r"(dicomweb\+)?(https?://)", re.IGNORECASE)
 
@@ -41,4 +42,4 @@ def full_address(address: str) -> str:
     SourceError : it is empty
     """
     check_named(address)
-    return address if is_url(address) else str(Path(address).resolve())
+    return address if is_url(address) else str(real(Path(address)))

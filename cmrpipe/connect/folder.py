@@ -12,6 +12,7 @@ from cmrpipe.connect.copying import copy_file, hash_tree, reading, unchanged
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.errors import ArchiveError, CmrpipeError, SourceError
 from cmrpipe.files import as_text, canonical_json, sha256_bytes
+from cmrpipe.items import real
 from cmrpipe.layouts import (
     CONTOURS,
     DICOMS,
@@ -87,7 +88,7 @@ class FolderSource:
 
     def __init__(self, root: Path, name: str = "", settle_s: float = 0.0) -> None:
         self.root = root
-        self.name = name or root.resolve().name
+        self.name = name or real(root).name
         self.address = str(root)
         self._settle_s = settle_s
 

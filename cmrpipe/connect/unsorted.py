@@ -17,7 +17,7 @@ from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import CmrpipeError, LayoutError, SourceError
 from cmrpipe.files import as_text, canonical_json, read_whole, sha256_bytes
-from cmrpipe.items import leads_back
+from cmrpipe.items import Walk, is_folder, real
 from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE
 from cmrpipe.strays import is_stray
 
@@ -38,24 +38,37 @@ def _files(root: Path, closed: Callable[[Path, OSError], None]) -> Iterator[Path
 
     Parameters
     ----------
-    closed : told of a folder that cannot be searched, and of a link that leads back to a folder that it lies in
+    closed : told of a folder that cannot be searched, and of one that was searched already
     """
+    walk = Walk(os.fspath(root))
+    for place, again in walk:
+        if again:
+            cause = "leads to a folder that it lies in, or that was searched already"
+            closed(Path(place), SourceError(place, cause, "Remove it"))
+            continue
+        try:
+            with os.scandir(place) as scan:
+                items = sorted(scan, key=lambda item: item.name)
+        except OSError as error:
+            closed(Path(place), error)
+            continue
+        for item in items:
+            path = Path(item.path)
+            if is_stray(item.name):
+                continue
+            if _is_folder(item):
+                if path != root / CONTOURS:
+                    walk.add(item)
+            elif path != root / LINK_TABLE:
+                yield path
 
-    def refused(error: OSError) -> None:
-        closed(Path(error.filename), error)
 
-    for parent, folders, names in os.walk(root, onerror=refused, followlinks=True):
-        below = [Path(parent, name) for name in sorted(folders) if not is_stray(name)]
-        endless = {path.name for path in below if leads_back(path)}
-        for name in sorted(endless):
-            closed(
-                Path(parent, name),
-                SourceError(Path(parent, name), "is a link to a folder that it lies in", "Remove it"),
-            )
-        folders[:] = [path.name for path in below if path != root / CONTOURS and path.name not in endless]
-        for name in sorted(names):
-            if not is_stray(name) and Path(parent, name) != root / LINK_TABLE:
-                yield Path(parent, name)
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether it is a folder; no where looking is not allowed, so that it is told when it is read."""
+    try:
+        return is_folder(item)
+    except OSError:
+        return False
 
 
 def _hides(error: OSError) -> bool:
@@ -112,7 +125,7 @@ class UnsortedFolder:
 
     def __init__(self, root: Path, beside: Beside, *, name: str = "", settle_s: float = 0.0, pattern: str = "") -> None:
         self.root = root
-        self.name = name or beside.name or root.resolve().name
+        self.name = name or beside.name or real(root).name
         self.address = str(root)
         self._beside = beside
         self._settle_s = settle_s

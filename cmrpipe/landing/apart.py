@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cmrpipe.connect.address import is_url
 from cmrpipe.errors import LandingError
+from cmrpipe.items import real
 from cmrpipe.layouts import CONTOURS, DICOMS
 
 
@@ -27,8 +28,8 @@ def check_apart(address: str, raw: Path) -> None:
         raise LandingError(f"raw folder {str(raw)!r}", "has no name", "Give it one; files are kept beside it, too")
     if is_url(address):
         return
-    where, here, beside = Path(address), raw.resolve(), raw.parent.resolve()
-    for place in (path.resolve() for path in (where, where / DICOMS, where / CONTOURS)):
+    where, here, beside = Path(address), real(raw), real(raw.parent)
+    for place in map(real, (where, where / DICOMS, where / CONTOURS)):
         if here in (place, *place.parents):
             raise LandingError(where, f"lies in the raw folder ({raw})", "Name the folder that new data arrive in")
         if place in (*here.parents, beside, *beside.parents):  # `raw` may be a link; landing works where it stands

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from cmrpipe.asides import write_asides
 from cmrpipe.connect.source import Look, Source
 from cmrpipe.errors import LandingError, LinkError
 from cmrpipe.files import write_bytes
@@ -18,6 +19,7 @@ from cmrpipe.landing.phantommark import Mark, read_mark
 from cmrpipe.landing.place import remove, staging
 from cmrpipe.landing.trial import check_usable
 from cmrpipe.layouts import (
+    ASIDE,
     CONTOURS,
     DICOMS,
     LINK_FOLDER,
@@ -83,20 +85,26 @@ def check_way(source: Source, look: Look, raw: Path, forgotten: Callable[[str], 
 
 
 def make_way(source: Source, raw: Path, ledger: Ledger) -> tuple[str, ...]:
-    """Remove landed phantom patients when other patients come; their folders. `check_way` comes first."""
+    """Remove landed phantom patients, and what was put aside of their sources, when other patients come; their folders.
+
+    `check_way` comes first.
+    """
     mark = _making_way(source, raw)
     if mark is None:
         return ()
     there = tuple(f"{DICOMS}/{patient}" for patient in patient_folders(raw))
     others = _other_tables(raw, mark)
-    for path in link_tables(raw):
-        if path not in others:
-            (raw / path).unlink()
+    tables = [path for path in link_tables(raw) if path not in others]
+    sources = {Path(entry.source).name for entry in ledger.entries if entry.folder in mark.folders}
+    for name in {*sources, *(Path(path).stem for path in tables)}:
+        write_asides(raw, f"_{name}", ())
+    for path in tables:
+        (raw / path).unlink()
     for folder in _folders(raw):
         if folder in mark.folders:
             remove(raw / folder)
             remove(archive_file(raw, folder))
-    for parent in (DICOMS, CONTOURS, LINK_FOLDER):
+    for parent in (DICOMS, CONTOURS, LINK_FOLDER, ASIDE):
         with suppress(OSError):  # what else is there stays
             (raw / parent).rmdir()
     (raw / PHANTOM).unlink()

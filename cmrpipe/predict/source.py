@@ -13,6 +13,7 @@ from cmrpipe.archives import SUFFIX, members
 from cmrpipe.dicom import read_header, study_uid, unreadable_image
 from cmrpipe.errors import ArchiveError, InputError, LayoutError, SizeError
 from cmrpipe.files import read_whole
+from cmrpipe.items import leads_nowhere, real
 from cmrpipe.layouts import DICOMS, read_below
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.places import OWN, PATIENTS, is_output
@@ -108,23 +109,23 @@ class _Reader:
     """
 
     def __init__(self, out: Path | None) -> None:
-        self.out = None if out is None else out.resolve()
+        self.out = None if out is None else real(out)
 
     def entries(self, folder: Path) -> list[Path]:
         """What lies directly in a folder, sorted."""
         paths = sorted(folder.iterdir())  # first, so that a folder that cannot be looked into is told by its own name
-        ours = folder.resolve() == self.out or (folder / PATIENTS in paths and is_output(folder))
+        ours = real(folder) == self.out or (folder / PATIENTS in paths and is_output(folder))
         own = OWN if ours else frozenset()
         return [
             path
             for path in paths
-            if not is_stray(path.name) and path.name not in own and not (path.is_dir() and path.resolve() == self.out)
+            if not is_stray(path.name) and path.name not in own and not (path.is_dir() and real(path) == self.out)
         ]
 
     def files(self, folder: Path) -> Iterator[Path]:
         """All files below a folder; linked folders are not entered, links that lead nowhere cannot be read."""
         for path in self.entries(folder):
-            if path.is_file() or (path.is_symlink() and not path.exists()):
+            if path.is_file() or leads_nowhere(path):
                 yield path
             elif path.is_dir() and not path.is_symlink():
                 yield from self.files(path)
@@ -236,7 +237,7 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
             not archives and _one_patient([reader.files(path) for path in groups])
         )
     if whole:
-        return [reader.patient(base, base.resolve().name)]
+        return [reader.patient(base, real(base).name)]
     patients = [*(reader.patient(path, path.name) for path in groups), *map(_in_archive, archives)]
     if _first_image(others) is not None:
         patients.append(PatientFolder(base.name, base, tuple(path.name for path in others)))

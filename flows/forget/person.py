@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,6 +15,7 @@ from cmrpipe.files import write_json
 from cmrpipe.layouts import CONTOURS, DICOMS, link_tables, patient_folders
 from cmrpipe.links import normalise_id, read_link_table
 from cmrpipe.workspace import Workspace
+from flows.forget.borders import has_word
 
 JOURNAL = Path(".dvc") / "tmp" / "cmrpipe-forget.json"
 """Whom a `forget` that was cut short was about: the link that tells their contours may be gone already."""
@@ -41,12 +41,11 @@ class Person:
 
     patient_id: str
     originals: tuple[str, ...]
-    _pattern: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
+    _forms: frozenset[bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        forms = {form for name in (self.patient_id, *self.originals) for form in _written(name)}
-        names = b"|".join(re.escape(form) for form in sorted(forms))
-        object.__setattr__(self, "_pattern", re.compile(rb"(?<![0-9A-Za-z])(?:%b)(?![0-9A-Za-z])" % names))
+        forms = frozenset(form for name in (self.patient_id, *self.originals) for form in _written(name))
+        object.__setattr__(self, "_forms", forms)
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -58,7 +57,7 @@ class Person:
         data = text if isinstance(text, bytes) else text.encode(errors="surrogateescape")
         if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # a link table may be
             data += data.decode("utf-16", errors="replace").encode()
-        return self._pattern.search(data) is not None
+        return any(has_word(data, form) for form in self._forms)
 
 
 def _links(raw: Path) -> Iterable[tuple[str, str]]:

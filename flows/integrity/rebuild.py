@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from cmrpipe.manifest import active_commit, pending
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, State, digest_file
 from cmrpipe.workspace import Workspace
+from flows.git import committed
 from flows.integrity.dependents import dependents
 from flows.integrity.judge import Judge
 from flows.integrity.leftovers import clear_leftovers
@@ -170,13 +170,13 @@ class Rebuild:
     def _from_git(self, path: str) -> bool:
         """Bring back a file that git keeps, when git's version is the recorded one."""
         survey = self._survey
-        done = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=survey.root, capture_output=True, check=False)  # noqa: S607
-        if done.returncode or hashlib.md5(done.stdout, usedforsecurity=False).hexdigest() != survey.expected[path]:
+        data = committed(survey.root, path)
+        if data is None or hashlib.md5(data, usedforsecurity=False).hexdigest() != survey.expected[path]:
             return False
         state = Workspace(survey.root).state
         state.mkdir(exist_ok=True)
         source = state / f"git-{survey.expected[path]}"
-        source.write_bytes(done.stdout)
+        source.write_bytes(data)
         try:
             return self._install(path, source, "from git")
         finally:

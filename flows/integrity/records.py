@@ -6,7 +6,6 @@ DVC's own loaders would do for sound records; these have to say what is wrong wi
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 from cmrpipe.errors import CmrpipeError, ParamsError
 from cmrpipe.params import load_params
 from cmrpipe.workspace import HERE
+from flows.git import committed
 
 LOCK, PIPELINE, PARAMS = map(str, (HERE.lock, HERE.pipeline, HERE.params))
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -67,6 +67,9 @@ def _load(path: Path, name: str) -> dict[str, Any]:
         raise RecordError(path, f"is missing or unreadable ({error.strerror})", f"`git checkout {name}`") from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise RecordError(path, f"is altered: it is no YAML ({error})", _mend(name)) from error
+    if value is None:
+        mend = f"`git checkout {name}`; remove it where it was never committed"
+        raise RecordError(path, "is empty", mend)
     if not isinstance(value, dict):
         raise RecordError(path, "is altered: it is no mapping", _mend(name))
     return value
@@ -91,9 +94,8 @@ def _pipeline_outs(stage: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
 def _committed(root: Path, name: str) -> dict[str, Any]:
     """A record as the last commit has it; {} where there is no git, or it has none."""
     try:
-        done = subprocess.run(["git", "show", f"HEAD:./{name}"], cwd=root, capture_output=True, check=False)  # noqa: S607
-        value = yaml.safe_load(done.stdout) if done.returncode == 0 else None
-    except (OSError, yaml.YAMLError, ValueError):
+        value = yaml.safe_load(committed(root, name) or b"")
+    except (yaml.YAMLError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -185,8 +185,22 @@ def test_folders_behind_links_are_searched(heap: Path, small_phantom: Path, tmp_
     landed = land_unsorted(heap, tmp_path / "data" / "raw")
     assert hash_tree(tmp_path / "data" / "raw" / "dicoms") == hash_tree(small_phantom / "dicoms")
     assert [(aside.what, aside.reason) for aside in read_asides(tmp_path / "data" / "raw")] == [
-        ("disk0/back", "is a link to a folder that it lies in")
+        ("disk0/back", "leads to a folder that it lies in, or that was searched already")
     ]
+    assert landed.whole
+
+
+def test_folders_full_of_links_to_each_other_are_searched_once(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
+    """As many ways as there are orders of them: each folder goes by its own name, and each link is told."""
+    others = [heap / f"a{i}" for i in range(8)]
+    for folder in others:
+        folder.mkdir()
+        for other in (*others, heap / "disk0"):
+            if other != folder:
+                (folder / other.name).symlink_to(other)
+    landed = land_unsorted(heap, tmp_path / "data" / "raw")
+    assert hash_tree(tmp_path / "data" / "raw" / "dicoms") == hash_tree(small_phantom / "dicoms")
+    assert len(read_asides(tmp_path / "data" / "raw")) == 8 * 8
     assert landed.whole
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.git import git, identity
+from flows.integrity.records import RecordError, tracked
 from flows.kept import KEPT, put_back, records_kept, written_by
 from flows.lock import write_lock
 from flows.versions import commit_records
@@ -72,13 +73,24 @@ def test_the_next_writer_takes_back_what_a_killed_one_left(workspace: Path) -> N
     assert not (workspace / KEPT).exists()
 
 
-def test_a_first_record_that_was_cut_short_is_none(tmp_path: Path) -> None:
-    """Where there was no record before, there is none after."""
+@pytest.mark.parametrize("left", ["sch", ""])
+def test_a_first_record_that_was_cut_short_is_none(tmp_path: Path, left: str) -> None:
+    """Where there was no record before, there is none after; DVC opens a record before it writes into it."""
     block = records_kept(tmp_path, NAMES)
     block.__enter__()
-    (tmp_path / "dvc.lock").write_text("sch")
+    (tmp_path / "data").mkdir()
+    for name in NAMES:
+        (tmp_path / name).write_text(left)
     assert put_back(tmp_path)
     assert records(tmp_path) == {}
+
+
+def test_an_empty_record_is_told_with_its_mend(tmp_path: Path) -> None:
+    """Of a DVC that somebody started by hand: `git checkout` alone brings back nothing that was never committed."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/raw.dvc").touch()
+    with pytest.raises(RecordError, match=r"raw\.dvc: is empty.*remove it where it was never committed"):
+        tracked(tmp_path)
 
 
 def test_what_the_killed_command_does_not_write_is_nobodys_to_take_back(workspace: Path) -> None:
@@ -99,6 +111,7 @@ def test_what_was_committed_after_the_kill_stays(repository: Path) -> None:
     block.__enter__()
     half_write(repository)
     (repository / "dvc.lock").write_text("made by hand\n")
+    (repository / "data/raw.dvc").write_text("")
     git(repository, "add", "dvc.lock", "data/models.dvc")
     git(repository, *identity(repository), "commit", "--quiet", "-m", "By hand")
     with write_lock(repository):

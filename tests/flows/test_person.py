@@ -50,10 +50,42 @@ def test_one_character_or_two_are_one_name(
     assert not person.named_in(encoded(table(unicodedata.normalize(written, f"{NAME}1"))))
 
 
+@pytest.mark.parametrize("encoded", [str, *ENCODERS])
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("Jos", "José"), ("Jos", "éJos"), ("Mu", "Müller"), ("ller", "Müller"), ("P1", "ÄP1"), ("P1", "P1Ž")],
+)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_an_id_that_goes_on_with_a_letter_beyond_ascii_is_another(
+    encoded: Callable[[str], str | bytes], name: str, other: str, form: Literal["NFC", "NFD"]
+) -> None:
+    """Before or behind it, as one character or as two; blanks and quotes beyond ASCII are borders as commas are."""
+    person = Person(name, ())
+    try:
+        assert not person.named_in(encoded(table(unicodedata.normalize(form, other))))
+        assert person.named_in(encoded(f"patient_id\n/»{name}\xa0/x\n"))
+    except UnicodeEncodeError:  # two characters, or a letter that Latin-1 does not have
+        assert encoded in ENCODERS[1:3]
+
+
+def test_bytes_that_are_part_of_another_character_name_nobody() -> None:
+    """What is â for a spreadsheet of old is the first byte of a dash in UTF-8."""
+    assert Person("Josâ", ()).named_in("Josâ,1".encode("cp1252"))
+    assert not Person("Josâ", ()).named_in("Jos–,1".encode())
+
+
 def test_a_name_that_is_no_text_names_nobody_else() -> None:
     """As the command line gives it."""
     assert Person("caf\udce9", ()).named_in(b"dicoms/caf\xe9/1.dcm")
     assert not Person("caf\udce9", ()).named_in(table(NAME).encode())
+
+
+def test_rows_of_others_stay_who_have_one_more_letter(tmp_path: Path) -> None:
+    """José's, when Jos is forgotten, as a keyboard writes it and as macOS does."""
+    rows = "".join(f"{unicodedata.normalize(form, 'José')},HYP\n" for form in ("NFC", "NFD"))
+    (tmp_path / "pathology.csv").write_text(f"patient_id,pathology\nJos,HF-I\n{rows}")
+    erase(tmp_path, Person("Jos", ()))
+    assert (tmp_path / "pathology.csv").read_text() == f"patient_id,pathology\n{rows}"
 
 
 def test_lists_that_people_edit_lose_the_patient_in_either_spelling(tmp_path: Path) -> None:

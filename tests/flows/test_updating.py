@@ -16,6 +16,7 @@ from flows.versions import commit_records, fetch, record
 from tests.flows.standing import processes_in, wait_until
 
 TABLE = "patient_id,pathology\nA,normal\nB,normal\n"
+EDITED = TABLE.replace("A,normal", "A,DCM")
 UPDATE = "import sys; from pathlib import Path; from flows.updating import update; update(Path(sys.argv[1]), 60)"
 
 
@@ -75,15 +76,14 @@ def test_an_edit_that_no_longer_applies_stops_the_run_as_it_was(
     if committed:
         (two / "dvc.lock").write_text("two\n")
         commit_records(two, "lock")
-    edited = TABLE.replace("A,normal", "A,DCM")
-    (two / "pathology.csv").write_text(edited)
+    (two / "pathology.csv").write_text(EDITED)
     if staged:
         git(two, "add", "pathology.csv")
     before = git(two, "rev-parse", "HEAD"), git(two, "status", "--porcelain", "--untracked-files=no")
     for _ in range(2):
         with pytest.raises(GitError, match=r"pathology\.csv: edited here and not committed"):
             fetch(two, (), 60)
-        assert (two / "pathology.csv").read_text() == edited
+        assert (two / "pathology.csv").read_text() == EDITED
         after = git(two, "rev-parse", "HEAD"), git(two, "status", "--porcelain", "--untracked-files=no")
         assert after == before
         assert git(two, "stash", "list") == ""
@@ -135,6 +135,69 @@ def test_an_update_that_was_killed_is_taken_back(machines: tuple[Path, Path], co
         "data/raw.dvc of one",
         "first",
     ]
+
+
+def killed_at(step: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update that is killed just before it runs a git command."""
+
+    def killing(workspace: Path, *arguments: str) -> str:
+        if arguments[0] == step:
+            raise KeyboardInterrupt
+        return git(workspace, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.updating.git", killing)
+        with pytest.raises(KeyboardInterrupt):
+            update(root, 60)
+
+
+@pytest.fixture
+def contested(machines: tuple[Path, Path]) -> Path:
+    """A machine with an edit of a line that another machine's commit has changed, and with somebody's own stash."""
+    one, two = machines
+    (two / "quarantine.csv").write_text("mine\n")
+    git(two, *identity(two), "stash", "--quiet")
+    publish(one, "pathology.csv", TABLE.replace("A,normal", "A,HCM"))
+    (two / "pathology.csv").write_text(EDITED)
+    return two
+
+
+def test_edits_that_an_update_had_put_aside_come_back_after_a_kill(
+    contested: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of git's is under way then; a stash that somebody made before, or makes since, is theirs."""
+    killed_at("stash", contested, monkeypatch)
+    assert git(contested, "status", "--porcelain", "--untracked-files=no") == ""
+    (contested / "dvc.lock").write_text("theirs\n")
+    git(contested, *identity(contested), "stash", "--quiet")
+    settle(contested)
+    assert (contested / "pathology.csv").read_text() == EDITED
+    assert not (contested / MARK).exists()
+    assert len(git(contested, "stash", "list").splitlines()) == 2
+    settle(contested)
+    assert len(git(contested, "stash", "list").splitlines()) == 2
+
+
+@pytest.mark.parametrize(("step", "told"), [("stash", "do not apply"), ("reset", r"pathology\.csv: .* not merged")])
+def test_edits_that_cannot_come_back_are_told(
+    contested: Path, monkeypatch: pytest.MonkeyPatch, step: str, told: str
+) -> None:
+    """Somebody has edited the same file since, or it is half merged: until a person has settled it, no run goes on."""
+    killed_at(step, contested, monkeypatch)
+    if step == "stash":
+        (contested / "pathology.csv").write_text("edited since\n")
+    before = (contested / "pathology.csv").read_text()
+    for _ in range(2):
+        with pytest.raises(GitError, match=told):
+            fetch(contested, (), 60)
+    assert (contested / "pathology.csv").read_text() == before
+    git(contested, "checkout", "HEAD", "pathology.csv")
+    if step == "reset":
+        with pytest.raises(GitError, match="git's stash"):
+            fetch(contested, (), 60)
+    git(contested, "stash", "drop")
+    settle(contested)
+    assert not (contested / MARK).exists()
 
 
 @pytest.mark.parametrize("ours", [False, True])

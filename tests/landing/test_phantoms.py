@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cmrpipe.asides import Aside, read_asides, write_asides
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.errors import LandingError
 from cmrpipe.landing import check_landed, land, staging
@@ -103,6 +104,21 @@ def test_a_phantom_with_planted_faults_makes_way_whole(real: Path, tmp_path: Pat
     assert [path.name for path in (target / "dicoms").iterdir()] == ["real"]
     assert [path.name for path in (target / "contourfiles").iterdir()] == ["SC-1"]
     assert link_tables(target) == ["links/real.csv"]
+
+
+@pytest.mark.parametrize("name", ["", "mine"])
+def test_what_was_put_aside_of_the_phantom_goes_with_it(
+    small_phantom: Path, real: Path, tmp_path: Path, name: str
+) -> None:
+    """It speaks of a source whose patients are gone; the list of another source stays."""
+    source, target = tmp_path / "phantom", tmp_path / "data" / "raw"
+    shutil.copytree(small_phantom, source)
+    by_hand(source, "notes/1.xyz")
+    land(source, target, name=name, listen=silent)
+    write_asides(target, "_another", (Aside("", "x", "", "because"),))
+    assert len(read_asides(target)) == 2
+    land(real, target, listen=silent)
+    assert [aside.what for aside in read_asides(target)] == ["x"]
 
 
 def test_a_packed_phantom_makes_way(small_phantom: Path, real: Path, tmp_path: Path) -> None:

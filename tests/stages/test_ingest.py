@@ -170,7 +170,7 @@ def test_compressed_pixels_that_cannot_be_decoded_are_told_at_once(raw: Path, tm
 
 
 def test_links_that_lead_back_are_strays_and_those_that_lead_nowhere_unreadable(raw: Path, tmp_path: Path) -> None:
-    """A link to where it lies, to itself, and in a circle; a link to a folder elsewhere is followed."""
+    """A link to where it lies, to itself, in a circle, by way of a file; one to a folder elsewhere is followed once."""
     folder = sorted((raw / "dicoms").iterdir())[0]
     count = len(list(folder.glob("*.dcm")))
     elsewhere = tmp_path / "elsewhere"
@@ -183,15 +183,20 @@ def test_links_that_lead_back_are_strays_and_those_that_lead_nowhere_unreadable(
     (folder / "nowhere.dcm").symlink_to("gone.dcm")
     (folder / "more").symlink_to(elsewhere)
     (elsewhere / "back").symlink_to(folder)
+    (elsewhere / "again").symlink_to(elsewhere)
+    (folder / "a").symlink_to(elsewhere / "9")
+    (elsewhere / "9").mkdir()
+    (folder / "by-file.dcm").symlink_to("2.dcm/foo")
     (raw / "dicoms" / "circle").symlink_to("circle")
+    (raw / "README.txt").symlink_to("link.csv/foo")
     summary = run(raw, tmp_path)
     rows = Catalog(tmp_path / "catalog").images(folder.name)
     broken = {row.path.rpartition("/")[2]: row.error for row in rows if row.error}
     assert len(rows) - len(broken) == count
-    assert broken.keys() == {"itself.dcm", "one", "two", "nowhere.dcm"}
+    assert broken.keys() == {"itself.dcm", "one", "two", "nowhere.dcm", "by-file.dcm"}
     assert "it is a link to 'gone.dcm', where nothing is" in broken["nowhere.dcm"]
     assert f"dicoms/{folder.name}/more/1.dcm" in {row.path for row in rows}
-    assert (summary.counts["stray"], summary.counts["unreadable"]) == (2, 4)
+    assert (summary.counts["stray"], summary.counts["unreadable"]) == (4, 5)
     assert strangers(raw) == {"dicoms": ["circle"]}
 
 
