@@ -132,6 +132,9 @@ class UnsortedFolder:
         self._pattern = pattern
         self._known: dict[tuple[str, int, int, int], Found] = {}
         self._sorted: dict[str, Sorted] = {}
+        self._looked = self._walked = 0.0
+        self._fetched: dict[str, float] = {}
+        self._again: dict[str, list[Found]] = {}
 
     def _what(self, path: Path) -> str:
         """What a file or folder is called to people."""
@@ -178,17 +181,17 @@ class UnsortedFolder:
         """
         if not self.root.is_dir():
             raise LayoutError(self.root, "is not a folder", "Give the folder that holds the DICOM files")
+        self._looked = time.monotonic()
         read = self._read()
         if not read.found:
             hidden = "".join(f"; {what} {cause}" for what, cause in [*read.unread.items()][:1])
             raise LayoutError(
                 self.root, f"has no DICOM image with a PatientID{hidden}", "Give the folder that holds them"
             )
-        by_patient: dict[str, list[Found]] = defaultdict(list)
+        by_patient = _by_patient(read)
         newest: dict[str, float] = defaultdict(float)
         for image, changed in read.found:
             patient = image.record.header_patient_id
-            by_patient[patient].append(image)
             newest[patient] = max(newest[patient], changed)
         self._sorted = {patient: sort_patient(images, self._pattern) for patient, images in by_patient.items()}
         now = time.time()
@@ -215,18 +218,31 @@ class UnsortedFolder:
         sort = self._sorted[offer.folder.partition("/")[2]]
         target.mkdir(parents=True)
         files = {name: copy_file(image.path, target / name) for name, image in sort.placed.items()}
+        self._fetched[offer.folder] = time.monotonic()
         return Fetched(files, sort.asides)
 
     def steady(self, offer: Offer, fetched: Fetched) -> bool:
-        """The same files of this patient, wherever they lie, with the same bytes when read again."""
+        """The same files of this patient, wherever they lie, with the same bytes when read again.
+
+        A patient's files may lie anywhere, so that all of the folder is walked again: once for all patients who were
+        fetched, and have had the time to settle, before that walk began.
+        """
         if self._beside.has(offer):
             return self._beside.steady(offer, fetched)
-        patient = offer.folder.partition("/")[2]
-        images = [image for image, _ in self._read().found if image.record.header_patient_id == patient]
-        sort = sort_patient(images, self._pattern)
+        if self._walked <= max(self._fetched[offer.folder], 0.0 if offer.quiet else self._looked + self._settle_s):
+            began = time.monotonic()
+            self._again, self._walked = _by_patient(self._read()), began
+        sort = sort_patient(self._again.get(offer.folder.partition("/")[2], []), self._pattern)
         return _token(sort) == offer.token and unchanged(
             (image.path, fetched.files.get(name, "")) for name, image in sort.placed.items()
         )
+
+
+def _by_patient(read: _Read) -> dict[str, list[Found]]:
+    found: dict[str, list[Found]] = defaultdict(list)
+    for image, _ in read.found:
+        found[image.record.header_patient_id].append(image)
+    return found
 
 
 def _token(sort: Sorted) -> str:

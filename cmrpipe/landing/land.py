@@ -30,7 +30,9 @@ from cmrpipe.layouts import DICOMS, LINK_FOLDER
 from cmrpipe.progress import Listener, Progress
 
 _BATCH_S = 5.0
-"""How often folders that have settled are placed while others are still being fetched, seconds."""
+"""How often folders that have settled are placed while others are still being fetched, seconds; those that were quiet
+before may be at once. Neither again before as much time has passed as the last placing took, in which a source may have
+been looked at as a whole: so that placing takes no more time than fetching, however many patients there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +130,17 @@ def land(
         plan = make_plan(origin, look, raw, ledger, forgotten)
         landing = Landing(origin, look, plan.todo, raw, ledger, placer, work, packing=packing)
         landing.remember(plan.unchanged)
-        total, placed = len(look.offers), time.monotonic()
+        total, placed, took = len(look.offers), time.monotonic(), 0.0
         for done, offer in enumerate(plan.todo, total - len(plan.todo) + 1):
             landing.fetch(offer)
             listen(Progress("land", offer.folder.rpartition("/")[2], done, total))
-            settled = time.monotonic() - started >= settle_s
-            if offer.quiet or (settled and time.monotonic() - placed >= _BATCH_S):
+            now = time.monotonic()
+            settled = now - started >= settle_s
+            if (offer.quiet or settled) and now - placed >= max(took, 0.0 if offer.quiet else _BATCH_S):
                 landing.place(only_quiet=not settled)
                 placed = time.monotonic()
+                took = placed - now
+        landing.place(only_quiet=True)
         table = raw / LINK_FOLDER / f"{origin.name}.csv"
         known = read_optional(table)
         links = landing.links(forgotten, known)

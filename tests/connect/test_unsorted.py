@@ -16,8 +16,11 @@ from cmrpipe.asides import read_asides
 from cmrpipe.checks.asides import check_asides
 from cmrpipe.checks.images import check_files
 from cmrpipe.codes import FindingCode
+from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.opening import open_source
+from cmrpipe.connect.source import Fetched, Offer
+from cmrpipe.connect.unsorted import UnsortedFolder
 from cmrpipe.dicom import read_header
 from cmrpipe.errors import LayoutError
 from cmrpipe.files import FILE_BYTES
@@ -175,6 +178,45 @@ def test_contours_that_are_not_looked_at_are_told(
     finally:
         structlog.reset_defaults()
     assert "the source has contours of its own" in capsys.readouterr().err
+
+
+def fetch_all(heap: Path, target: Path, settle_s: float) -> tuple[UnsortedFolder, list[tuple[Offer, Fetched]]]:
+    """All patients of a heap, fetched."""
+    source = UnsortedFolder(heap, Beside(None, 0.0), settle_s=settle_s)
+    return source, [(offer, source.fetch(offer, target / offer.folder)) for offer in source.look().offers]
+
+
+def test_patients_that_were_fetched_are_looked_at_again_in_one_walk(
+    heap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in one each; whose files came after they were fetched does not land, wherever the file lies."""
+    source, fetched = fetch_all(heap, tmp_path / "new", 0.0)
+    walks, read = [], UnsortedFolder._read
+
+    def walk(self: UnsortedFolder) -> object:
+        walks.append(self)
+        return read(self)
+
+    monkeypatch.setattr(UnsortedFolder, "_read", walk)
+    grown, others = fetched[0], fetched[1:]
+    first = sorted((tmp_path / "new" / grown[0].folder).iterdir())[0]
+    (heap / "late").mkdir()
+    change(first, heap / "late" / "1", InstanceNumber=99)
+    assert [source.steady(*each) for each in fetched] == [False, True, True]
+    assert len(walks) == 1
+    again = source.fetch(others[0][0], tmp_path / "again")
+    assert source.steady(others[0][0], again)
+    assert len(walks) == 2
+
+
+def test_a_walk_before_patients_had_the_time_to_settle_says_nothing_of_them(heap: Path, tmp_path: Path) -> None:
+    """A file that comes after it is seen."""
+    source, fetched = fetch_all(heap, tmp_path / "new", 3600.0)
+    assert not any(offer.quiet for offer, _ in fetched)
+    assert all(source.steady(*each) for each in fetched)
+    first = sorted((tmp_path / "new" / fetched[0][0].folder).iterdir())[0]
+    change(first, heap / "late", InstanceNumber=99)
+    assert [source.steady(*each) for each in fetched] == [False, True, True]
 
 
 def test_folders_behind_links_are_searched(heap: Path, small_phantom: Path, tmp_path: Path) -> None:

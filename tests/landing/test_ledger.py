@@ -10,13 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cmrpipe.connect.copying import copy_file, hash_tree
-from cmrpipe.connect.source import content_digest
+from cmrpipe.connect.source import Offer, content_digest
 from cmrpipe.landing import Forgotten, Ledger, check_landed, land, recover, replaced, staging
 from cmrpipe.landing.ledger import ledger_file
+from cmrpipe.landing.underway import Landing
 from cmrpipe.progress import silent
 
 
@@ -180,6 +182,31 @@ def test_what_has_been_quiet_is_not_waited_for(source: Path, target: Path) -> No
     assert time.monotonic() - again < 30
     assert landed.counts()["unchanged"] == 3
     assert again - start < 30
+
+
+def test_placing_takes_no_more_time_than_fetching(tiny: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a look at the source takes as long as ten patients, they are placed by the ten, and none is left."""
+    for i in range(38):
+        shutil.copytree(tiny / "dicoms" / "A", tiny / "dicoms" / f"C{i}")
+    clock, placings = [0.0], []
+    fetch, place = Landing.fetch, Landing.place
+
+    def fetching(self: Landing, offer: Offer) -> None:
+        clock[0] += 1
+        fetch(self, offer)
+
+    def placing(self: Landing, *, only_quiet: bool) -> None:
+        clock[0] += 10
+        placings.append(len(self.waiting))
+        place(self, only_quiet=only_quiet)
+
+    monkeypatch.setattr(Landing, "fetch", fetching)
+    monkeypatch.setattr(Landing, "place", placing)
+    module = sys.modules["cmrpipe.landing.land"]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=lambda _: None))
+    landed = land(tiny, target, listen=silent)
+    assert placings == [1, 10, 10, 10, 9]
+    assert len(landed.new) == 40
 
 
 def test_the_forgotten_stay_out_with_their_rows(source: Path, target: Path, tmp_path: Path) -> None:
