@@ -17,6 +17,13 @@ WARM_UP = 0.1
 """Share of the steps in which the learning rate rises."""
 
 
+def one_cycle(optimizer: torch.optim.Optimizer, highest: float, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The schedule of the learning rate over so many steps: up to `highest` and down again."""
+    # where the rise ends with the very first step, torch divides by its length
+    share = WARM_UP if steps * WARM_UP != 1 else 1.5 / steps
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=highest, total_steps=steps, pct_start=share)
+
+
 class Segmentation(pl.LightningModule):
     """Trains `network`; logs train_loss, val_loss, val_dice_cavity, val_dice_myocardium and their mean, val_dice.
 
@@ -79,10 +86,5 @@ class Segmentation(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under a one-cycle schedule over the planned number of steps."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=self.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=WARM_UP,
-        )
+        schedule = one_cycle(optimizer, self.learning_rate, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
