@@ -60,8 +60,9 @@ class ImageRecord:
     file_number : the number in the file name, None when there is none in it; contours are linked by this number
     slice_index : position along the slice normal, from 0; None when it cannot be told
     frame : cardiac frame within the slice by trigger time, from 1; None when it cannot be told
-    grid_source : "position" when slice and frame come from geometry and trigger time, "number" when they were derived
-        from the file number and the number of frames, "" when unknown
+    grid_source : "position" when slice and frame come from geometry and trigger time, "assumed" when the slice does and
+        the header does not bear out the frame (see `cmrpipe.frames`), "number" when they were derived from the file
+        number, and from the number of frames or the trigger time, "" when unknown
     trigger_time_ms : TriggerTime (0018,1060)
     position_mm : ImagePositionPatient (0020,0032), (x, y, z), patient coordinates (LPS)
     orientation : ImageOrientationPatient (0020,0037), row direction then column direction

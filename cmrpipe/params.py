@@ -76,7 +76,7 @@ class IngestParams(Section):
 
     contour_origin: float = Field(1.0, description="coordinate that the contour files give to the first pixel's centre")
     frames_per_slice: int = Field(
-        20, ge=1, description="cardiac frames a slice, assumed (and reported) only where the header does not say"
+        20, ge=1, description="cardiac frames a slice, assumed (and reported) only where header and images do not say"
     )
 
 

@@ -2,7 +2,8 @@
 
 Slices are ordered along the slice normal by ImagePositionPatient, frames by TriggerTime. Positions alone do not say
 which end comes first, so slice 0 is the end that the file numbers begin with: where the scanner wrote slice by slice,
-slice and frame then equal (number - 1) // frames and (number - 1) % frames + 1. Images without position get just these.
+slice and frame then equal (number - 1) // frames and (number - 1) % frames + 1. Images without position get just these,
+or slices where trigger times begin anew, if their numbers cannot be such.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cmrpipe.frames import assign_frames, frame_count, grouped, number_of
+from cmrpipe.frames import assign_frames, grouped, number_of, slices_by_time
 from cmrpipe.model import ImageRecord
 
 SAME_SLICE_MM = 0.5
@@ -24,8 +25,11 @@ SAME_SLICE_MM = 0.5
 SAME_NORMAL_COSINE = 0.999
 """Slice normals with at least this cosine between them are parallel (2.6 degrees)."""
 
-POSITION, NUMBER = "position", "number"
+POSITION, ASSUMED, NUMBER = "position", "assumed", "number"
 """Values of `ImageRecord.grid_source`."""
+
+Places = dict[str, tuple[int, int, str]]
+"""Slice, frame and `grid_source` by path."""
 
 
 def normal(record: ImageRecord) -> tuple[float, float, float] | None:
@@ -131,7 +135,7 @@ def arrange(records: Sequence[ImageRecord], frames_per_slice: int) -> list[Image
     Parameters
     ----------
     records : all images of one patient, in any order
-    frames_per_slice : frames a slice, where the header (Cardiac Number of Images) does not say
+    frames_per_slice : frames a slice, where neither the header (Cardiac Number of Images) nor the images say
 
     Returns
     -------
@@ -140,22 +144,48 @@ def arrange(records: Sequence[ImageRecord], frames_per_slice: int) -> list[Image
     series = main_series(records)
     usable = [r for r in records if not r.error and r.series_uid in series]
     slices = _stack(usable)
-    place: dict[str, tuple[int, int, str]] = {}
+    place = _by_position(slices, usable, frames_per_slice) if slices else _by_number(usable, frames_per_slice)
+    return [_placed(record, place.get(record.path)) for record in records]
+
+
+def _by_position(slices: Sequence[Sequence[ImageRecord]], usable: Sequence[ImageRecord], default: int) -> Places:
+    """Places of a stack's images; one without position joins those with the numbers around its own."""
+    found = assign_frames(slices, default)
+    source = ASSUMED if found.assumed else POSITION
+    place: Places = {}
     blocks: dict[int, Counter[int]] = {}
-    for index, frames in enumerate(assign_frames(slices, frames_per_slice)):
+    for index, frames in enumerate(found.frames):
         for record, frame in zip(slices[index], frames, strict=True):
-            place[record.path] = (index, frame, POSITION)
+            place[record.path] = (index, frame, source)
             number = number_of(record)
             if number is not None:
-                block = (number - 1) // frame_count(record, frames_per_slice)
-                blocks.setdefault(block, Counter())[index] += 1
+                blocks.setdefault((number - 1) // found.count, Counter())[index] += 1
     for record in usable:
         number = number_of(record)
         if record.path not in place and number is not None:
-            block, frame = divmod(number - 1, frame_count(record, frames_per_slice))
+            block, frame = divmod(number - 1, found.count)
             index = blocks[block].most_common(1)[0][0] if block in blocks else block
             place[record.path] = (index, frame + 1, NUMBER)
-    return [_placed(record, place.get(record.path)) for record in records]
+    return place
+
+
+def _by_number(usable: Sequence[ImageRecord], default: int) -> Places:
+    """Places of images without positions: slices by number, or where trigger times begin anew."""
+    numbered = sorted((r for r in usable if number_of(r) is not None), key=_order)
+    slices = slices_by_time(numbered)
+    found = assign_frames(slices, default) if slices else None
+    if found is not None and not found.numbered:
+        return {
+            record.path: (index, frame, NUMBER)
+            for index, frames in enumerate(found.frames)
+            for record, frame in zip(slices[index], frames, strict=True)
+        }
+    place: Places = {}
+    for record in numbered:
+        count = found.count if found is not None else record.frames_per_slice or default
+        block, frame = divmod((number_of(record) or 1) - 1, count)
+        place[record.path] = (block, frame + 1, NUMBER)
+    return place
 
 
 def _placed(record: ImageRecord, place: tuple[int, int, str] | None) -> ImageRecord:

@@ -121,10 +121,11 @@ def test_without_geometry_the_number_tells(gone: str) -> None:
 
 
 def test_the_parameter_stands_in_for_the_header() -> None:
-    """Frames a slice come from the header; the parameter is used only where it does not say."""
-    bare = cine(position_mm=None, frames_per_slice=None)
+    """Frames a slice come from the header; the parameter is used only where it does not say, nor trigger times."""
+    bare = cine(position_mm=None, frames_per_slice=None, trigger_time_ms=None)
     assert {r.file_number: (r.slice_index, r.frame) for r in arrange(bare, 12)}[13] == (1, 1)
     assert places(cine(position_mm=None))[13] == (2, 1)
+    assert places(cine(position_mm=None, frames_per_slice=None)) == expected()
 
 
 def test_without_trigger_time_the_instance_number_orders() -> None:

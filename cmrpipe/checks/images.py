@@ -14,7 +14,7 @@ from cmrpipe.linking import image_number, pixel_facts
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
 from cmrpipe.refusals import names_its_mend
-from cmrpipe.slices import main_series, measure_gap
+from cmrpipe.slices import ASSUMED, NUMBER, main_series, measure_gap
 
 SAME_SPACING = 0.01
 """Relative difference up to which two pixel spacings are equal."""
@@ -141,15 +141,33 @@ def check_series(patient_id: str, images: Sequence[ImageRecord], limits: Validat
     yield from _check_constancy(series, limits)
     yield from _check_gap(patient_id, series, limits)
     yield from _check_ends(series, limits.blank_end)
-    if any(image.grid_source == "number" for image in series):
-        frames = next((i.frames_per_slice for i in series if i.frames_per_slice), None)
-        yield finding(
-            Code.GRID_ASSUMED,
-            f"{patient_id}: slice and frame come from the file numbers, since the headers tell no position or time.",
-            patient_id=patient_id,
-            path=f"dicoms/{patient_id}",
-            frames_in_header=frames,
+    yield from _check_grid(patient_id, series)
+
+
+def _check_grid(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Finding]:
+    """One finding a patient, where something of slices and frames was not in the headers."""
+    said = next((i.frames_per_slice for i in series if i.frames_per_slice), None)
+    by_number = [i for i in series if i.grid_source == NUMBER]
+    assumed = [i for i in series if i.grid_source == ASSUMED]
+    if by_number and all(i.trigger_time_ms is not None for i in by_number):
+        cause = "slice and frame come from file numbers and trigger times, since the headers tell no position"
+    elif by_number:
+        cause = "slice and frame come from the file numbers, since the headers tell no position or time"
+    elif assumed:
+        most = max(Counter(i.slice_index for i in assumed).values())
+        cause = (
+            "frames come from the images' numbers, trigger times and order, since the headers do not tell them "
+            f"(images a slice: {most} at most, {'not in the headers' if said is None else f'{said} by the headers'})"
         )
+    else:
+        return
+    yield finding(
+        Code.GRID_ASSUMED,
+        f"{patient_id}: {cause}.",
+        patient_id=patient_id,
+        path=f"dicoms/{patient_id}",
+        frames_in_header=said,
+    )
 
 
 def _check_spacing(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Finding]:

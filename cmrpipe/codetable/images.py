@@ -171,9 +171,9 @@ IMAGES: Table = {
     ),
     _C.GRID_ASSUMED: CodeInfo(
         _I,
-        "slice and frame were taken from the file number",
-        "no position or trigger time in the header; frames a slice assumed",
-        "check ingest.frames_per_slice",
+        "slice or frame is not in the headers, but comes from the images' numbers, trigger times and order",
+        "no position; no CardiacNumberOfImages, or one that no slice reaches; numbers and trigger times in conflict",
+        "look whether images are missing; check ingest.frames_per_slice, tried where nothing else tells",
         "ingest.frames_per_slice",
     ),
     _C.SCALE_IMPLAUSIBLE: CodeInfo(

@@ -25,7 +25,7 @@ from cmrpipe.predict.groups import (
     same_turn,
 )
 from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg
-from cmrpipe.slices import arrange, main_series, normal
+from cmrpipe.slices import ASSUMED, arrange, main_series, normal
 
 FEWEST_SLICES = 3
 """Slice positions below which a short-axis stack cannot be told from a single long-axis slice."""
@@ -219,9 +219,14 @@ def _trust(stack: Sequence[ImageRecord]) -> list[str]:
     count = positions(stack)
     if count == 0:
         return ["no geometry in the headers: that this is a short-axis stack is taken on trust"] if stack else []
+    told = []
     if count < SURE_SLICES:
-        return [f"only {count} slices: that these are no long-axis planes side by side is taken on trust"]
-    return []
+        told.append(f"only {count} slices: that these are no long-axis planes side by side is taken on trust")
+    if any(record.grid_source == ASSUMED and not record.frames_per_slice for record in stack):
+        told.append(
+            "no header says how many frames a slice has: they come from the images' numbers, trigger times and order"
+        )
+    return told
 
 
 def _same_size(stack: Sequence[ImageRecord]) -> tuple[list[ImageRecord], list[Refused]]:
