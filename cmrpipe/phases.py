@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from cmrpipe.geometry import polygon_area
-from cmrpipe.model import Phase, Sample
+from cmrpipe.model import ImageRecord, Phase, Sample
 
 FRAME_TOLERANCE, FRAMES_A_TOLERANCE = 2, 5
 """Frames by which a slice's contoured frame may differ from the patient's: experts choose the frame slice by slice. It
@@ -46,7 +46,13 @@ class _Drawn:
     epi: bool
 
 
-def assign_phases(samples: Sequence[Sample]) -> Phases:
+def frames_there(images: Iterable[ImageRecord]) -> int | None:
+    """Frames that a patient's images have, where these run from 1; None where there are gaps, as in selected frames."""
+    frames = {image.frame for image in images if not image.error and image.frame is not None}
+    return len(frames) if frames and max(frames) == len(frames) else None
+
+
+def assign_phases(samples: Sequence[Sample], frames: int | None = None) -> Phases:
     """Find ED and ES among a patient's contoured images.
 
     A candidate frame stands for the contoured frame nearest to it in every slice (experts choose the frame slice by
@@ -58,6 +64,7 @@ def assign_phases(samples: Sequence[Sample]) -> Phases:
     Parameters
     ----------
     samples : all contoured images of one patient, contours as drawn, in any order
+    frames : that the patient's images have (see `frames_there`): the cycle, where headers say more, or nothing
     """
     drawn = [
         _Drawn(i, s.record.slice_index, s.record.frame, polygon_area(s.endo.points) if s.endo else None, bool(s.epi))
@@ -67,8 +74,8 @@ def assign_phases(samples: Sequence[Sample]) -> Phases:
     nothing = tuple(Phase.OTHER for _ in samples)
     if not drawn:
         return Phases(nothing, reason="no contoured image with known slice and frame" if samples else "no contours")
-    headers = [s.record.frames_per_slice for s in samples if s.record.frames_per_slice]
-    cycle = max(headers, default=None)
+    said = max((s.record.frames_per_slice or 0 for s in samples), default=0)
+    cycle = min((count for count in (said, frames or 0) if count > 1), default=None)
     by_slice: dict[int, list[_Drawn]] = defaultdict(list)
     for item in drawn:
         by_slice[item.slice_index].append(item)

@@ -14,7 +14,7 @@ from cmrpipe.files import sha256_bytes
 from cmrpipe.layouts import read_file
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, ImageRecord, Phase, Sample
-from cmrpipe.phases import assign_phases
+from cmrpipe.phases import assign_phases, frames_there
 from cmrpipe.pixels import decode_pixels
 
 _LOST = "Check --raw; `cmrpipe ingest` when you removed it, `cmrpipe rebuild` when you did not"
@@ -48,7 +48,7 @@ def patient_samples(labels: PatientLabels, excluded: Container[str] = frozenset(
             every = [_only(kinds.get(kind, []), frozenset()) for kind in ContourKind]
             kept = [_only(kinds.get(kind, []), excluded) for kind in ContourKind]
             drawn.append((Sample(image, None, every[0], every[1], Phase.OTHER), kept))
-    phases = assign_phases([sample for sample, _ in drawn]).phases
+    phases = assign_phases([sample for sample, _ in drawn], frames_there(labels.images)).phases
     samples = [
         replace(sample, endo=endo, epi=epi, phase=phase)
         for (sample, (endo, epi)), phase in zip(drawn, phases, strict=True)

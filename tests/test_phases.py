@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from cmrpipe.contours import read_contour
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
-from cmrpipe.phases import assign_phases
+from cmrpipe.phases import assign_phases, frames_there
 
 FRAMES = 20
 
@@ -57,6 +58,28 @@ def test_found_wherever_the_cycle_begins(
     found = assign_phases([samples[i] for i in order])
     assert found.phases == tuple(truth[i] for i in order)
     assert found.reason == ""
+
+
+@pytest.mark.parametrize("header", [None, 2, FRAMES])
+def test_end_diastole_and_end_systole_alone(header: int | None) -> None:
+    """Frames 1 and 2 are apart where the images have no others, whatever the header says; not where they have."""
+    samples = [drawn(s, f, r, epi=f == 1) for s in range(4) for f, r in ((1, 15), (2, 10))]
+    samples = [replace(s, record=replace(s.record, frames_per_slice=header)) for s in samples]
+    images = [sample.record for sample in samples]
+    found = assign_phases(samples, frames_there(images))
+    assert (found.ed_frame, found.es_frame, found.reason) == (1, 2, "")
+    if header != 2:
+        others = [replace(images[0], frame=frame) for frame in range(3, FRAMES + 1)]
+        assert assign_phases(samples, frames_there([*images, *others])).es_frame is None
+
+
+def test_frames_with_a_gap_are_selected() -> None:
+    """Then they do not tell the cycle; nor do images that cannot be read."""
+    images = [drawn(0, frame, 10).record for frame in (1, 2, 3)]
+    assert frames_there(images) == 3
+    assert frames_there([]) is None
+    assert frames_there([images[0], images[2]]) is None
+    assert frames_there([*images[:2], replace(images[2], error="truncated")]) == 2
 
 
 def test_every_frame_contoured() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
+from cmrpipe.frames import frames_said
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, Finding, ImageRecord, Phase, Sample
-from cmrpipe.phases import assign_phases
+from cmrpipe.phases import assign_phases, frames_there
 
 COMMON_SHARE = 0.5
 """A frame is expected in every slice when more than this share of the slices has it."""
@@ -71,13 +72,15 @@ def expected_frames(images: Sequence[ImageRecord]) -> tuple[int, ...]:
 
 
 def missing_images(labels: PatientLabels) -> list[Missing]:
-    """Holes of the grid, and images that contours ask for."""
+    """Holes of the grid, none beyond the frames that a slice's own header says, and images that contours ask for."""
     grid = _grid(labels.images)
     found = []
     numbers = {key: image_number(image) for key, image in grid.items()}
+    expected = expected_frames(labels.images)
     for s in sorted({s for s, _ in grid}):
-        for frame in expected_frames(labels.images):
-            if (s, frame) not in grid:
+        said = frames_said([image for (t, _), image in grid.items() if t == s])
+        for frame in expected:
+            if (s, frame) not in grid and (said is None or frame <= said):
                 guess = _number_at(numbers, s, frame)
                 found.append(Missing(labels.patient_id, "image", s, frame, guess, Why.HOLE))
     told = {item.instance_number for item in found}
@@ -182,7 +185,7 @@ def check_phases(labels: PatientLabels, samples: Sequence[Sample]) -> Iterator[F
     """What keeps end-diastole and end-systole from being told; no contours at all are told elsewhere."""
     if not samples:
         return
-    phases = assign_phases(samples)
+    phases = assign_phases(samples, frames_there(labels.images))
     if phases.reason:
         yield finding(
             Code.PHASES_UNCLEAR,

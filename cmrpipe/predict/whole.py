@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from statistics import median
 
 import numpy as np
 
+from cmrpipe.frames import frames_said
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
 from cmrpipe.predict.groups import LIKE, depth, parallel, places, slice_places
@@ -61,8 +63,12 @@ def missing(stack: Sequence[ImageRecord]) -> list[str]:
 
 
 def _holes(stack: Sequence[ImageRecord]) -> int:
-    """Places of the slice x frame grid without an image."""
-    return len({r.slice_index for r in stack}) * len({r.frame for r in stack}) - len(stack)
+    """Places of the slice x frame grid without an image; a slice has no more than its own header says."""
+    frames = len({r.frame for r in stack})
+    slices: dict[int | None, list[ImageRecord]] = defaultdict(list)
+    for record in stack:
+        slices[record.slice_index].append(record)
+    return sum(min(frames, frames_said(members) or frames) for members in slices.values()) - len(stack)
 
 
 def incomplete(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cmrpipe.checks.missing import expected_frames, missing_images
@@ -28,3 +30,13 @@ def test_a_frame_is_expected_that_more_than_half_of_the_slices_have(having: int,
     told = missing_images(PatientLabels("P", images(having), (), ()))
     holes = [(s, FRAMES, (s + 1) * FRAMES) for s in range(having, SLICES)] if expected else []
     assert [(item.slice_index, item.frame, item.instance_number) for item in told] == holes
+
+
+@pytest.mark.parametrize("said", [None, 1, FRAMES - 2, FRAMES - 1, FRAMES])
+def test_no_more_frames_are_expected_than_the_slice_says(said: int | None) -> None:
+    """Retrospective gating gives slices frames of their own number; a header that says fewer than there are is none."""
+    some = tuple(
+        replace(image, frames_per_slice=said if image.slice_index == SLICES - 1 else None) for image in images(3)
+    )
+    told = missing_images(PatientLabels("P", some, (), ()))
+    assert [item.frame for item in told] == ([] if said == FRAMES - 1 else [FRAMES])

@@ -316,3 +316,27 @@ def test_a_spacing_of_nothing_is_none() -> None:
     found = judge([replace(r, pixel_spacing_mm=(0.0, 0.0)) for r in cine()], 20)
     assert len(found.stack) == 20
     assert {r.pixel_spacing_mm for r in found.stack} == {None}
+
+
+def test_one_image_a_slice_is_one_frame() -> None:
+    """End-diastole alone, numbered anew, is no stack of five frames with holes."""
+    found = judge([image(4 + s, s, 1, 20) for s in range(5)], 20)
+    assert {r.frame for r in found.stack} == {1}
+    assert found.notes == ()
+
+
+def test_frames_that_no_header_says_are_told() -> None:
+    """They are right, and stand on less."""
+    found = judge([replace(r, frames_per_slice=None) for r in cine()], 20)
+    assert [r.frame for r in found.stack] == [1, 2, 3, 4] * 5
+    assert found.notes == (
+        "no header says how many frames a slice has: they come from the images' numbers, trigger times and order",
+    )
+
+
+def test_frames_that_a_slice_does_not_have_are_not_missing() -> None:
+    """Of slices with 4 and 3 frames by their own headers; those that are not there are told all the same."""
+    counts = (4, 3, 4, 3, 4, 4)
+    stack = [image(sum(counts[:s]) + f, s, f, count) for s, count in enumerate(counts) for f in range(1, count + 1)]
+    assert judge(stack, 20).notes == ()
+    assert judge(stack[1:], 20).notes == ("1 of the stack's images is missing",)
