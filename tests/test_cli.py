@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import typer
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 
 from cmrpipe.cli import app
 from cmrpipe.cli.console import guarded
+from cmrpipe.cli.options import given_path
 from tests.commands import cmrpipe, empty_workspace, workspace
 from tests.conftest import missing
 
@@ -162,7 +165,14 @@ def test_a_file_where_a_folder_belongs_is_named(bench: Path, arguments: tuple[st
 
 @pytest.mark.parametrize(
     "arguments",
-    [("validate", ""), ("predict", "", "-o", "out"), ("predict", "in", "-o", ""), ("phantom", ""), ("land", "")],
+    [
+        ("validate", ""),
+        ("validate", "data/raw", "--out", ""),
+        ("predict", "", "-o", "out"),
+        ("predict", "in", "-o", ""),
+        ("phantom", ""),
+        ("land", ""),
+    ],
 )
 def test_an_empty_name_is_not_the_current_folder(bench: Path, arguments: tuple[str, ...]) -> None:
     """A variable of the shell that is not set: nothing is read, nothing written."""
@@ -171,6 +181,22 @@ def test_an_empty_name_is_not_the_current_folder(bench: Path, arguments: tuple[s
     assert done.returncode == 2
     assert "is empty; is a variable of the shell not set?" in " ".join(done.stderr.split())
     assert sorted(bench.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "cmrpipe.cli.app",
+        *(f"flows.{name}" for name in ("forget.__main__", "integrity.__main__", "judge", "land", "run")),
+    ],
+)
+def test_no_path_is_taken_from_an_empty_name(module: str) -> None:
+    """By whatever option of whatever command."""
+    for command in import_module(module).app.registered_commands:
+        assert command.callback is not None
+        hints = get_type_hints(command.callback, include_extras=True)
+        paths = {name: hint for name, hint in hints.items() if "pathlib.Path" in str(hint)}
+        assert [name for name, hint in paths.items() if hint.__metadata__[0].parser is not given_path] == []
 
 
 @pytest.mark.parametrize("arguments", [("findings",), ("--help",), ("verify", "--help"), ("validate", "data/raw")])

@@ -30,6 +30,7 @@ from cmrpipe.cli.options import (
     Tables,
     Workers,
     given_path,
+    path_option,
 )
 from cmrpipe.errors import InputError
 from cmrpipe.landing import check_landed
@@ -186,7 +187,7 @@ def store(
 def train(
     store: StoreFolder = HERE.store,
     pathology: Annotated[
-        Path, typer.Option("--pathology", help="Table patient_id,pathology that the split is stratified by.")
+        Path, path_option("--pathology", help="Table patient_id,pathology that the split is stratified by.")
     ] = HERE.pathology,
     out: Out = HERE.model,
     params: ParamsFile = PARAMS,

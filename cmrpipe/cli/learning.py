@@ -9,7 +9,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder
+from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder, path_option
 from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
 from cmrpipe.workspace import HERE
@@ -26,7 +26,7 @@ def crossvalidate_command(
     store: StoreFolder = HERE.store,
     out: OutFolder = HERE.crossvalidation,
     pathology: Annotated[
-        Path, typer.Option(help="Table patient_id,pathology that folds are stratified by.")
+        Path, path_option(help="Table patient_id,pathology that folds are stratified by.")
     ] = HERE.pathology,
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Folds at a time; changes no output.")] = 1,
     params: ParamsFile = PARAMS,
@@ -61,13 +61,11 @@ def replay_command(
     direct: Annotated[
         bool, typer.Option("--direct", help="Straight from DICOM and contour files, not from the store.")
     ] = False,
-    raw: Annotated[Path, typer.Option("--raw", help="With --direct: the raw folder.")] = HERE.raw,
-    catalog: Annotated[Path, typer.Option("--catalog", help="With --direct: output of ingest.")] = HERE.catalog,
-    quarantine: Annotated[
-        Path, typer.Option("--quarantine", help="With --direct: what is left out.")
-    ] = HERE.quarantine,
+    raw: Annotated[Path, path_option("--raw", help="With --direct: the raw folder.")] = HERE.raw,
+    catalog: Annotated[Path, path_option("--catalog", help="With --direct: output of ingest.")] = HERE.catalog,
+    quarantine: Annotated[Path, path_option("--quarantine", help="With --direct: what is left out.")] = HERE.quarantine,
     out: Annotated[
-        Path | None, typer.Option("--out", help="New .npz file with image, label and known, as the network saw them.")
+        Path | None, path_option("--out", help="New .npz file with image, label and known, as the network saw them.")
     ] = None,
 ) -> None:
     """Make a batch of a training again and hold it against the batch log's checksum."""

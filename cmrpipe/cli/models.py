@@ -11,7 +11,7 @@ import typer
 from cmrpipe import events
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.options import PARAMS, ParamsFile, StoreFolder
+from cmrpipe.cli.options import PARAMS, ParamsFile, StoreFolder, given_path, path_option
 from cmrpipe.files import write_json
 from cmrpipe.params import load_params
 from cmrpipe.workspace import HERE
@@ -25,12 +25,14 @@ def add(app: typer.Typer) -> None:
 
     @app.command("compare", cls=Logged)
     def compare_command(
-        last: Annotated[Path, typer.Argument(help="Folder of the model to hold it against.")],
+        last: Annotated[
+            Path, typer.Argument(parser=given_path, metavar="LAST", help="Folder of the model to hold it against.")
+        ],
         new: Annotated[
-            Path, typer.Option("--model", help="Folder of the new model, with its splits.json.")
+            Path, path_option("--model", help="Folder of the new model, with its splits.json.")
         ] = HERE.model,
         store: StoreFolder = HERE.store,
-        out: Annotated[Path | None, typer.Option("--out", help="Write figures and patients to this JSON file.")] = None,
+        out: Annotated[Path | None, path_option("--out", help="Write figures and patients to this JSON file.")] = None,
         params: ParamsFile = PARAMS,
     ) -> None:
         """Judge two models on the new one's test patients, less those that either of them has seen."""

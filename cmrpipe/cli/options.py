@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,21 +13,39 @@ from cmrpipe.workspace import HERE
 
 PARAMS = HERE.params
 
-Raw = Annotated[Path, typer.Option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
-Catalog = Annotated[Path, typer.Option("--catalog", help="Output of ingest.")]
-Findings = Annotated[Path, typer.Option("--findings", help="Output of validate.")]
-Tables = Annotated[Path, typer.Option("--tables", help="Folder for findings.csv, missing.csv, clinical.csv.")]
-QuarantineFile = Annotated[Path, typer.Option("--quarantine", help="What the store leaves out; people may edit it.")]
-Overlays = Annotated[Path, typer.Option("--overlays", help="Output of overlay.")]
-StoreFolder = Annotated[Path, typer.Option("--store", help="Output of store.")]
-AnyStore = Annotated[Path, typer.Option("--store", help="The store's folder.")]
-Model = Annotated[Path, typer.Option("--model", help="Output of train.")]
-Evaluation = Annotated[Path, typer.Option("--evaluation", help="Output of evaluate.")]
-Out = Annotated[Path, typer.Option("--out", help="Output folder.")]
-OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
-State = Annotated[Path, typer.Option("--state", help="What was seen on this machine; may be deleted.")]
-ParamsFile = Annotated[Path, typer.Option("--params", help="Parameters of all stages.")]
-Root = Annotated[Path, typer.Option(help="Folder with dvc.yaml and params.yaml.")]
+
+def given(text: str) -> str:
+    """What the user names; empty it is no name for the current folder, but a variable of the shell that is not set."""
+    if not text.strip():
+        raise typer.BadParameter("is empty; is a variable of the shell not set? A full stop names the current folder")
+    return text
+
+
+def given_path(text: str | Path) -> Path:
+    """A path that the user names, or the one that stands for it by default."""
+    return Path(given(os.fspath(text)))
+
+
+def path_option(*names: str, help: str) -> Any:  # noqa: A002 as typer calls it
+    """An option that names a file or a folder."""
+    return typer.Option(*names, metavar="PATH", parser=given_path, help=help)
+
+
+Raw = Annotated[Path, path_option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
+Catalog = Annotated[Path, path_option("--catalog", help="Output of ingest.")]
+Findings = Annotated[Path, path_option("--findings", help="Output of validate.")]
+Tables = Annotated[Path, path_option("--tables", help="Folder for findings.csv, missing.csv, clinical.csv.")]
+QuarantineFile = Annotated[Path, path_option("--quarantine", help="What the store leaves out; people may edit it.")]
+Overlays = Annotated[Path, path_option("--overlays", help="Output of overlay.")]
+StoreFolder = Annotated[Path, path_option("--store", help="Output of store.")]
+AnyStore = Annotated[Path, path_option("--store", help="The store's folder.")]
+Model = Annotated[Path, path_option("--model", help="Output of train.")]
+Evaluation = Annotated[Path, path_option("--evaluation", help="Output of evaluate.")]
+Out = Annotated[Path, path_option("--out", help="Output folder.")]
+OutFolder = Annotated[Path, path_option("--out", help="Folder to write to.")]
+State = Annotated[Path, path_option("--state", help="What was seen on this machine; may be deleted.")]
+ParamsFile = Annotated[Path, path_option("--params", help="Parameters of all stages.")]
+Root = Annotated[Path, path_option(help="Folder with dvc.yaml and params.yaml.")]
 Contours = Annotated[
     str, typer.Option(help="Folder with contourfiles/ and link.csv, for a source of images only (source.contours).")
 ]
@@ -50,18 +68,6 @@ Executor = Annotated[
     ),
 ]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings (2 stays 2).")]
-
-
-def given(text: str) -> str:
-    """What the user names; empty it is no name for the current folder, but a variable of the shell that is not set."""
-    if not text.strip():
-        raise typer.BadParameter("is empty; is a variable of the shell not set? A full stop names the current folder")
-    return text
-
-
-def given_path(text: str) -> Path:
-    """A path that the user names."""
-    return Path(given(text))
 
 
 def _log_json(value: bool) -> bool:

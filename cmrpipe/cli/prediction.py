@@ -9,7 +9,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder, given_path
+from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder, given_path, path_option
 from cmrpipe.nouns import counted
 from cmrpipe.params import load_params
 from cmrpipe.workspace import HERE
@@ -30,9 +30,7 @@ def predict_command(
             metavar="DICOM_DIR", parser=given_path, help="A patient's DICOM files, or a folder of patients."
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", parser=given_path, help="Folder to write to.")
-    ],
+    output: Annotated[Path, path_option("--output", "-o", help="Folder to write to.")],
     model: Model = HERE.model,
     overlays: Annotated[bool, typer.Option(help="Draw pictures.")] = True,
     segmentation: Annotated[bool, typer.Option(help="Write DICOM Segmentations.")] = True,
@@ -69,7 +67,7 @@ def suspects_command(
     store: StoreFolder = HERE.store,
     predictions: Annotated[
         Path,
-        typer.Option(help="Output of crossvalidate, or of evaluate (its test patients only)."),
+        path_option(help="Output of crossvalidate, or of evaluate (its test patients only)."),
     ] = HERE.crossvalidation,
     out: OutFolder = HERE.suspects,
     most: Annotated[int, typer.Option(min=1, help="Findings at most, strongest disagreement first.")] = 20,

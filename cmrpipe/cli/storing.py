@@ -10,7 +10,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.options import AnyStore
+from cmrpipe.cli.options import AnyStore, path_option
 from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
@@ -20,7 +20,7 @@ from cmrpipe.workspace import HERE
 def migrate_command(
     store: AnyStore = HERE.store,
     catalog: Annotated[
-        Path, typer.Option(help="Output of ingest, for what an older store lacks; need not be there.")
+        Path, path_option(help="Output of ingest, for what an older store lacks; need not be there.")
     ] = HERE.catalog,
     to_format: Annotated[str, typer.Option("--format", help="hdf5 or zarr; the store's own by default.")] = "",
 ) -> None:
@@ -65,7 +65,7 @@ def export_command(
             help="npy: arrays to map into memory; nifti: a file a volume; nnunet: a raw folder with labels and folds.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="New folder, or an earlier export of this kind.")],
+    output: Annotated[Path, path_option("--output", "-o", help="New folder, or an earlier export of this kind.")],
     store: AnyStore = HERE.store,
 ) -> None:
     """Write the store in a form that other programs read; each has an index.csv of samples. See docs/store.md.

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
-from cmrpipe.cli.options import CORES, Root, Workers
+from cmrpipe.cli.options import CORES, Root, Workers, path_option
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
 from cmrpipe.landing import check_landed
@@ -32,7 +32,7 @@ Patients = Annotated[list[str] | None, typer.Argument(metavar="[PATIENT ...]", h
 RemoteName = Annotated[
     str | None, typer.Option("--remote", metavar="[NAME]", help="The DVC remote too; the default one without a name.")
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the outcome to this file too.")]
+JsonFile = Annotated[Path | None, path_option("--json", help="Write the outcome to this file too.")]
 
 
 @contextmanager
