@@ -8,6 +8,7 @@ patients/<patient>/result.json, images.csv, refused.csv, labels.npy, seg_ED.dcm,
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -66,6 +67,15 @@ def check_replaceable(out: Path, patient_id: str) -> None:
         raise InputError(min(others), "would be replaced, and predict did not write it", "Give another --output")
 
 
+def of_another_study(out: Path, found: Prediction) -> bool:
+    """Whether what stands in a patient's place tells of another examination, or of somebody else."""
+    try:
+        there = json.loads((out / PATIENTS / found.patient_id / RESULT).read_bytes()).get("study_sha256", "")
+    except (OSError, ValueError, AttributeError):
+        return False
+    return bool(found.study and there) and there != found.study
+
+
 def has_contours(out: Path, patient_id: str) -> bool:
     """Whether an earlier run found something in the patient, which a run that fails must not take away."""
     return (out / PATIENTS / patient_id / LABELS).is_file() or (out / CONTOURS / patient_id).is_dir()
@@ -105,6 +115,7 @@ def result(found: Prediction, model: str, segmentations: dict[str, str]) -> dict
     """What result.json says: values with the reasons of missing ones, phases, doubts, and what was left out."""
     return {
         "patient_id": found.patient_id,
+        "study_sha256": found.study,
         "model_sha256": model,
         "reason": found.judged.reason,
         "notes": list(found.notes),

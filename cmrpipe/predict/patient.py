@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cmrpipe.clinical import ClinicalValues, clinical_values, slices_text
 from cmrpipe.errors import CmrpipeError, DicomError
+from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import heart_centre
 from cmrpipe.layouts import read_below
@@ -68,6 +69,7 @@ class Prediction:
     removed : slices that were taken for something else than the ventricle
     ed_frame, es_frame : None when they cannot be told
     values : volumes, ejection fraction, mass; what is missing has its reason there
+    study : which examination of whom this is (see `study_of`); "" where no image says
     """
 
     patient_id: str
@@ -79,6 +81,7 @@ class Prediction:
     ed_frame: int | None = None
     es_frame: int | None = None
     notes: tuple[str, ...] = field(default=())
+    study: str = ""
 
     @property
     def unsure(self) -> tuple[Seen, ...]:
@@ -139,12 +142,23 @@ def predict_patient(folder: PatientFolder, predictor: Predictor, frames_per_slic
     ArchiveError : the patient's archive cannot be read
     LayoutError : the images are of several patients
     """
-    judged, pixels = _judged(folder, frames_per_slice)
+    records = folder.records()
+    judged, pixels = _judged(folder, records, frames_per_slice)
+    study = study_of(judged.stack or records)
     if not judged.stack:
-        return _nothing(folder, judged)
+        return replace(_nothing(folder, judged), study=study)
     images = np.stack([pixels.pop(record.path) for record in judged.stack])
     told = opinions(predictor, images, judged.stack[0].pixel_spacing_mm, _heart(judged, images))
-    return interpret(folder.patient_id, judged, images, told)
+    return replace(interpret(folder.patient_id, judged, images, told), study=study)
+
+
+def study_of(records: Sequence[ImageRecord]) -> str:
+    """SHA-256 of StudyInstanceUID and PatientID of the first image that has one of them; "" where none has.
+
+    It tells whether two results are of one examination, and not whose.
+    """
+    named = ((record.study_uid, record.header_patient_id) for record in records if record.rows)
+    return next((sha256_bytes("\n".join(names).encode()) for names in named if any(names)), "")
 
 
 def not_judged(folder: PatientFolder, reason: str) -> Prediction:
@@ -158,9 +172,10 @@ def _nothing(folder: PatientFolder, judged: Judged) -> Prediction:
     return Prediction(folder.patient_id, judged, ClinicalValues(folder.patient_id, reason=judged.reason))
 
 
-def _judged(folder: PatientFolder, frames_per_slice: int) -> tuple[Judged, dict[str, npt.NDArray[np.generic]]]:
+def _judged(
+    folder: PatientFolder, records: Sequence[ImageRecord], frames_per_slice: int
+) -> tuple[Judged, dict[str, npt.NDArray[np.generic]]]:
     """The stack, and its pixels by path; an image whose header promised pixels that cannot be had is refused."""
-    records = folder.records()
     pixels: dict[str, npt.NDArray[np.generic]] = {}
     while True:
         judged = judge(records, frames_per_slice)

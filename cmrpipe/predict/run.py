@@ -17,13 +17,16 @@ from cmrpipe.learn.quiet import reproducible
 from cmrpipe.learn.saved import DESCRIPTION, Model, read_model
 from cmrpipe.logger import Logger
 from cmrpipe.params import Params
-from cmrpipe.predict.output import Options, check_replaceable, has_contours, write_patient
+from cmrpipe.predict.output import Options, check_replaceable, has_contours, of_another_study, write_patient
 from cmrpipe.predict.patient import Prediction, not_judged, predict_patient
+from cmrpipe.predict.places import PATIENTS
 from cmrpipe.predict.source import UNREAD, PatientFolder, find_patients
 from cmrpipe.predict.tables import Row, Tables, lock_file, row_of
 from cmrpipe.progress import Listener, Progress
 
 log = Logger(__name__)
+
+_OTHER_STUDY = "Give another --output, give this patient's folder another name, or move that result away"
 
 
 def _writable(out: Path) -> None:
@@ -35,6 +38,11 @@ def _writable(out: Path) -> None:
     except OSError as error:
         cause = f"is no folder that can be written ({error.strerror or error})"
         raise InputError(out, cause, "Give a folder as --output, or check its permissions") from error
+
+
+def _stays(patient: PatientFolder, reason: str) -> Row:
+    """What is said of a patient whose earlier result stays."""
+    return replace(row_of(not_judged(patient, f"{reason}; what an earlier run found stays")), refused=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,11 @@ class _Run:
         """What is said of a patient, and whether that is in the output folder now."""
         try:
             with disk_trouble(self.out):
-                return self._write(self._judge(patient), patient), True
+                found = self._judge(patient)
+                if not of_another_study(self.out, found):
+                    return self._write(found, patient), True
+            reason = f"{self.out / PATIENTS / patient.patient_id} is of another study. {_OTHER_STUDY}"
+            return _stays(patient, reason), False
         except (DiskError, BusyError):
             raise
         except CmrpipeError as error:
@@ -85,8 +97,7 @@ class _Run:
         # Nothing is known of the patient now: that is no judgement, and takes nobody's place.
         if not has_contours(self.out, patient.patient_id):
             return self._write(not_judged(patient, reason), patient), True
-        row = row_of(not_judged(patient, f"{reason}; what an earlier run found stays"))
-        return replace(row, refused=0), False
+        return _stays(patient, reason), False
 
     def _judge(self, patient: PatientFolder) -> Prediction:
         if patient.shut is not None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from cmrpipe.archives import SUFFIX, members
-from cmrpipe.dicom import read_header, study_uid, unreadable_image
+from cmrpipe.dicom import read_header, unreadable_image
 from cmrpipe.errors import ArchiveError, InputError, LayoutError, SizeError
 from cmrpipe.files import read_whole
 from cmrpipe.items import leads_nowhere, real
 from cmrpipe.layouts import DICOMS, read_below
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.places import OWN, PATIENTS, is_output
+from cmrpipe.predict.whole import NO_IMAGE
 from cmrpipe.strays import is_stray, stray_in
 
 UNREAD = "the file cannot be read"
 """How the reason begins where the system, not the file, is to blame."""
+
+_ENDING = ".dcm"
+"""Of a file that somebody took for an image."""
 
 _PLURAL = {"patient": "patients", "study": "studies"}
 
@@ -56,12 +60,15 @@ class PatientFolder:
             raise self.shut
         if self.damage is not None:
             raise self.damage
-        headers = [self._header(name) for name in self.files]
-        for what, name in (("patient", "PatientID"), ("study", "StudyInstanceUID")):
+        records = [self._record(name) for name in self.files]
+        for what, field, name in (
+            ("patient", "header_patient_id", "PatientID"),
+            ("study", "study_uid", "StudyInstanceUID"),
+        ):
             first: dict[str, str] = {}
-            for header in headers:
-                if value := getattr(header, what):
-                    first.setdefault(value, header.record.path)
+            for record in records:
+                if record.rows and (value := getattr(record, field)):
+                    first.setdefault(value, record.path)
             if len(first) > 1:
                 one, other = list(first.values())[:2]
                 raise LayoutError(
@@ -69,29 +76,15 @@ class PatientFolder:
                     f"its images are of {len(first)} {_PLURAL[what]}: {one} and {other} differ in {name}",
                     f"Give each {what} a folder of its own",
                 )
-        return [header.record for header in headers]
+        return records
 
-    def _header(self, name: str) -> _Header:
+    def _record(self, name: str) -> ImageRecord:
         try:
-            return _header(read_below(self.root, name), name, self.patient_id)
+            return read_header(read_below(self.root, name), name, self.patient_id)
         except (ArchiveError, SizeError) as error:
-            return _Header(unreadable_image(name, self.patient_id, 0, error.cause), "", "")
+            return unreadable_image(name, self.patient_id, 0, error.cause)
         except OSError as error:
-            why = f"{UNREAD} ({error.strerror or error})"
-            return _Header(unreadable_image(name, self.patient_id, 0, why), "", "")
-
-
-class _Header(NamedTuple):
-    """An image, and the patient and the study that its header names; "" where it names none, or is no image's."""
-
-    record: ImageRecord
-    patient: str
-    study: str
-
-
-def _header(data: bytes, name: str, patient_id: str) -> _Header:
-    record = read_header(data, name, patient_id)
-    return _Header(record, record.header_patient_id, study_uid(data) if record.rows else "")
+            return unreadable_image(name, self.patient_id, 0, f"{UNREAD} ({error.strerror or error})")
 
 
 def _shut(place: Path, error: OSError) -> InputError:
@@ -172,27 +165,47 @@ def _in_archive(archive: Path) -> PatientFolder:
     return PatientFolder(patient_id, archive, names)
 
 
-def _content(path: Path) -> bytes:
-    """A file's bytes; none where it cannot be read, which is told when the patient is read."""
+class _Look(NamedTuple):
+    """What some files are: the first image among them, or whether there may be one that cannot be had."""
+
+    image: ImageRecord | None
+    doubt: bool
+
+    @property
+    def counts(self) -> bool:
+        """Whether they are somebody's images; those of a folder that holds notes, or nothing, are not."""
+        return self.image is not None or self.doubt
+
+
+def _look(paths: Iterable[Path]) -> _Look:
+    """What some files are; none is an image where a folder on the way to it cannot be looked into."""
+    doubt = False
     try:
-        return read_whole(path)
+        for path in paths:
+            try:
+                record = read_header(read_whole(path), path.name, "")
+            except OSError:
+                doubt = True
+                continue
+            if record.rows:
+                return _Look(record, doubt=False)
+            doubt |= path.suffix.lower() == _ENDING and not record.error.startswith(NO_IMAGE)
     except OSError:
-        return b""
+        return _Look(None, doubt=True)
+    return _Look(None, doubt)
 
 
-def _first_image(paths: Iterable[Path]) -> _Header | None:
-    """The first of some files that is an image; none where a folder on the way to it cannot be looked into."""
-    headers = (_header(_content(path), path.name, "") for path in paths)
-    try:
-        return next((header for header in headers if header.record.rows), None)
-    except OSError:
-        return None
+def _one_patient(folders: Mapping[Path, _Look]) -> bool:
+    """Whether folders are one patient's series: there is but one, or they are of one study of one patient.
 
-
-def _one_patient(folders: Sequence[Iterable[Path]]) -> bool:
-    """Whether several folders are series of one study of one patient, by the first image of each that has one."""
-    images = [image for files in folders if (image := _first_image(files)) is not None]
-    named = {(image.patient, image.study) for image in images}
+    A folder alone that is called as its images' PatientID is a patient's folder, in a folder of patients.
+    """
+    counting = {path: look for path, look in folders.items() if look.counts} or folders
+    if len(counting) == 1:
+        ((path, look),) = counting.items()
+        return look.image is None or look.image.header_patient_id != path.name
+    images = [look.image for look in counting.values() if look.image is not None]
+    named = {(image.header_patient_id, image.study_uid) for image in images}
     return len(images) > 1 and len(named) == 1 and all(all(name) for name in named)
 
 
@@ -202,9 +215,10 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
     A zip archive in place of a patient's folder, or of the folder, is one patient.
 
     Folders whose images name the same patient and the same study in their headers are one patient's series, not
-    several patients; so are folders with images beside them. Images beside patients' folders below `dicoms/` are taken
-    for one more patient, of that folder's name. Other files beside them mean nothing. A folder or
-    archive in it that cannot be looked into is a patient without files, and says why.
+    several patients; so are folders with images beside them, and a folder alone, unless it is called as its images'
+    PatientID. Folders without images are none of them. The patient is then called as the folder that was given. Images
+    beside patients' folders below `dicoms/` are taken for one more patient, of that folder's name. Other files beside
+    them mean nothing. A folder or archive in it that cannot be looked into is a patient without files, and says why.
 
     Parameters
     ----------
@@ -233,12 +247,12 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
         raise LayoutError(folder, "holds no files", "Give a folder of DICOM files")
     whole = not groups and not archives
     if base == folder and not whole:
-        whole = _first_image(others) is not None or (
-            not archives and _one_patient([reader.files(path) for path in groups])
+        whole = _look(others).image is not None or (
+            not archives and _one_patient({path: _look(reader.files(path)) for path in groups})
         )
     if whole:
         return [reader.patient(base, real(base).name)]
     patients = [*(reader.patient(path, path.name) for path in groups), *map(_in_archive, archives)]
-    if _first_image(others) is not None:
+    if _look(others).image is not None:
         patients.append(PatientFolder(base.name, base, tuple(path.name for path in others)))
     return sorted(patients, key=lambda patient: patient.patient_id)

@@ -159,6 +159,22 @@ def test_a_second_run_into_the_same_folder_leaves_nothing_that_is_no_longer_so(
     assert _summary(out)[PHANTOMS[0]]["reason"] == reason
 
 
+def test_another_studys_result_is_not_replaced(source: Path, model: Path, tmp_path: Path) -> None:
+    """Two patients whose folders are called alike: the first one's stays, a refusal, too, and the mend is told."""
+    out, folders = tmp_path / "out", [tmp_path / name / "BASELINE" for name in "ab"]
+    for folder, name in zip(folders, PHANTOMS, strict=True):
+        folder.mkdir(parents=True)
+        shutil.copy(source / name / "7.dcm", folder)
+    cause = f"{out / 'patients' / 'BASELINE'} is of another study. Give another --output"
+    assert cause not in _run(folders[0], out, model)[1]
+    before = _all(out)
+    code, told = _run(folders[1], out, model)
+    assert (code, cause in told, _all(out)) == (1, True, before)
+    assert cause not in _run(folders[0], out, model)[1]
+    told_of = json.loads((out / "patients" / "BASELINE" / "result.json").read_text())
+    assert len(told_of["study_sha256"]) == 64
+
+
 def test_a_patient_that_fails_stops_no_other(
     source: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,42 @@ def test_series_folders_of_one_patient_are_one_patient(small_phantom: Path, tmp_
     assert {record.path.split("/")[0] for record in found.records()} == {"series0", "series1"}
 
 
+@pytest.mark.parametrize(
+    ("layout", "beside"),
+    [
+        ("CINESAX_0301/{}.dcm", ()),
+        ("DICOM/ST0/SE0/{}", ("DICOMDIR", "README.TXT")),
+        ("study/sax_5/{}.dcm", ()),
+        ("CINESAX/{}.dcm", ("notes/a.txt", "notes/report.pdf", "empty/")),
+    ],
+)
+def test_a_patients_folder_gives_the_patient_its_name_not_its_series(
+    small_phantom: Path, tmp_path: Path, layout: str, beside: tuple[str, ...]
+) -> None:
+    """Each patient's series are called alike, and one would take another's place; folders without images are nobody."""
+    for name in ("SCD1", "SCD2"):
+        for number in (1, 2):
+            target = tmp_path / "in" / name / layout.format(number)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(small_phantom / "dicoms" / "PHA0000101" / f"{number}.dcm", target)
+        for other in beside:
+            path = tmp_path / "in" / name / other
+            (path if other.endswith("/") else path.parent).mkdir(exist_ok=True)
+            if not other.endswith("/"):
+                path.write_text("not an image")
+    assert [names(tmp_path / "in" / name) for name in ("SCD1", "SCD2")] == [["SCD1"], ["SCD2"]]
+
+
+def test_a_patient_alone_in_a_folder_of_patients_keeps_the_id(small_phantom: Path, tmp_path: Path) -> None:
+    """Its folder is called as its PatientID; a folder of unreadable images beside it is somebody, too."""
+    shutil.copytree(small_phantom / "dicoms" / "PHA0000101", tmp_path / "in" / "PHA0000101")
+    assert names(tmp_path / "in") == ["PHA0000101"]
+    shutil.copytree(small_phantom / "dicoms" / "PHA0000201", tmp_path / "in" / "SPOILT")
+    for path in (tmp_path / "in" / "SPOILT").iterdir():
+        path.write_bytes(b"")
+    assert names(tmp_path / "in") == ["PHA0000101", "SPOILT"]
+
+
 @pytest.fixture
 def two(small_phantom: Path, tmp_path: Path) -> Path:
     """A folder of two patients."""
