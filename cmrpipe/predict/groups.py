@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -16,16 +16,29 @@ SAME_SPACING = 1e-3
 LIKE = 2.0
 """Series of one kind have at most this many times as many images a slice as one another."""
 
+USUAL_FRAMES = 20.0
+"""Images a slice that no cine needs to have more of, whatever else has."""
+
+FEWEST_FRAMES = 8.0
+"""Images a slice below which a group is no cine where another has as many."""
+
+FULL = 0.9
+"""Share of the images of the deepest group's slices that a slice of full depth has."""
+
 
 def places(records: Sequence[ImageRecord], axis: tuple[float, float, float] | None) -> list[float]:
     """Positions along an axis in mm, of the images that have one; none without an axis."""
     return [] if axis is None else along(records, axis)
 
 
+def axis_of(records: Iterable[ImageRecord]) -> tuple[float, float, float] | None:
+    """The first normal that an image has."""
+    return next((own for record in records if (own := normal(record)) is not None), None)
+
+
 def positions(records: Sequence[ImageRecord]) -> int:
     """Number of slice positions; 0 without geometry."""
-    axis = next((own for record in records if (own := normal(record)) is not None), None)
-    return len(set(grouped(places(records, axis), SAME_SLICE_MM)))
+    return len(set(grouped(places(records, axis_of(records)), SAME_SLICE_MM)))
 
 
 def depth(records: Sequence[ImageRecord]) -> float:
@@ -87,15 +100,55 @@ def _kinds(records: Sequence[ImageRecord]) -> Iterator[list[ImageRecord]]:
             [r for uid, members in left.items() if middle / LIKE < depths[uid] < middle * LIKE for r in members]
             for middle in sorted(set(depths.values()))
         ]
-        best = max(kinds, key=lambda kind: (is_cine(kind), positions(kind), len(kind)))
+        deepest = max(depths.values())
+        best = max(kinds, key=lambda kind: (is_cine(kind, deepest), positions(kind), len(kind)))
         yield best
         for uid in {record.series_uid for record in best}:
             del left[uid]
 
 
-def is_cine(records: Sequence[ImageRecord]) -> bool:
-    """Whether there are several images a slice."""
-    return depth(records) >= 2
+def is_cine(records: Sequence[ImageRecord], deepest: float) -> bool:
+    """Whether there are several images a slice, and more than half of what there are where most are.
+
+    Late enhancement has two images a slice, a map three to eight; beside a cine that is not one.
+
+    Parameters
+    ----------
+    deepest : images a slice of the group that has most
+    """
+    own, usual = depth(records), min(deepest, USUAL_FRAMES)
+    return own >= max(2.0, usual / LIKE, FEWEST_FRAMES if usual >= FEWEST_FRAMES else 0.0)
+
+
+def full_slices(records: Sequence[ImageRecord], deepest: float) -> int:
+    """Slice positions with about as many images as a cine has, where the deepest group has so many a slice."""
+    axis, usual = axis_of(records), min(deepest, USUAL_FRAMES)
+    return 0 if axis is None else sum(count >= FULL * usual for _, count in slice_places(records, axis))
+
+
+def without_shallow(records: Sequence[ImageRecord], fewest: int) -> list[ImageRecord]:
+    """A group without series of less than full depth where others of it, of enough slices together, have theirs.
+
+    Parameters
+    ----------
+    fewest : slice positions that those others need to have
+    """
+    series: dict[str, list[ImageRecord]] = {}
+    for record in records:
+        series.setdefault(record.series_uid, []).append(record)
+    depths = {uid: depth(members) for uid, members in series.items()}
+    usual = FULL * min(max(depths.values()), USUAL_FRAMES)
+    deep = [record for record in records if depths[record.series_uid] >= usual]
+    if positions(deep) < fewest:
+        return list(records)
+    axis = axis_of(deep)
+    taken = places(deep, axis)
+    beside = {
+        uid
+        for uid, members in series.items()
+        if depths[uid] < usual and any(abs(a - b) <= SAME_SLICE_MM for a in places(members, axis) for b in set(taken))
+    }
+    return [record for record in records if record.series_uid not in beside]
 
 
 def slice_places(records: Sequence[ImageRecord], axis: tuple[float, float, float]) -> list[tuple[float, int]]:

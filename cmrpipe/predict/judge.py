@@ -17,13 +17,16 @@ from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
 from cmrpipe.predict.groups import (
     depth,
+    full_slices,
     groups,
     is_cine,
     parallel,
     positions,
     same_spacing,
     same_turn,
+    without_shallow,
 )
+from cmrpipe.predict.kinds import over_beats, unfit
 from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg
 from cmrpipe.slices import ASSUMED, arrange, main_series, normal
 
@@ -40,16 +43,6 @@ ALONG_DEG = 75.0
 """The same angle above which a stack is one of long-axis planes."""
 
 _AXES = {0: "sagittal", 1: "coronal", 2: "transverse"}
-_OTHER_TYPES = {
-    "LOCALIZER": "a localizer",
-    "SCOUT": "a localizer",
-    "PHASE MAP": "a phase map",
-    "VELOCITY": "velocities",
-    "VELOCITY MAP": "velocities",
-    "P": "a phase map",
-}
-"""By values of ImageType: the standard's, Siemens' (ORIGINAL, PRIMARY, P, ND), Philips' (..., VELOCITY MAP, P, PCA)."""
-_MODALITY = "MR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +73,6 @@ class Judged:
     notes: tuple[str, ...]
     reason: str
     incomplete: str = ""
-
-
-def _unfit(record: ImageRecord) -> str:
-    """Why an image by itself cannot be judged."""
-    if record.error:
-        return record.error
-    if record.modality != _MODALITY:
-        return f"not MR but {record.modality or 'of no modality'}"
-    kind = record.image_type.upper().split("\\")
-    return next((f"{what}, by its ImageType" for word, what in _OTHER_TYPES.items() if word in kind), "")
 
 
 def _plain_plane(records: Sequence[ImageRecord]) -> str:
@@ -129,11 +112,21 @@ def _no_stack(records: Sequence[ImageRecord]) -> str:
     return ""
 
 
-def _rank(group: Sequence[ImageRecord]) -> tuple[bool, bool, bool, bool, int, int, str]:
-    """The short-axis stack comes first."""
-    count, first = positions(group), group[0]
-    unusual = off_axis_deg(first) > UNUSUAL_DEG
-    return count == 0, bool(_no_stack(group)), not is_cine(group), unusual, -count, -len(group), first.path
+def _ranked(candidates: Sequence[list[ImageRecord]]) -> list[list[ImageRecord]]:
+    """Groups, the short-axis stack first."""
+
+    def unlikely(group: Sequence[ImageRecord]) -> tuple[bool, bool, bool]:
+        return positions(group) == 0, bool(_no_stack(group)), off_axis_deg(group[0]) > UNUSUAL_DEG
+
+    least = min(map(unlikely, candidates))
+    deepest = max(depth(group) for group in candidates if unlikely(group) == least)
+
+    def rank(group: Sequence[ImageRecord]) -> tuple[bool, bool, bool, bool, int, int, int, str]:
+        nowhere, no_stack, unusual = unlikely(group)
+        full, count = full_slices(group, deepest), positions(group)
+        return nowhere, no_stack, not is_cine(group, deepest), unusual, -full, -count, -len(group), group[0].path
+
+    return sorted(candidates, key=rank)
 
 
 def _stranger(record: ImageRecord, group: Sequence[ImageRecord], stack: Sequence[ImageRecord]) -> str:
@@ -162,8 +155,8 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     """Find the short-axis stack among a patient's images.
 
     Of the groups that could each be one stack (see `cmrpipe.predict.groups`), the stack is an oblique one with enough
-    slices; a cine before single images; one across the ventricle's usual long axis before others; then the one with
-    the most slice positions, then with the most images.
+    slices; a cine before what has fewer images a slice; one across the ventricle's usual long axis before others; then
+    the one with the most slices of full depth, then with the most slice positions, then with the most images.
 
     Parameters
     ----------
@@ -171,19 +164,21 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     frames_per_slice : assumed where headers do not say how many frames a slice has
     """
     records = [_with_real_spacing(record) for record in records]
-    refused = [Refused(r.path, reason) for r in records if (reason := _unfit(r))]
-    fit = [record for record in records if not _unfit(record)]
+    reasons = {record.path: why for record in records if (why := unfit(record))}
+    reasons |= {r.path: why for r, why in over_beats([r for r in records if r.path not in reasons])}
+    refused = [Refused(*item) for item in reasons.items()]
+    fit = [record for record in records if record.path not in reasons]
     if not fit:
-        reasons = Counter(item.reason for item in refused).most_common(1)
-        cause = f"none of its {len(records)} files can be judged: {reasons[0][0]}" if reasons else "it holds no file"
+        most = Counter(reasons.values()).most_common(1)
+        cause = f"none of its {len(records)} files can be judged: {most[0][0]}" if most else "it holds no file"
         return Judged((), (), tuple(refused), (), cause)
-    chosen, *rest = sorted(groups(fit), key=_rank)
+    chosen, *rest = _ranked(groups(fit))
     refused += [Refused(r.path, _stranger(r, group, chosen)) for group in rest for r in group]
     if reason := _no_stack(chosen):
         refused += [Refused(r.path, reason) for r in chosen]
         return Judged((), (), tuple(sorted(refused, key=lambda item: item.path)), (), reason)
 
-    series = main_series(chosen)
+    series = main_series(without_shallow(chosen, FEWEST_SLICES))
     refused += [
         Refused(r.path, "a further series where the stack already has slices")
         for r in chosen
@@ -197,7 +192,7 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     ordered = sorted(stack, key=lambda r: (r.slice_index or 0, r.frame or 0, r.path))
     numbers, told = _numbers(ordered)
     taken = {record.path for record in ordered}
-    left = [r for r in records if r.path not in taken and (r.error or not _unfit(r))]
+    left = [r for r in records if r.path not in taken and (r.error or r.path not in reasons)]
     return Judged(
         tuple(ordered),
         numbers,

@@ -106,8 +106,8 @@ class Prediction:
 
 
 def choose_phases(curve: dict[int, float]) -> tuple[int | None, int | None]:
-    """Frames of the largest and the smallest cavity; None where there is no choice."""
-    if len(curve) < 2 or max(curve.values()) <= 0:
+    """Frames of the largest and the smallest cavity; None where there is no choice, or nothing beats."""
+    if len(curve) < 2 or max(curve.values()) <= min(curve.values()):
         return None, None
     return max(curve, key=lambda frame: (curve[frame], -frame)), min(curve, key=lambda frame: (curve[frame], frame))
 
@@ -278,7 +278,9 @@ def _frames_said(frames: Collection[int], curve: Mapping[int, float], ed: int | 
         return
     if partial := sorted(frames - curve.keys()):
         yield f"no image of every slice in frame {', '.join(map(str, partial))}: not considered for ED and ES"
-    if ed is None:
+    if ed is None and len(curve) > 1:
+        yield "the cavity is equally large in all frames: end-diastole and end-systole cannot be told"
+    elif ed is None:
         few = counted(len(curve), "frame") if curve else "no frames"
         yield f"{few} only: end-diastole and end-systole cannot be told, so no ejection fraction"
 

@@ -262,6 +262,17 @@ def test_phases_are_the_largest_and_the_smallest_cavity() -> None:
     assert choose_phases(cavity_curve(drawings, range(5))) == (4, 3)
 
 
+def test_what_does_not_beat_has_no_phases(case: Case) -> None:
+    """A still image several times: the contours are there, volumes are not, and the reason is told."""
+    assert choose_phases({1: 5.0, 2: 5.0}) == (None, None)
+    first = {r.slice_index: o for r, o in zip(case.judged.stack, case.told, strict=True) if r.frame == 1}
+    found = case._replace(told=[first[r.slice_index] for r in case.judged.stack]).found()
+    assert any(item.drawing.endo is not None for item in found.seen)
+    assert (found.ed_frame, found.values.edv_ml, found.values.ef_pct) == (None, None, None)
+    assert found.values.reason == "end-diastole and end-systole cannot be told"
+    assert any(note.startswith("the cavity is equally large in all frames") for note in found.notes)
+
+
 def test_one_frame_has_no_phases() -> None:
     """Nor has a patient without a ventricle."""
     assert choose_phases(cavity_curve({Place(0, 1): Drawing(ring(9, 9, 4), None)}, {0})) == (None, None)
