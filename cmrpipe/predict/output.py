@@ -20,7 +20,7 @@ import numpy.typing as npt
 from cmrpipe.contours import FOLDERS
 from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
-from cmrpipe.files import write_bytes, write_json
+from cmrpipe.files import as_text, write_bytes, write_json
 from cmrpipe.folders import replacing
 from cmrpipe.geometry import polygon_area
 from cmrpipe.layouts import CONTOURS
@@ -107,7 +107,7 @@ def _write_labels(path: Path, labels: npt.NDArray[np.uint8]) -> None:
 def _row(item: Seen) -> list[object]:
     endo, spacing = item.drawing.endo, item.record.pixel_spacing_mm
     area = None if endo is None or spacing is None else polygon_area(endo, spacing)
-    place = [item.number, item.record.path, item.place.slice_index, item.place.frame, item.phase.value]
+    place = [item.number, as_text(item.record.path), item.place.slice_index, item.place.frame, item.phase.value]
     return [*place, item.drawing.area, area, item.agreement, item.unsure]
 
 
@@ -181,7 +181,7 @@ def write_patient(out: Path, found: Prediction, root: Path, model: str, options:
         write_rows(
             new / REFUSED,
             ("path", "reason"),
-            ((item.path, " ".join(item.reason.split())) for item in found.judged.refused),
+            ((as_text(item.path), " ".join(as_text(item.reason).split())) for item in found.judged.refused),
         )
         write_json(new / RESULT, result(found, model, told))
     return [f"no Segmentation of {' and '.join(phases)}: {why}" for why, phases in lacking.items()]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cmrpipe.clinical import ClinicalValues, clinical_values, slices_text
 from cmrpipe.errors import CmrpipeError, DicomError
-from cmrpipe.files import sha256_bytes
+from cmrpipe.files import as_text, sha256_bytes
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import heart_centre
 from cmrpipe.layouts import read_below
@@ -163,7 +163,7 @@ def study_of(records: Sequence[ImageRecord]) -> str:
 
 def not_judged(folder: PatientFolder, reason: str) -> Prediction:
     """The prediction of a patient that cannot be judged at all: every file is refused for the same reason."""
-    told = " ".join(reason.split())
+    told = " ".join(as_text(reason).split())
     refused = tuple(Refused(name, told) for name in folder.files)
     return _nothing(folder, Judged((), (), refused, (), told))
 

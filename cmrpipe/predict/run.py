@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -42,7 +42,12 @@ def _writable(out: Path) -> None:
 
 def _stays(patient: PatientFolder, reason: str) -> Row:
     """What is said of a patient whose earlier result stays."""
-    return replace(row_of(not_judged(patient, f"{reason}; what an earlier run found stays")), refused=0)
+    return _unplaced(patient, f"{reason}; what an earlier run found stays")
+
+
+def _unplaced(patient: PatientFolder, reason: str) -> Row:
+    """What is said of a patient of whom nothing was written."""
+    return replace(row_of(not_judged(patient, reason)), refused=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +83,37 @@ class _Run:
 
     def _row(self, patient: PatientFolder) -> tuple[Row, bool]:
         """What is said of a patient, and whether that is in the output folder now."""
+        done = self._guarded(patient, lambda: self._predicted(patient))
+        if not isinstance(done, str):
+            return done
+        # Nothing is known of the patient now: that is no judgement, and takes nobody's place.
+        if has_contours(self.out, patient.patient_id):
+            return _stays(patient, done), False
+        told = self._guarded(patient, lambda: (self._write(not_judged(patient, done), patient), True))
+        return told if not isinstance(told, str) else (_unplaced(patient, f"{done}; not written: {told}"), False)
+
+    def _guarded(self, patient: PatientFolder, work: Callable[[], tuple[Row, bool]]) -> tuple[Row, bool] | str:
+        """What comes of some work on a patient, or why nothing does."""
         try:
             with disk_trouble(self.out):
-                found = self._judge(patient)
-                if not of_another_study(self.out, found):
-                    return self._write(found, patient), True
-            reason = f"{self.out / PATIENTS / patient.patient_id} is of another study. {_OTHER_STUDY}"
-            return _stays(patient, reason), False
+                return work()
         except (DiskError, BusyError):
             raise
         except CmrpipeError as error:
-            reason = str(error)
+            return str(error)
         except Exception as error:
             log.error("a patient failed", patient=patient.patient_id, traceback=traceback.format_exc())
             said = f"{type(error).__name__}: {error}"
             system = isinstance(error, OSError)
-            reason = f"could not be read or written ({said})" if system else f"failed, by a defect of cmrpipe ({said})"
-        # Nothing is known of the patient now: that is no judgement, and takes nobody's place.
-        if not has_contours(self.out, patient.patient_id):
-            return self._write(not_judged(patient, reason), patient), True
-        return _stays(patient, reason), False
+            return f"could not be read or written ({said})" if system else f"failed, by a defect of cmrpipe ({said})"
+
+    def _predicted(self, patient: PatientFolder) -> tuple[Row, bool]:
+        """As `_row`, of a patient with whom nothing goes wrong."""
+        found = self._judge(patient)
+        if not of_another_study(self.out, found):
+            return self._write(found, patient), True
+        place = self.out / PATIENTS / patient.patient_id
+        return _stays(patient, f"{place} is of another study. {_OTHER_STUDY}"), False
 
     def _judge(self, patient: PatientFolder) -> Prediction:
         if patient.shut is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cmrpipe.archives import SUFFIX, members
 from cmrpipe.dicom import read_header, unreadable_image
 from cmrpipe.errors import ArchiveError, InputError, LayoutError, SizeError
-from cmrpipe.files import read_whole
+from cmrpipe.files import as_text, read_whole
 from cmrpipe.items import leads_nowhere, real
 from cmrpipe.layouts import DICOMS, read_below
 from cmrpipe.model import ImageRecord
@@ -35,6 +35,7 @@ class PatientFolder:
 
     Attributes
     ----------
+    patient_id : name of the folder or archive, bytes that are no UTF-8 as escapes
     root : the folder or the archive; `path` of a record is relative to it
     files : paths of the files, relative to it
     damage : what is wrong with the archive, where it cannot be read
@@ -155,7 +156,7 @@ def _archived(archive: Path) -> str:
 
 
 def _in_archive(archive: Path) -> PatientFolder:
-    patient_id = _archived(archive)
+    patient_id = as_text(_archived(archive))
     try:
         names = tuple(name for name in members(archive) if not stray_in(name))
     except ArchiveError as error:
@@ -251,8 +252,8 @@ def find_patients(folder: Path, out: Path | None = None) -> list[PatientFolder]:
             not archives and _one_patient({path: _look(reader.files(path)) for path in groups})
         )
     if whole:
-        return [reader.patient(base, real(base).name)]
-    patients = [*(reader.patient(path, path.name) for path in groups), *map(_in_archive, archives)]
+        return [reader.patient(base, as_text(real(base).name))]
+    patients = [*(reader.patient(path, as_text(path.name)) for path in groups), *map(_in_archive, archives)]
     if _look(others).image is not None:
-        patients.append(PatientFolder(base.name, base, tuple(path.name for path in others)))
+        patients.append(PatientFolder(as_text(base.name), base, tuple(path.name for path in others)))
     return sorted(patients, key=lambda patient: patient.patient_id)

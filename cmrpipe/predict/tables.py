@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
+from cmrpipe.files import as_text
 from cmrpipe.layouts import CONTOURS, LINK_TABLE
 from cmrpipe.locking import alone
 from cmrpipe.predict.patient import Prediction
@@ -56,7 +57,7 @@ def row_of(found: Prediction, lacking: Sequence[str] = ()) -> Row:
         found.es_frame,
         tuple(getattr(found.values, name) for name in VALUES),
         len(found.unsure),
-        " ".join("; ".join(reasons).split()),  # others' error messages may have several lines
+        " ".join(as_text("; ".join(reasons)).split()),  # others' error messages may have several lines
     )
 
 

@@ -27,6 +27,7 @@ from cmrpipe.folders import replacing
 from cmrpipe.learn.leakage import pixel_digest
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model, write_model
+from cmrpipe.predict.output import write_patient
 from cmrpipe.predict.patient import Prediction, predict_patient
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.predict.tables import Row, lock_file
@@ -208,6 +209,41 @@ def test_one_image_that_cannot_be_decoded_costs_that_image(source: Path, model: 
     (refused,) = csv.DictReader((tmp_path / "out" / "patients" / PHANTOMS[0] / "refused.csv").read_text().splitlines())
     assert refused["path"] == "5.dcm"
     assert refused["reason"].startswith("its pixels cannot be read")
+
+
+def test_names_that_are_no_text_stop_nobody(source: Path, model: Path, tmp_path: Path) -> None:
+    """A note of an old system's, a patient's folder and an image of that kind: judged, and told with escapes."""
+    shutil.rmtree(source / "STRANGE")
+    (source / "TORN.zip").unlink()
+    odd = source / os.fsdecode(b"M\xfcller")
+    (source / PHANTOMS[1]).rename(odd)
+    (odd / "7.dcm").rename(odd / os.fsdecode(b"\xfc-7.dcm"))
+    (source / PHANTOMS[0] / os.fsdecode(b"\xfc.txt")).write_text("no image")
+    out = tmp_path / "out"
+    code, told = _run(source, out, model)
+    assert code == 0, told
+    assert list(_summary(out)) == ["M\\udcfcller", PHANTOMS[0]]
+    assert "\\udcfc.txt,not a DICOM file" in (out / "patients" / PHANTOMS[0] / "refused.csv").read_text()
+    assert "\\udcfc-7.dcm" in (out / "patients" / "M\\udcfcller" / "images.csv").read_text()
+
+
+def test_what_cannot_be_written_of_a_patient_stops_no_other(
+    source: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a result nor a refusal: told, with both causes, and nothing stands there."""
+
+    def refuse(out: Path, found: Prediction, *args: object) -> list[str]:
+        if found.patient_id == "STRANGE":
+            raise ZeroDivisionError("by nothing")
+        return write_patient(out, found, *args)  # type: ignore[arg-type]
+
+    for name in PHANTOMS:
+        shutil.rmtree(source / name)
+    monkeypatch.setattr("cmrpipe.predict.run.write_patient", refuse)
+    code, told = _run(source, tmp_path / "out", model)
+    assert code == 1
+    assert "(ZeroDivisionError: by nothing); not written: failed, by a defect" in told
+    assert list(_summary(tmp_path / "out")) == ["TORN"]
 
 
 @pytest.mark.parametrize("place", ["contourfiles/{}/i-contours/IM-0001-0001-icontour-manual.txt", "patients/{}/x.txt"])
