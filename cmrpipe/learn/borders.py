@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.geometry import centroid, contains_points, label_image, polygon_area
+from cmrpipe.geometry import centroid, contains_points, label_image, polygon_area, signed_area
 from cmrpipe.learn.prediction import Images, Pair, Predictor
 from cmrpipe.learn.voting import SURE, Opinion, opinions
 from cmrpipe.model import Points
@@ -41,13 +41,13 @@ NOTHING = Drawing(None, None)
 
 
 def cavities(opinion: Opinion) -> list[Drawing]:
-    """Cavities of an image, each with the epicardium around it, largest first."""
+    """Cavities of an image, each with the epicardium around it, largest first; holes in one are no cavities."""
     if int(opinion.cavity.max(initial=0)) < _HALF:
         return []
     hearts = outlines(opinion.heart, _HALF)
     found = []
     for endo in outlines(opinion.cavity, _HALF):
-        if len(endo) < 3 or polygon_area(endo) < MIN_AREA_PX:
+        if len(endo) < 3 or signed_area(endo) < MIN_AREA_PX:
             continue
         middle = np.array([centroid(endo)])
         around = [heart for heart in hearts if contains_points(heart, middle)[0]]

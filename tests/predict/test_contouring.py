@@ -211,6 +211,21 @@ def test_borders_come_from_probabilities() -> None:
         assert np.hypot(points[:, 0] - 40, points[:, 1] - 32) == pytest.approx(radius, abs=0.3)
 
 
+def test_a_hole_in_a_cavity_is_no_ventricle() -> None:
+    """A papillary muscle that the network sees, right where the next slice's ventricle has its middle."""
+    shape = (64, 80)
+
+    def disc(x: float, radius: float) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        return np.rint(SURE * area_coverage(ring(x, 32, radius), shape)).astype(np.uint8)
+
+    told = {Place(0, f): Opinion(disc(40, 14), disc(40, 20), 1.0) for f in (1, 2)}
+    told |= {Place(1, f): Opinion(disc(43, 12), disc(43, 18), 1.0) for f in (1, 2)}
+    told[Place(1, 2)] = Opinion(disc(43, 12) - disc(40, 3), disc(43, 18), 1.0)
+    drawings, removed = contour(told)
+    assert removed == []
+    assert drawings[Place(1, 2)].area == pytest.approx(drawings[Place(1, 1)].area, rel=0.01)
+
+
 def test_nothing_is_found_in_nothing() -> None:
     """No image, an empty image, and a speck."""
     assert contour({}) == ({}, [])
