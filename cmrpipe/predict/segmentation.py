@@ -20,6 +20,7 @@ from pydicom.uid import generate_uid
 from pydicom.valuerep import DA, TM
 
 from cmrpipe import __version__
+from cmrpipe.files import sha256_bytes
 from cmrpipe.layouts import read_below
 from cmrpipe.model import Label, Phase
 from cmrpipe.predict.patient import Prediction, Seen
@@ -116,7 +117,8 @@ def write_segmentation(
     labels : (n, rows, cols), in the order of `found.seen`
     root : folder or archive that the records' paths are relative to
     model : SHA-256 of the model's description, which covers weights, architecture and preprocessing; UIDs are made from
-        it and the source's, so that the same prediction has the same, and one by another preprocessing others
+        it, the version of cmrpipe, the source's UIDs and the labels, and times are the source's, so that the same
+        prediction is the same file, and another has other UIDs
     """
     chosen: Sequence[tuple[Seen, npt.NDArray[np.uint8]]] = [
         (item, label) for item, label in zip(found.seen, labels, strict=True) if item.phase is phase
@@ -179,7 +181,8 @@ def _coded(code: Code) -> hd.sr.CodedConcept:
 def _build(sources: Sequence[Dataset], pixels: npt.NDArray[np.uint8], phase: Phase, model: str) -> Segmentation:
     """The object; empty planes are left out of it."""
     there = [segment for segment in _SEGMENTS if (pixels == segment[0]).any()]
-    seed = [model, phase.value, *(str(source.SOPInstanceUID) for source in sources)]
+    origin = [str(source.SOPInstanceUID) for source in sources]
+    seed = [model, __version__, sha256_bytes(pixels.tobytes()), phase.value, *origin]
     made = Segmentation(
         **_geometry(sources),
         pixel_array=np.stack([pixels == label for label, *_ in there], axis=-1).astype(np.uint8),
@@ -198,4 +201,32 @@ def _build(sources: Sequence[Dataset], pixels: npt.NDArray[np.uint8], phase: Pha
         series_description=f"cmrpipe LV segmentation {phase.value}",
     )
     _refer(made, sources)
+    _repeatable(made, sources, generate_uid(entropy_srcs=["dimensions", *seed]))
     return made
+
+
+def _repeatable(made: Segmentation, sources: Sequence[Dataset], dimensions: str) -> None:
+    """Put what the source gives, or nothing, in the place of what highdicom draws or takes from the clock."""
+    for element in made.iterall():
+        if element.keyword == "DimensionOrganizationUID":
+            element.value = dimensions
+    date, time = _when(sources)
+    made.ContentDate, made.ContentTime = DA(date), TM(time)
+    del made.InstanceCreationDate, made.InstanceCreationTime
+    made.ContributingEquipmentSequence[-1].pop("ContributionDateTime", None)  # its own item; others are the source's
+
+
+def _when(sources: Sequence[Dataset]) -> tuple[str, str]:
+    """Date and time of the last source image, which the object must have; those of 1900 where none says."""
+    found = [("19000101", "000000")]
+    for source in sources:
+        for kind in ("Content", "Acquisition", "Series", "Study"):
+            date, time = (str(source.get(f"{kind}{part}") or "") for part in ("Date", "Time"))
+            try:
+                whole = bool(DA(date) and TM(time)) and len(date) == 8
+            except ValueError:
+                whole = False
+            if whole:
+                found.append((date, time))
+                break
+    return max(found)

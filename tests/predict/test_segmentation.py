@@ -65,6 +65,22 @@ def _segmented(root: Path, found: Prediction, path: Path) -> str:
     return write_segmentation(path, found, found.labels(), Phase.ED, root, "0" * 64)
 
 
+def test_the_same_prediction_is_the_same_file_and_another_has_other_uids(
+    small_phantom: Path, found: Prediction, out: Path, tmp_path: Path
+) -> None:
+    """Whenever it is made; no two objects with different pixels have one SOPInstanceUID."""
+    root, (first, second) = folder_of(small_phantom, PATIENT).root, (tmp_path / "1.dcm", tmp_path / "2.dcm")
+    assert _segmented(root, found, first) == ""
+    assert first.read_bytes() == (out / "patients" / PATIENT / "seg_ED.dcm").read_bytes()
+    labels = found.labels()
+    labels[next(i for i, item in enumerate(found.seen) if item.phase is Phase.ED and labels[i].any())] = 0
+    assert write_segmentation(second, found, labels, Phase.ED, root, "0" * 64) == ""
+    ours, theirs = (pydicom.dcmread(path) for path in (first, second))
+    assert ours.SOPInstanceUID != theirs.SOPInstanceUID
+    assert ours.SeriesInstanceUID != theirs.SeriesInstanceUID
+    assert (ours.ContentDate, ours.ContentTime) == ("20000101", "000000")
+
+
 def test_orientations_that_differ_by_rounding_are_one(small_phantom: Path, found: Prediction, tmp_path: Path) -> None:
     """As scanners write them: a millionth here or there."""
 
