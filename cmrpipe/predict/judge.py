@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cmrpipe.frames import frame_count
 from cmrpipe.linking import image_number
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
@@ -163,7 +164,7 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     records : all images of one patient
     frames_per_slice : assumed where headers do not say how many frames a slice has
     """
-    records = [_with_real_spacing(record) for record in records]
+    records = _with_real_positions([_with_real_spacing(record) for record in records], frames_per_slice)
     reasons = {record.path: why for record in records if (why := unfit(record))}
     reasons |= {r.path: why for r, why in over_beats([r for r in records if r.path not in reasons])}
     refused = [Refused(*item) for item in reasons.items()]
@@ -207,6 +208,14 @@ def _with_real_spacing(record: ImageRecord) -> ImageRecord:
     """The image without a pixel spacing that none can have."""
     spacing = record.pixel_spacing_mm
     return record if spacing is None or min(spacing) > 0 else replace(record, pixel_spacing_mm=None)
+
+
+def _with_real_positions(records: Sequence[ImageRecord], frames_per_slice: int) -> list[ImageRecord]:
+    """The images, without positions where (0, 0, 0) is in all headers, more than a slice has: a filler."""
+    placed = [record for record in records if record.position_mm is not None]
+    real = any(any(record.position_mm or ()) for record in placed)
+    one_slice = all(len(placed) <= frame_count(record, frames_per_slice) for record in placed)
+    return [record if real or one_slice else replace(record, position_mm=None) for record in records]
 
 
 def _trust(stack: Sequence[ImageRecord]) -> list[str]:

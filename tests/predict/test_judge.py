@@ -117,6 +117,14 @@ def test_without_geometry_it_is_taken_on_trust_and_said_so() -> None:
     assert "taken on trust" in found.notes[0]
 
 
+def test_positions_of_nothing_are_none() -> None:
+    """(0, 0, 0) in all headers is a filler: the same as no geometry; in one slice's it is a place."""
+    found = judge([replace(r, position_mm=(0.0, 0.0, 0.0)) for r in cine()], 4)
+    assert len({(r.slice_index, r.frame) for r in found.stack}) == 20
+    assert "taken on trust" in found.notes[0]
+    assert {r.position_mm for r in judge(cine(), 4).stack if r.slice_index == 0} == {(0.0, 0.0, 0.0)}
+
+
 def test_images_that_share_a_number_are_numbered_anew() -> None:
     """Each slice a series that counts from 1: no contour file may be written twice."""
     records = [
