@@ -59,12 +59,12 @@ class Walk:
         self._seen.add((state.st_dev, state.st_ino))
         return len(self._seen) > before
 
-    def add(self, folder: os.DirEntry[str]) -> None:
+    def add(self, folder: os.DirEntry[str] | Path) -> None:
         """Walk into a folder, or a link to one, later."""
         if folder.is_symlink():
-            heapq.heappush(self._links, folder.path)
+            heapq.heappush(self._links, os.fspath(folder))
         else:
-            self._todo.append(folder.path)
+            self._todo.append(os.fspath(folder))
 
     def __iter__(self) -> Iterator[tuple[str, bool]]:
         """Folders, those included that are added meanwhile; whether the walk has been there, by another way."""

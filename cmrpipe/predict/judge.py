@@ -167,6 +167,8 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     records = _with_real_positions([_with_real_spacing(record) for record in records], frames_per_slice)
     reasons = {record.path: why for record in records if (why := unfit(record))}
     reasons |= {r.path: why for r, why in over_beats([r for r in records if r.path not in reasons])}
+    other = of_other_studies([r for r in records if r.path not in reasons])
+    reasons |= {r.path: "of another study than the short-axis cine" for r in other or ()}
     refused = [Refused(*item) for item in reasons.items()]
     fit = [record for record in records if record.path not in reasons]
     if not fit:
@@ -202,6 +204,28 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
         "" if ordered else "no image has a place in a slice x frame grid",
         incomplete(ordered, left) if ordered else "",
     )
+
+
+def of_other_studies(records: Sequence[ImageRecord]) -> list[ImageRecord] | None:
+    """Images of other studies than the one that alone has a short-axis cine: a localizer's, exported with it, say.
+
+    None where there are several studies, and not just one of them has such a cine.
+    """
+    studies: dict[str, list[ImageRecord]] = {}
+    for record in records:
+        if record.study_uid and not unfit(record):
+            studies.setdefault(record.study_uid, []).append(record)
+    if len(studies) < 2:
+        return []
+    stacks = [
+        (uid, group)
+        for uid, members in studies.items()
+        for group in groups(members)
+        if positions(group) and not _no_stack(group)
+    ]
+    deepest = max((depth(group) for _, group in stacks), default=0.0)
+    with_cine = {uid for uid, group in stacks if is_cine(group, deepest)}
+    return [r for r in records if r.study_uid and r.study_uid not in with_cine] if len(with_cine) == 1 else None
 
 
 def _with_real_spacing(record: ImageRecord) -> ImageRecord:

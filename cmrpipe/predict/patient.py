@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -120,7 +121,7 @@ def _doubt(drawing: Drawing, agreement: float, inside: bool) -> str:
         return "no cavity found between slices or frames that have one"
     if drawing.epi is None:
         return "no epicardium found"
-    return f"the model's looks agree to {agreement:.2f} only" if agreement < SURE_FROM else ""
+    return f"the model's looks agree to {math.floor(agreement * 100) / 100:.2f} only" if agreement < SURE_FROM else ""
 
 
 def _phase(frame: int, ed: int | None, es: int | None) -> Phase:

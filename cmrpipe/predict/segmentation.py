@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pydicom
 from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues, SegmentDescription
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
@@ -26,6 +27,7 @@ from cmrpipe.model import Label, Phase
 from cmrpipe.predict.patient import Prediction, Seen
 
 SERIES_NUMBER = 9000
+_UNICODE = "ISO_IR 192"
 ROUNDING = 1e-4
 """Direction cosines, and millimetres of pixel spacing, that differ by less are equal."""
 _NEEDED = (
@@ -50,6 +52,9 @@ _STUDY = ("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhys
 def _source(data: bytes) -> Dataset:
     """A source image's header, with an empty value where what the object must repeat is absent or no date or time."""
     dataset = pydicom.dcmread(BytesIO(data), stop_before_pixels=True)
+    if isinstance(dataset.get("SpecificCharacterSet"), MultiValue):  # sets that change within a text: highdicom has one
+        dataset.decode()
+        dataset.SpecificCharacterSet = _UNICODE
     for keyword in (*_PATIENT, *_STUDY):
         kind = {"Date": DA, "Time": TM}.get(keyword[-4:], str)
         try:

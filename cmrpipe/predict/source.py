@@ -13,9 +13,10 @@ from cmrpipe.archives import SUFFIX, members
 from cmrpipe.dicom import read_header, unreadable_image
 from cmrpipe.errors import ArchiveError, InputError, LayoutError, SizeError
 from cmrpipe.files import as_text, read_whole
-from cmrpipe.items import leads_nowhere, real
+from cmrpipe.items import Walk, leads_nowhere, real
 from cmrpipe.layouts import DICOMS, read_below
 from cmrpipe.model import ImageRecord
+from cmrpipe.predict.judge import of_other_studies
 from cmrpipe.predict.places import OWN, PATIENTS, is_output
 from cmrpipe.predict.whole import NO_IMAGE
 from cmrpipe.strays import is_stray, stray_in
@@ -54,7 +55,7 @@ class PatientFolder:
         Raises
         ------
         ArchiveError : the archive cannot be read
-        LayoutError : the images name several patients, or several studies
+        LayoutError : the images name several patients, or several studies of which not just one has a short-axis cine
         InputError : the system does not let us look into the folder
         """
         if self.shut is not None:
@@ -62,22 +63,17 @@ class PatientFolder:
         if self.damage is not None:
             raise self.damage
         records = [self._record(name) for name in self.files]
-        for what, field, name in (
-            ("patient", "header_patient_id", "PatientID"),
-            ("study", "study_uid", "StudyInstanceUID"),
-        ):
-            first: dict[str, str] = {}
-            for record in records:
-                if record.rows and (value := getattr(record, field)):
-                    first.setdefault(value, record.path)
-            if len(first) > 1:
-                one, other = list(first.values())[:2]
-                raise LayoutError(
-                    self.root,
-                    f"its images are of {len(first)} {_PLURAL[what]}: {one} and {other} differ in {name}",
-                    f"Give each {what} a folder of its own",
-                )
+        self._check_one("patient", "PatientID", {r.header_patient_id: r.path for r in records[::-1] if r.rows})
+        if of_other_studies(records) is None:
+            self._check_one("study", "StudyInstanceUID", {r.study_uid: r.path for r in records[::-1] if r.rows})
         return records
+
+    def _check_one(self, what: str, keyword: str, first: Mapping[str, str]) -> None:
+        """Refuse images that name several; `first` has the first image of each, by what it names, "" among them."""
+        paths = sorted(path for named, path in first.items() if named)
+        if len(paths) > 1:
+            cause = f"its images are of {len(paths)} {_PLURAL[what]}: {paths[0]} and {paths[1]} differ in {keyword}"
+            raise LayoutError(self.root, cause, f"Give each {what} a folder of its own")
 
     def _record(self, name: str) -> ImageRecord:
         try:
@@ -117,12 +113,14 @@ class _Reader:
         ]
 
     def files(self, folder: Path) -> Iterator[Path]:
-        """All files below a folder; linked folders are not entered, links that lead nowhere cannot be read."""
-        for path in self.entries(folder):
-            if path.is_file() or leads_nowhere(path):
-                yield path
-            elif path.is_dir() and not path.is_symlink():
-                yield from self.files(path)
+        """All files below a folder, each folder once; links that lead nowhere are files that cannot be read."""
+        walk = Walk(os.fspath(folder))
+        for place, been in walk:
+            for path in () if been else self.entries(Path(place)):
+                if path.is_file() or leads_nowhere(path):
+                    yield path
+                elif path.is_dir():
+                    walk.add(path)
 
     def folders(self, folder: Path) -> list[Path]:
         """Folders in a folder, those left out that hold nothing but what predict wrote."""

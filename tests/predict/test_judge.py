@@ -7,7 +7,7 @@ import pytest
 
 from cmrpipe.model import ImageRecord
 from cmrpipe.phantom.scene import Grid, draw_anatomy
-from cmrpipe.predict.judge import judge
+from cmrpipe.predict.judge import judge, of_other_studies
 
 SHORT = (0.7071, 0.7071, 0.0, -0.4082, 0.4082, -0.8165)
 TURNED = (*SHORT[3:], *(-v for v in SHORT[:3]))
@@ -123,6 +123,17 @@ def test_positions_of_nothing_are_none() -> None:
     assert len({(r.slice_index, r.frame) for r in found.stack}) == 20
     assert "taken on trust" in found.notes[0]
     assert {r.position_mm for r in judge(cine(), 4).stack if r.slice_index == 0} == {(0.0, 0.0, 0.0)}
+
+
+def test_a_series_of_another_study_costs_that_series() -> None:
+    """A localizer or late enhancement exported under a study of its own; two cines of two studies are two patients."""
+    stack = [replace(r, study_uid="1") for r in cine()]
+    for other in (beside(1, 2, study_uid="2"), beside(7, 1, study_uid="2")):
+        found = judge([*stack, *other], 20)
+        assert (len(found.stack), found.incomplete) == (20, "")
+        assert {item.reason for item in found.refused} == {"of another study than the short-axis cine"}
+    assert of_other_studies([*stack, *beside(5, 4, study_uid="2")]) is None
+    assert of_other_studies(stack) == []
 
 
 def test_images_that_share_a_number_are_numbered_anew() -> None:

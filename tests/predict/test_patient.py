@@ -152,6 +152,8 @@ def test_doubt_is_told_where_the_looks_disagree(case: Case) -> None:
     found = case.found()
     assert [(item.place, item.phase) for item in found.unsure] == [(Place(middle, es), Phase.ES)]
     assert "agree to 0.50 only" in found.unsure[0].unsure
+    case.told[i] = replace(case.told[i], agreement=0.937)  # below the level, in words, too
+    assert "agree to 0.93 only" in case.found().unsure[0].unsure
 
 
 def test_doubt_is_told_where_there_are_no_phases(case: Case) -> None:

@@ -246,6 +246,17 @@ def test_what_cannot_be_written_of_a_patient_stops_no_other(
     assert list(_summary(tmp_path / "out")) == ["TORN"]
 
 
+def test_a_name_too_long_for_a_results_folder_stops_no_other(source: Path, model: Path, tmp_path: Path) -> None:
+    """That patient is told, and is not in the tables."""
+    for name in PHANTOMS:
+        shutil.rmtree(source / name)
+    (source / "TORN.zip").rename(source / f"{'L' * 245}.zip")
+    code, told = _run(source, tmp_path / "out", model)
+    assert code == 1
+    assert "File name too long" in told
+    assert list(_summary(tmp_path / "out")) == ["STRANGE"]
+
+
 @pytest.mark.parametrize("place", ["contourfiles/{}/i-contours/IM-0001-0001-icontour-manual.txt", "patients/{}/x.txt"])
 def test_what_predict_did_not_write_is_never_replaced(source: Path, model: Path, tmp_path: Path, place: str) -> None:
     """A data set whose contours are called as its patients, given as the output: nothing in it is touched."""

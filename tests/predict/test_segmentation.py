@@ -81,6 +81,19 @@ def test_the_same_prediction_is_the_same_file_and_another_has_other_uids(
     assert (ours.ContentDate, ours.ContentTime) == ("20000101", "000000")
 
 
+def test_names_in_sets_that_change_within_a_text_are_written_as_unicode(
+    small_phantom: Path, found: Prediction, tmp_path: Path
+) -> None:
+    """As Japanese scanners write them, which is by the standard."""
+
+    def name(dataset: pydicom.Dataset, _: int) -> None:
+        dataset.SpecificCharacterSet, dataset.PatientName = ["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎"
+
+    assert _segmented(_changed(small_phantom, tmp_path / "in", name), found, tmp_path / "seg.dcm") == ""
+    made = pydicom.dcmread(tmp_path / "seg.dcm")
+    assert (made.SpecificCharacterSet, str(made.PatientName)) == ("ISO_IR 192", "Yamada^Tarou=山田^太郎")
+
+
 def test_orientations_that_differ_by_rounding_are_one(small_phantom: Path, found: Prediction, tmp_path: Path) -> None:
     """As scanners write them: a millionth here or there."""
 

@@ -159,6 +159,18 @@ def test_a_folder_of_two_patients_or_studies_is_refused(two: Path, study: str | 
         found.records()
 
 
+def test_a_localizer_of_another_study_does_not_refuse_the_patient(two: Path) -> None:
+    """Its images are told when the patient is judged; of another PatientID, it is somebody else's."""
+    for i, path in enumerate(sorted((two / BOTH[1]).glob("*.dcm"))[:2]):
+        localizer = pydicom.dcmread(path)
+        localizer.PatientID, localizer.StudyInstanceUID = BOTH[0], "1.2"
+        localizer.save_as(two / BOTH[0] / f"localizer-{i}.dcm")
+    first, _ = find_patients(two)
+    records = first.records()
+    assert len(records) == 42
+    assert {r.study_uid == "1.2" for r in records} == {True, False}
+
+
 def test_stray_files_are_passed_over_and_nothing_is_refused(tmp_path: Path) -> None:
     """A folder that is not there, an empty one, one with editors' leftovers."""
     with pytest.raises(LayoutError, match="is not a folder"):
@@ -178,6 +190,15 @@ def test_a_file_beyond_all_measure_costs_nobody_else(two: Path) -> None:
     assert [(record.path, "more than any image" in record.error) for record in records if record.error] == [
         ("7.dcm", True)
     ]
+
+
+def test_a_series_folder_that_is_a_link_is_judged(two: Path, tmp_path: Path) -> None:
+    """As one that lies there; a link that leads back is not followed."""
+    (two / BOTH[0]).rename(tmp_path / "elsewhere")
+    (two / BOTH[0]).mkdir()
+    (two / BOTH[0] / "CINESAX").symlink_to(tmp_path / "elsewhere")
+    (two / BOTH[1] / "back").symlink_to(two)
+    assert [(p.patient_id, len(p.files)) for p in find_patients(two)] == [(name, 40) for name in BOTH]
 
 
 def test_links_that_lead_nowhere_are_told(two: Path) -> None:
