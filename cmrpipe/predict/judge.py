@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cmrpipe.frames import frame_count
 from cmrpipe.linking import image_number
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
@@ -238,7 +237,7 @@ def _with_real_positions(records: Sequence[ImageRecord], frames_per_slice: int) 
     """The images, without positions where (0, 0, 0) is in all headers, more than a slice has: a filler."""
     placed = [record for record in records if record.position_mm is not None]
     real = any(any(record.position_mm or ()) for record in placed)
-    one_slice = all(len(placed) <= frame_count(record, frames_per_slice) for record in placed)
+    one_slice = all(len(placed) <= (record.frames_per_slice or frames_per_slice) for record in placed)
     return [record if real or one_slice else replace(record, position_mm=None) for record in records]
 
 
