@@ -70,3 +70,13 @@ def edit() -> Callable[[Path, bytes], None]:
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
 
     return write
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A source with the patients A and B, a file each, which nobody reads as an image."""
+    for name in ("A", "B"):
+        folder = tmp_path / "tiny" / "dicoms" / name
+        folder.mkdir(parents=True)
+        (folder / "1.dcm").write_bytes(name.encode())
+    return tmp_path / "tiny"

@@ -104,6 +104,7 @@ def sources_command(
     rows = [(offer.folder, "changed" if standing(raw, offer.folder) else "new") for offer in plan.todo]
     others = {offer.folder for offer in plan.todo if ledger.others(offer.folder, place.address)}
     quiet = {offer.folder for offer in plan.todo if offer.quiet}
+    rows += [(folder, "older than what stands, will not land") for folder in plan.kept]
     rows += [(folder, "forgotten, will not land") for folder in plan.blocked]
     rows += [(folder, "gone from the source") for folder in plan.withdrawn]
     rows += [(folder, f"cannot be fetched: {cause}") for folder, cause in look.bad.items()]

@@ -4,7 +4,8 @@ Each folder that a source offers is copied beside the raw folder, made durable, 
 has held still for the settling time: looked at and read again, it has the same files with the same hashes. Link tables
 are kept word for word as `links/<source>.csv`. A folder that cannot be fetched, or still changes, is told and left for
 the next landing; it stops no other. A changed folder takes the place of the old one, which DVC keeps, else a folder
-beside raw; the ledger says so. A folder that is gone from the source stays and is reported. One that has the name of
+beside raw; the ledger says so. One that has not changed in its source since it landed does not take the place of what
+came from elsewhere meanwhile. A folder that is gone from the source stays and is reported. One that has the name of
 another source's, and nothing else in common with it, is refused.
 
 Folders may be packed on the way, each into one archive of the same files; an archive of the source lands as it is.
@@ -41,6 +42,7 @@ class Landed:
 
     Attributes
     ----------
+    kept : this source has them as it had them, and something newer has come from elsewhere: that stays
     unsettled : still changing in the source; left for the next landing
     failed : could not be fetched, or would take the place of another source's patient, with the cause; left for the
         next landing
@@ -57,6 +59,7 @@ class Landed:
     unchanged: tuple[str, ...]
     not_in_source: tuple[str, ...]
     made_way: tuple[str, ...]
+    kept: tuple[str, ...] = ()
     unsettled: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
     blocked: tuple[str, ...] = ()
@@ -157,6 +160,7 @@ def land(
         (*(offer.folder for offer in plan.unchanged), *landing.same),
         plan.not_in_source,
         made_way,
+        (*plan.kept, *landing.kept),
         tuple(landing.unsettled),
         {**look.bad, **landing.failed},
         plan.blocked,

@@ -17,7 +17,7 @@ from pathlib import Path
 from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_text
 
-NEW, CHANGED, SAME = "new", "changed", "same"
+NEW, CHANGED, SAME, RECORD = "new", "changed", "same", "record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Entry:
     Attributes
     ----------
     when : UTC, ISO 8601
-    event : new, changed, same (another source, or a new token, has the landed bytes)
+    event : new, changed, same (another source, or a new token, has the landed bytes), record (they stand again, or come
+        from elsewhere: another record of the raw folder was brought, by git say)
     folder : `dicoms/<patient_id>`, `contourfiles/<original_id>`, or `links/<source>` for a link table
     source : address of the source, without secrets
     token : what the source called this version
@@ -65,18 +66,50 @@ class Ledger:
     def __init__(self, raw: Path) -> None:
         self.path = ledger_file(raw)
         self.entries = read_ledger(self.path)
+        self._know_all()
+
+    def _know_all(self) -> None:
         self._last: dict[str, Entry] = {}
+        self._placed: dict[str, Entry] = {}
         self._by_source: dict[tuple[str, str], Entry] = {}
         for entry in self.entries:
             self._know(entry)
 
     def _know(self, entry: Entry) -> None:
         self._last[entry.folder] = entry
+        if entry.event != SAME:
+            self._placed[entry.folder] = entry
         self._by_source[entry.folder, entry.source] = entry
 
     def last(self, folder: str) -> Entry | None:
         """The newest line of a folder."""
         return self._last.get(folder)
+
+    def placed(self, folder: str) -> Entry | None:
+        """The newest line of a folder that says what was put there; `same` only says what somebody else has."""
+        return self._placed.get(folder)
+
+    def older(self, folder: str, source: str) -> Entry | None:
+        """A source's own newest line of a folder where something else has come since; None where nothing has."""
+        ours, last = self._by_source.get((folder, source)), self._last.get(folder)
+        return ours if ours is not None and last is not None and last.new not in ("", ours.new) else None
+
+    def take(self, folder: str, content: str, record: str) -> None:
+        """Write what stands now that another record of the raw folder was brought, where it is not what landed last.
+
+        Sources that brought just this earlier are the ones it is from: what they have had since may land again.
+
+        Parameters
+        ----------
+        content : digest of what stands
+        record : what is named where no source brought it
+        """
+        last = self._last.get(folder)
+        if last is None or content in ("", last.new):
+            return
+        had = {entry.source: entry.token for entry in self.entries if (entry.folder, entry.new) == (folder, content)}
+        for source, token in (had or {record: ""}).items():
+            self.add(Entry(now(), RECORD, folder, source, token, last.new, content))
 
     def brought(self, folder: str, source: str) -> bool:
         """Whether what landed last is this source's newest version, whoever else brought it."""
@@ -117,9 +150,8 @@ class Ledger:
         dropped = len(self.entries) - len(kept)
         if dropped:
             write_text(self.path, b"".join(map(_line, (COLUMNS, *map(astuple, kept)))).decode())
-            self.entries, self._last, self._by_source = kept, {}, {}
-            for entry in kept:
-                self._know(entry)
+            self.entries = kept
+            self._know_all()
         return dropped
 
 

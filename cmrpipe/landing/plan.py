@@ -24,6 +24,7 @@ class Plan:
     ----------
     todo : new, or perhaps changed
     unchanged : as they have landed
+    kept : unchanged here since they landed, while something newer has come from elsewhere, and stays
     blocked : of forgotten patients
     withdrawn : landed from this source, and not in it any more
     not_in_source : patients that have landed, from wherever, and are not in this source
@@ -31,6 +32,7 @@ class Plan:
 
     todo: tuple[Offer, ...]
     unchanged: tuple[Offer, ...]
+    kept: tuple[str, ...]
     blocked: tuple[str, ...]
     withdrawn: tuple[str, ...]
     not_in_source: tuple[str, ...]
@@ -40,6 +42,7 @@ def make_plan(source: Source, look: Look, raw: Path, ledger: Ledger, forgotten: 
     """Hold what a source offers against the raw folder."""
     todo: list[Offer] = []
     unchanged: list[Offer] = []
+    kept: list[str] = []
     blocked: list[str] = []
     for offer in look.offers:
         place = standing(raw, offer.folder)
@@ -47,9 +50,17 @@ def make_plan(source: Source, look: Look, raw: Path, ledger: Ledger, forgotten: 
             blocked.append(offer.folder)
         elif place is not None and (ledger.has(offer.folder, source.address, offer.token) or source.same(offer, place)):
             unchanged.append(offer)
+        elif place is not None and _is_older(offer, source, ledger):
+            kept.append(offer.folder)
         else:
             todo.append(offer)
     there = {offer.folder for offer in look.offers} | set(look.bad)
     here = {f"{DICOMS}/{name}" for name in patient_folders(raw)}
     gone = [f for f in ledger.landed_from(source.address) if f not in there and standing(raw, f)]
-    return Plan(tuple(todo), tuple(unchanged), tuple(blocked), tuple(gone), tuple(sorted(here - there)))
+    return Plan(tuple(todo), tuple(unchanged), tuple(kept), tuple(blocked), tuple(gone), tuple(sorted(here - there)))
+
+
+def _is_older(offer: Offer, source: Source, ledger: Ledger) -> bool:
+    """Whether a source has what it had when this last landed from it, and something else has come since."""
+    ours = ledger.older(offer.folder, source.address)
+    return ours is not None and ours.token == offer.token

@@ -35,6 +35,7 @@ class Landing:
     Attributes
     ----------
     new, changed, same : folders that have landed, and those that were what stands already
+    kept : folders, and the link table, that are what this source had before something newer came from elsewhere
     unsettled, failed, aside : as in `cmrpipe.landing.land.Landed`
     waiting : fetched, and not yet placed
     """
@@ -57,6 +58,7 @@ class Landing:
         self.new: list[str] = []
         self.changed: list[str] = []
         self.same: list[str] = []
+        self.kept: list[str] = []
         self.unsettled: list[str] = []
         self.failed: dict[str, str] = {}
         self._refused: set[str] = set()
@@ -122,6 +124,10 @@ class Landing:
         """Place what neither takes the place of another source's patient nor would be linked to one."""
         folder, address = offer.folder, self._source.address
         stands = content_of(self._raw, folder)
+        if stands not in ("", fetched.digest) and self._is_older(folder, fetched.digest):  # other times, the same bytes
+            self.kept.append(folder)
+            self._drop(offer)
+            return
         try:
             if stands and fetched.files and stands != fetched.digest and not self._ledger.brought(folder, address):
                 self._check_namesake(folder)
@@ -133,6 +139,11 @@ class Landing:
             self._fail(offer, str(error))
             return
         self._place(offer, fetched, stands)
+
+    def _is_older(self, folder: str, content: str) -> bool:
+        """Whether this is what the source brought last, and something else has come since."""
+        ours = self._ledger.older(folder, self._source.address)
+        return ours is not None and ours.new == content
 
     def _check_namesake(self, folder: str) -> None:
         check_namesake(folder, self._source.address, self._ledger.last(folder), self._raw, self._new)
@@ -184,6 +195,9 @@ class Landing:
         if old == new:
             if not self._ledger.brought(unit, address):
                 self._ledger.add(Entry(now(), SAME, unit, address, "", old, new))
+            return
+        if known is not None and self._is_older(unit, new):
+            self.kept.append(unit)
             return
         last = self._ledger.last(unit)
         if known is not None and last is not None and self._ledger.others(unit, address):

@@ -11,6 +11,7 @@ WORDS = {
     "new": "{} new",
     "changed": "{} changed",
     "unchanged": "{} unchanged",
+    "kept": "{} older in this source, kept as they are",
     "unsettled": "{} still changing in the source, left for the next landing",
     "failed": "{} could not land, left for the next landing",
     "blocked": "{} of forgotten patients, left out",

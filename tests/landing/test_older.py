@@ -1,0 +1,88 @@
+"""What a source has had since long does not take the place of what came from elsewhere since."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.landing import Landed, Ledger, content_of, land
+from cmrpipe.progress import silent
+
+FOLDER = "contourfiles/A"
+
+
+class Pair:
+    """Two copies of one source, both landed, and the raw folder."""
+
+    def __init__(self, x: Path, raw: Path) -> None:
+        self.x, self.raw = x, raw
+        self.y = x.parent / "other" / x.name
+        contours = x / FOLDER
+        contours.mkdir(parents=True)
+        for number in (1, 2):
+            (contours / f"{number}.txt").write_text("1 1\n")
+        (x / "link.csv").write_text("patient_id,original_id\nA,A\n")
+        shutil.copytree(x, self.y)
+        for source in (self.x, self.y):
+            self.land(source)
+
+    def land(self, source: Path) -> Landed:
+        """Land one of them."""
+        return land(source, self.raw, listen=silent)
+
+    def text(self, name: str = f"{FOLDER}/1.txt") -> str:
+        """What stands of a file."""
+        return (self.raw / name).read_text()
+
+    def bring(self, text: str) -> None:
+        """Another version of the contour is brought by git and DVC."""
+        (self.raw / FOLDER / "1.txt").write_text(text)
+        Ledger(self.raw).take(FOLDER, content_of(self.raw, FOLDER), "data/raw.dvc")
+
+
+@pytest.fixture
+def pair(tiny: Path, tmp_path: Path) -> Pair:
+    """Both have landed."""
+    return Pair(tiny, tmp_path / "data" / "raw")
+
+
+def test_a_correction_stays_when_a_stale_copy_of_the_source_lands(pair: Pair) -> None:
+    """Contours and link table, with the copy's times or with others; what the copy corrects itself lands."""
+    (pair.x / FOLDER / "1.txt").write_text("2 2\n")
+    (pair.x / "link.csv").write_text("patient_id,original_id\nA,A\nB,B\n")
+    assert pair.land(pair.x).changed == (FOLDER,)
+    for _ in range(2):
+        landed = pair.land(pair.y)
+        assert (landed.changed, landed.kept, landed.failed) == ((), (FOLDER, "links/tiny"), {})
+        os.utime(pair.y / FOLDER / "1.txt", (1, 1))
+    assert pair.text() == "2 2\n"
+    assert "B,B" in pair.text("links/tiny.csv")
+    assert pair.land(pair.x).kept == ()
+    (pair.y / FOLDER / "1.txt").write_text("3 3\n")
+    assert pair.land(pair.y).changed == (FOLDER,)
+    assert (pair.text(), pair.land(pair.x).kept) == ("3 3\n", (FOLDER,))
+
+
+def test_a_correction_lands_again_after_an_older_version_was_brought(pair: Pair) -> None:
+    """Its source has had it since the version that stands, though it is what that source landed last."""
+    (pair.x / FOLDER / "1.txt").write_text("2 2\n")
+    pair.land(pair.x)
+    pair.bring("1 1\n")
+    assert pair.land(pair.y).kept == ()
+    assert pair.land(pair.x).changed == (FOLDER,)
+    assert pair.text() == "2 2\n"
+
+
+def test_a_colleagues_correction_stays(pair: Pair) -> None:
+    """No source here has ever had it; one that comes to have it, or another one, is believed."""
+    pair.bring("2 2\n")
+    assert pair.land(pair.x).kept == (FOLDER,)
+    assert pair.text() == "2 2\n"
+    (pair.x / FOLDER / "1.txt").write_text("2 2\n")
+    landed = pair.land(pair.x)
+    assert (landed.kept, landed.changed) == ((), ())
+    (pair.x / FOLDER / "1.txt").write_text("3 3\n")
+    assert pair.land(pair.x).changed == (FOLDER,)
