@@ -19,6 +19,7 @@ from cmrpipe.progress import Listener, Progress
 from cmrpipe.workspace import Workspace
 from flows.dvc import Outcome, run_dvc
 from flows.lock import write_lock
+from flows.rawrecord import settle
 from flows.recording import record_raw
 from flows.secured import Secured
 
@@ -48,6 +49,8 @@ def land_step(
 ) -> None:
     """Land patients and record the raw folder with DVC. The caller holds the write lock.
 
+    Where git has brought another record since, the raw folder is first brought to that.
+
     Parameters
     ----------
     source : folder or URL; None: the phantom (written first) when nothing has landed, else what has landed, after a
@@ -58,6 +61,11 @@ def land_step(
     timeout_s : DVC's recording is ended after this time
     """
     home = Workspace(workspace)
+
+    def warn(message: str) -> None:
+        tell("land", {"event": "log", "level": "warning", "message": message})
+
+    settle(workspace, warn, timeout_s)
     chosen = choose_source(home, source)
 
     def listen(event: Progress) -> None:
@@ -73,7 +81,7 @@ def land_step(
         landed = _land(home, origin, params, listen)
         written = {PHANTOM, f"{LINK_FOLDER}/{origin.name}.csv"}
         for line in troubles(landed):
-            tell("land", {"event": "log", "level": "warning", "message": line})
+            warn(line)
     record_raw(workspace, meant=lambda path: path in written or path.startswith(f"{ASIDE}/"), timeout_s=timeout_s)
     counts = {} if landed is None else landed.counts() | {"left": landed.left}
     tell("land", {"event": "landed", "source": chosen, **counts})

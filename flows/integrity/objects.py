@@ -246,6 +246,25 @@ class Objects:
         except (*self._errors, ImportError) as error:
             raise RemoteError(f"remote {name or '(default)'}", str(error), "See `dvc remote list`") from error
 
+    def standing(self, folder: Path) -> tuple[str, dict[str, str]]:
+        """The list that DVC would make of a folder as it stands: its name, and MD5 by relative path.
+
+        What DVC has seen, and is of the same size and time, is not read again.
+
+        Raises
+        ------
+        OSError : some of it cannot be read
+        """
+        from dvc_data.hashfile.build import build  # noqa: PLC0415
+        from dvc_data.hashfile.tree import Tree  # noqa: PLC0415
+        from dvc_objects.fs.local import localfs  # noqa: PLC0415
+
+        place, ignore = str(Path(self._repo.root_dir) / folder), self._repo.dvcignore
+        _, _, tree = build(self._repo.cache.local, place, localfs, "md5", ignore=ignore, dry_run=True)
+        if not isinstance(tree, Tree):
+            raise NotADirectoryError(folder)
+        return str(tree.oid), {"/".join(key): str(found.value) for key, _, found in tree}
+
     def close(self) -> None:
         """Let go of DVC's databases."""
         self._repo.close()

@@ -27,7 +27,8 @@ def test_every_count_has_words_and_a_patient_counts_once() -> None:
     assert counts == {**dict.fromkeys(WORDS, 1), "not_in_source": 2, "aside": 3}
     assert (landed.left, landed.whole) == (5, False)
     assert describe_landing({"event": "landed", "source": "heap", **counts, "left": landed.left}) == (
-        "1 new, 1 changed, 1 unchanged, 1 older in this source, kept as they are, 1 still changing in the source, left for the next landing, "
+        "1 new, 1 changed, 1 unchanged, 1 older in this source, kept as they are, "
+        "1 still changing in the source, left for the next landing, "
         "1 could not land, left for the next landing, 1 of forgotten patients, left out, "
         "1 gone from the source (`cmrpipe forget` removes), 1 landed earlier and not in this source, "
         "1 phantom patients made way, 1 files or folders could not be read (patients may lack them), "
