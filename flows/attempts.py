@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.summary import State
 
-_CAME = ("new", "changed", "made_way")
+_CAME = ("new", "changed", "made_way", "contours_new", "contours_changed", "table_new", "table_changed")
 _before: dict[str, State] = {}
 _landed: dict[str, dict[str, Any]] = {}
 

@@ -12,7 +12,7 @@ from cmrpipe.codes import FindingCode
 from cmrpipe.codetable import CODES
 from cmrpipe.errors import InputError
 from cmrpipe.findings import read_findings
-from cmrpipe.landing import describe_landing
+from cmrpipe.landing import landing_parts
 from cmrpipe.quarantine import known_quarantine, left_out
 from cmrpipe.workspace import Workspace
 from flows.models import labelled
@@ -79,9 +79,9 @@ def _change(now: int, then: int) -> str:
 def _landed(landed: Mapping[str, Any]) -> list[str]:
     if landed.get("source") is None:
         return ["No source was given: only what had landed was looked at."]
-    what = describe_landing(landed)
-    lines = [f"From `{landed['source']}`:", "", *(f"- patients: {part}" for part in what.split(", "))]
-    if landed.get("withdrawn"):
+    lines = [f"From `{landed['source']}`:", ""]
+    lines += [f"- {what}: {part}" for what, parts in landing_parts(landed).items() for part in parts]
+    if any(landed.get(name) for name in ("withdrawn", "contours_withdrawn", "table_withdrawn")):
         lines += ["", "What was withdrawn is kept; `cmrpipe forget ID` removes a patient."]
     return lines
 

@@ -135,8 +135,11 @@ def name_after(kind: str, workspace: Path, landed: Mapping[str, Any]) -> str:
     """Name the run after what it works on; returns the name."""
     patients = len(patient_folders(Workspace(workspace).raw))
     came = [f"{landed[name]} {name}" for name in ("new", "changed") if landed.get(name)]
-    name = f"{kind}: {', '.join([counted(patients, 'patient', commas=True), *came])}"
-    name_run(name, [f"patients:{patients}", *(f"{part.split()[1]}:{part.split()[0]}" for part in came)])
+    redrawn = landed.get("contours_changed", 0)
+    drawn = [f"{counted(redrawn, 'contour set')} changed"] if redrawn else []
+    name = f"{kind}: {', '.join([counted(patients, 'patient', commas=True), *came, *drawn])}"
+    tags = [f"patients:{patients}", *(f"{part.split()[1]}:{part.split()[0]}" for part in came)]
+    name_run(name, [*tags, *(f"contours:{redrawn}" for _ in drawn)])
     return name
 
 

@@ -5,7 +5,7 @@ from cmrpipe.landing.land import Landed, land
 from cmrpipe.landing.ledger import Ledger
 from cmrpipe.landing.place import check_landed, recover, remove, replaced, staging
 from cmrpipe.landing.underway import content_of
-from cmrpipe.landing.words import describe_landing, troubles
+from cmrpipe.landing.words import describe_landing, landing_parts, troubles
 
 __all__ = [
     "Forgotten",
@@ -15,6 +15,7 @@ __all__ = [
     "content_of",
     "describe_landing",
     "land",
+    "landing_parts",
     "recover",
     "remove",
     "replaced",

@@ -14,7 +14,7 @@ Folders may be packed on the way, each into one archive of the same files; an ar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from cmrpipe.landing.phantoms import check_mix, check_way, make_way, take_mark
 from cmrpipe.landing.place import Placer, marked, never
 from cmrpipe.landing.plan import make_plan, nobody
 from cmrpipe.landing.underway import Landing
-from cmrpipe.layouts import DICOMS, LINK_FOLDER
+from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER
 from cmrpipe.progress import Listener, Progress
 
 _BATCH_S = 5.0
@@ -52,6 +52,7 @@ class Landed:
     made_way : phantom patients that were removed because others came
     aside : images that were not sorted into the layout
     unread : files and folders of unsorted images that could not be read, with the cause: who has landed may lack them
+    table : what became of the source's link table: new, changed, withdrawn; "" where nothing did
     """
 
     new: tuple[str, ...]
@@ -66,6 +67,7 @@ class Landed:
     withdrawn: tuple[str, ...] = ()
     aside: int = 0
     unread: dict[str, str] = field(default_factory=dict)
+    table: str = ""
 
     @property
     def whole(self) -> bool:
@@ -78,10 +80,25 @@ class Landed:
         return len(self.failed) + len(self.unsettled) + len(self.unread)
 
     def counts(self) -> dict[str, int]:
-        """How many, by attribute: patients of those that name folders, files and folders of `aside` and `unread`."""
-        named = {own.name: getattr(self, own.name) for own in fields(self) if own.name not in ("aside", "unread")}
-        patients = {name: sum(folder.startswith(f"{DICOMS}/") for folder in what) for name, what in named.items()}
-        return patients | {"aside": self.aside, "unread": len(self.unread)}
+        """How many, by attribute: patients of those that name folders, files and folders of `aside` and `unread`.
+
+        Beside them contour folders, by what became of them (contours_new, ...), and whether the link table did
+        (table_new, ...).
+        """
+        named = {own.name: getattr(self, own.name) for own in fields(self) if own.name not in _NO_FOLDERS}
+        patients = {name: _of(DICOMS, what) for name, what in named.items()}
+        contours = {f"contours_{part}": _of(CONTOURS, named[part]) for part in _BESIDE}
+        table = {f"table_{part}": int(self.table == part) for part in ("new", "changed", "withdrawn")}
+        return patients | {"aside": self.aside, "unread": len(self.unread)} | contours | table
+
+
+_NO_FOLDERS = ("aside", "unread", "table")
+_BESIDE = ("new", "changed", "kept", "unsettled", "failed", "blocked", "withdrawn")
+"""What is told of contour folders, too."""
+
+
+def _of(kind: str, folders: Iterable[str]) -> int:
+    return sum(folder.startswith(f"{kind}/") for folder in folders)
 
 
 def land(
@@ -151,6 +168,8 @@ def land(
             time.sleep(max(0.0, started + settle_s - time.monotonic()))
             landing.place(only_quiet=False)
             links = landing.links(forgotten, known)
+        if look.links is None and known is not None and ledger.brought(f"{LINK_FOLDER}/{origin.name}", origin.address):
+            landing.table = "withdrawn"
         if links is not None:
             landing.place_links(table, known, links, steady=look.links == origin.links())
         write_asides(raw, f"_{origin.name}", look.asides)
@@ -167,4 +186,5 @@ def land(
         plan.withdrawn,
         landing.aside + len(look.asides),
         dict(look.unread),
+        landing.table,
     )

@@ -36,7 +36,7 @@ class Landing:
     ----------
     new, changed, same : folders that have landed, and those that were what stands already
     kept : folders, and the link table, that are what this source had before something newer came from elsewhere
-    unsettled, failed, aside : as in `cmrpipe.landing.land.Landed`
+    table, unsettled, failed, aside : as in `cmrpipe.landing.land.Landed`
     waiting : fetched, and not yet placed
     """
 
@@ -59,6 +59,7 @@ class Landing:
         self.changed: list[str] = []
         self.same: list[str] = []
         self.kept: list[str] = []
+        self.table = ""
         self.unsettled: list[str] = []
         self.failed: dict[str, str] = {}
         self._refused: set[str] = set()
@@ -211,7 +212,8 @@ class Landing:
             self.unsettled.append(LINK_TABLE)
             return
         write_bytes(table, links)
-        self._ledger.add(Entry(now(), CHANGED if old else NEW, unit, address, "", old, new))
+        self.table = CHANGED if old else NEW
+        self._ledger.add(Entry(now(), self.table, unit, address, "", old, new))
         log.info("link table landed", file=str(table))
 
     def _place(self, offer: Offer, fetched: Fetched, old: str) -> None:

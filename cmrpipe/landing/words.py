@@ -21,14 +21,33 @@ WORDS = {
     "unread": "{} files or folders could not be read (patients may lack them)",
     "aside": "{} files not sorted in (see data/raw/aside)",
 }
-"""Words for the counts of a landing (`Landed.counts`), in order."""
+"""Words for the counts of a landing's patients (`Landed.counts`), in order."""
+CONTOURS = {f"contours_{key}": WORDS[key] for key in ("new", "changed", "kept", "unsettled", "failed", "blocked")}
+CONTOURS["contours_withdrawn"] = "{} gone from the source (still learnt from)"
+TABLE = {"table_new": "new", "table_changed": "changed", "table_withdrawn": "gone from the source"}
+"""Words for what became of contour sets and of the link table."""
+
+
+def landing_parts(counts: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What a landing did with patients, contour sets and the link table, from counts by name.
+
+    Those that are 0 are left out, and so is what is no count; of patients "nothing" is said, of the others not.
+    """
+    shown = dict(counts)
+    shown["not_in_source"] = shown.get("not_in_source", 0) - shown.get("withdrawn", 0)
+    patients = _counted(shown, WORDS) or ["nothing"]
+    beside = {"contour sets": _counted(shown, CONTOURS), "link table": _counted(shown, TABLE)}
+    return {"patients": patients, **{what: parts for what, parts in beside.items() if parts}}
+
+
+def _counted(counts: Mapping[str, Any], words: Mapping[str, str]) -> list[str]:
+    return [text.format(counts[key]) for key, text in words.items() if counts.get(key, 0) > 0]
 
 
 def describe_landing(counts: Mapping[str, Any]) -> str:
-    """What a landing did, from counts by name; those that are 0 are left out, and so is what is no count."""
-    shown = dict(counts)
-    shown["not_in_source"] = shown.get("not_in_source", 0) - shown.get("withdrawn", 0)
-    return ", ".join(words.format(shown[key]) for key, words in WORDS.items() if shown.get(key, 0) > 0) or "nothing"
+    """The same in a line that begins with the patients."""
+    patients, *beside = ((what, ", ".join(parts)) for what, parts in landing_parts(counts).items())
+    return "; ".join([patients[1], *(f"{what}: {parts}" for what, parts in beside)])
 
 
 def troubles(landed: Landed) -> Iterator[str]:

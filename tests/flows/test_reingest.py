@@ -99,3 +99,19 @@ def test_another_attempt_tells_who_came_in_the_first(steps: Steps, tmp_path: Pat
     reingest.fn(workspace=str(tmp_path))
     assert steps.committed[1:] == ["Data: reingest: 5 patients"]
     assert "(+" not in steps.page
+
+
+def test_contours_and_tables_are_told_as_such(steps: Steps, tmp_path: Path) -> None:
+    """In name and page, beside patients."""
+    patients(tmp_path, 2)
+    steps.landings = [{"new": 0, "unchanged": 2, "contours_changed": 1, "contours_withdrawn": 1, "table_withdrawn": 1}]
+    reingest.fn(workspace=str(tmp_path))
+    assert steps.committed == ["Data: reingest: 2 patients, 1 contour set changed"]
+    for said in (
+        "patients: 2 unchanged\n",
+        "contour sets: 1 changed\n",
+        "contour sets: 1 gone",
+        "link table: gone from",
+    ):
+        assert f"- {said}" in steps.page
+    assert "What was withdrawn is kept" in steps.page

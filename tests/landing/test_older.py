@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.landing import Landed, Ledger, content_of, land
+from cmrpipe.landing import Landed, Ledger, content_of, describe_landing, land
 from cmrpipe.progress import silent
 
 FOLDER = "contourfiles/A"
@@ -86,3 +86,20 @@ def test_a_colleagues_correction_stays(pair: Pair) -> None:
     assert (landed.kept, landed.changed) == ((), ())
     (pair.x / FOLDER / "1.txt").write_text("3 3\n")
     assert pair.land(pair.x).changed == (FOLDER,)
+
+
+def test_contours_and_link_table_are_told_beside_the_patients(pair: Pair) -> None:
+    """Corrected alone, and gone from the source: nothing of it is "unchanged" and no more."""
+    (pair.x / FOLDER / "1.txt").write_text("2 2\n")
+    (pair.x / "link.csv").write_text("patient_id,original_id\nA,A\nB,B\n")
+    assert told(pair.land(pair.x)) == "2 unchanged; contour sets: 1 changed; link table: changed"
+    shutil.rmtree(pair.x / FOLDER)
+    (pair.x / "link.csv").unlink()
+    said = "2 unchanged; contour sets: 1 gone from the source (still learnt from); link table: gone from the source"
+    assert told(pair.land(pair.x)) == said
+    assert pair.text() == "2 2\n"
+
+
+def told(landed: Landed) -> str:
+    """The words of a landing."""
+    return describe_landing(landed.counts())
