@@ -51,6 +51,9 @@ class Forgotten:
             if not good:
                 raise InputError(path, "is no list of forgotten patients", "`git checkout` it; never edit it by hand")
             self._rows = [tuple(row) for row in rows[1:]]
+        self._hashes: dict[tuple[str, str], set[str]] = {}
+        for salt, digest, kind, _ in self._rows:
+            self._hashes.setdefault((salt, kind), set()).add(digest)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -58,7 +61,7 @@ class Forgotten:
     def holds(self, folder: str) -> bool:
         """Whether a folder (`dicoms/<patient_id>`, `contourfiles/<original_id>`) is that of somebody forgotten."""
         kind, _, name = folder.partition("/")
-        return any(row[2] == kind and _hash(row[0], kind, name) == row[1] for row in self._rows)
+        return any(kind == of and _hash(salt, kind, name) in known for (salt, of), known in self._hashes.items())
 
     def add(self, folders: tuple[str, ...], when: str) -> None:
         """Write folders into the list, those that it does not hold yet."""
@@ -69,4 +72,5 @@ class Forgotten:
             if not self.holds(folder):
                 kind, _, name = folder.partition("/")
                 self._rows.append((salt, _hash(salt, kind, name), kind, when))
+                self._hashes.setdefault((salt, kind), set()).add(self._rows[-1][1])
         write_text(self._path, csv_text((COLUMNS, *self._rows)))

@@ -15,7 +15,17 @@ from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
 from cmrpipe.landing.namesakes import check_namesake, check_table, naming, partners, stranded
 from cmrpipe.landing.place import Placer, remove
 from cmrpipe.landing.tables import rows_of, without_rows
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE, archive_file, link_tables, standing
+from cmrpipe.layouts import (
+    CONTOURS,
+    DICOMS,
+    LINK_FOLDER,
+    LINK_TABLE,
+    archive_file,
+    contour_folders,
+    link_tables,
+    patient_folders,
+    standing,
+)
 from cmrpipe.logger import Logger
 
 log = Logger(__name__)
@@ -173,6 +183,9 @@ class Landing:
 
         Of folders that may be this source's or not (they could not be read now, or still change) rows that stand
         already in the table `known` stay: a source that was moved is still the same.
+
+        Whether somebody was forgotten, which is slow to tell, is asked of new rows alone, and there of what does not
+        stand: what has landed was asked of before.
         """
         if self._look.links is None:
             return None
@@ -180,12 +193,16 @@ class Landing:
         refused = naming(self._refused, self._offered)
         foreign = naming({f for f in left if self._ledger.others(f, self._source.address)}, self._offered)
         landed = rows_of(known or b"")
+        stand = {f"{DICOMS}/{name}" for name in patient_folders(self._raw)}
+        stand |= {f"{CONTOURS}/{name}" for name in contour_folders(self._raw)}
 
         def drop(patient: str, original: str) -> bool:
             folders = (f"{DICOMS}/{patient}", f"{CONTOURS}/{original}")
-            if any(forgotten(folder) or refused(folder) for folder in folders):
+            if any(map(refused, folders)):
                 return True
-            return any(map(foreign, folders)) and (patient, original) not in landed
+            if (patient, original) in landed:
+                return False
+            return any(foreign(folder) or (folder not in stand and forgotten(folder)) for folder in folders)
 
         return without_rows(self._look.links, drop)
 

@@ -231,6 +231,28 @@ def test_what_stands_of_the_forgotten_is_not_told_as_left_out(tiny: Path, target
     assert (landed.unchanged, landed.blocked) == (("dicoms/A", "dicoms/B"), ("dicoms/C",))
 
 
+def test_who_was_forgotten_is_asked_of_new_rows_and_of_what_does_not_stand(tiny: Path, target: Path) -> None:
+    """Each question costs 20 ms: rows that have landed, and those of folders that stand, cost nothing; others leave."""
+    rows = "patient_id,original_id\nA,C1\nX1,C2\n"
+    asked: list[str] = []
+
+    def forgotten(folder: str) -> bool:
+        asked.append(folder)
+        return folder == "dicoms/X3"
+
+    for further, questions in (
+        ("", {"dicoms/A", "dicoms/B", "contourfiles/C1", "dicoms/X1", "contourfiles/C2"}),
+        ("B,C2\nX3,C1\n", {"contourfiles/C2", "dicoms/X3"}),
+        ("", {"dicoms/X3"}),
+    ):
+        rows += further
+        (tiny / "link.csv").write_text(rows)
+        asked.clear()
+        land(tiny, target, forgotten=forgotten, listen=silent)
+        assert set(asked) == questions
+        assert (target / "links" / "tiny.csv").read_text() == rows.replace("X3,C1\n", "")
+
+
 _LAND = """
 import sys
 from pathlib import Path
