@@ -117,6 +117,20 @@ def refuse_detached(workspace: Path) -> None:
         )
 
 
+def refuse_halfway(workspace: Path) -> None:
+    """In the middle of a merge and the like git commits all that is staged, or nothing.
+
+    Raises
+    ------
+    GitError : a person's merge, cherry-pick or revert is under way
+    """
+    for head in ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"):
+        if said(workspace, "rev-parse", "--quiet", "--verify", head):
+            command = head.removesuffix("_HEAD").lower().replace("_", "-")
+            mend = f"`git {command} --continue` or `git {command} --abort`, then again"
+            raise GitError(workspace, f"a {command} is under way", mend)
+
+
 def refuse_unmerged(workspace: Path) -> None:
     """What git could not merge holds both versions and conflict markers: a person must choose first.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
@@ -19,23 +20,21 @@ from cmrpipe.layouts import ASIDE, LINK_FOLDER, LINK_TABLE, folder_of, patient_f
 from cmrpipe.stages import UP_TO_STORE
 from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
-from flows.forget.history import commit, commits_naming
-from flows.forget.person import Person, begin, end, find_person
+from flows.forget.history import commit, ready
+from flows.forget.journal import Journal, end, read_journal
+from flows.forget.owned import owned
+from flows.forget.person import Person, find_person
 from flows.forget.places import LATER, drop_outputs, erase, remaining, traces
-from flows.forget.vault import Findings, Search, part_of
+from flows.forget.telling import say, tell_commit, tell_history, tell_models, tell_objects, tell_others
+from flows.forget.vault import Findings, Search
 from flows.integrity.__main__ import RemoteName, with_default_remote
 from flows.integrity.objects import Cache, Objects, Remote
-from flows.integrity.records import read_records
+from flows.integrity.records import DIR, read_records
 from flows.lock import write_lock
 from flows.recording import record_raw
 from flows.steps import stage_step
 
 app = new_app()
-out = Console(highlight=False, soft_wrap=True)
-
-
-def _say(text: str) -> None:
-    out.print(text, markup=False)
 
 
 def _current(root: Path, *, made_anew: bool) -> list[str]:
@@ -45,32 +44,6 @@ def _current(root: Path, *, made_anew: bool) -> list[str]:
     except CmrpipeError:
         return []
     return [o.md5 for o in records if o.is_folder and (made_anew or o.stage == "train") and (root / o.path).exists()]
-
-
-def _tell_objects(place: str, found: Findings) -> None:
-    _say(f"{place}: {len(found.remove)} objects of theirs; {len(found.redacted)} versions of data/raw written anew")
-
-
-def _tell_models(root: Path, person: Person, models: dict[str, str]) -> None:
-    splits = Workspace(root).model / "splits.json"
-    part = part_of(splits.read_bytes() if splits.is_file() else None, person)
-    if part:
-        _say(f"stays: data/model had them in {part}; its weights and its split stay until the next `cmrpipe run`")
-    for oid, where in sorted(models.items()):
-        _say(f"stays: model version {oid} (in DVC's cache or remote) had them in {where}")
-    if not part and not models:
-        _say("no model here was trained, chosen or judged on them")
-
-
-def _tell_history(root: Path, person: Person) -> None:
-    """Git's history keeps hashes of data; only quarantine.csv and pathology.csv ever named anybody."""
-    commits = commits_naming(root, (person.patient_id, *person.originals))
-    if commits:
-        _say(
-            f"git: {len(commits)} commits name them (as a rule in quarantine.csv or pathology.csv); see docs/forget.md"
-        )
-    else:
-        _say("git: no commit names them; it keeps hashes of their files, from which nothing can be had")
 
 
 def _apply(shelf: Cache | Remote, found: Findings, cache: Cache) -> None:
@@ -83,14 +56,8 @@ def _apply(shelf: Cache | Remote, found: Findings, cache: Cache) -> None:
         cache.add_bytes(oid, data)
         if isinstance(shelf, Remote):
             shelf.replace(oid, cache)
-    for oid in sorted(found.remove):
+    for oid in sorted(found.remove, key=lambda oid: (oid.endswith(DIR), oid)):  # lists last: they know what is left
         shelf.remove(oid)
-
-
-def _commit(root: Path, found: Findings) -> None:
-    lines = [f"data/raw {old} is now {new}" for old, (new, _) in sorted(found.redacted.items())]
-    names = commit(root, "\n".join(["Forget a patient", "", "Older versions of data/raw without them:", *lines]))
-    _say(f"committed {', '.join(names)}" if names else "git: nothing to commit")
 
 
 def _record(root: Path, person: Person) -> None:
@@ -110,37 +77,46 @@ def _make_anew(root: Path, person: Person) -> None:
         return
     for stage in UP_TO_STORE:
         outcome = stage_step(root, stage, lambda *_: None)
-        _say(f"{stage}: {describe(outcome.summary) if outcome.summary else outcome.state}")
+        say(f"{stage}: {describe(outcome.summary) if outcome.summary else outcome.state}")
     drop_outputs(root, LATER)
 
 
-def _forget(root: Path, person: Person, objects: Objects, remote: Remote | None) -> None:
+def _forget(root: Path, person: Person, objects: Objects, remote: Remote | None, ours: Collection[str] | None) -> None:
     home = Workspace(root)
+    ready(root)
     if home.raw.with_name("raw.dvc").exists():
         _record(root, person)  # others' damage is told before anything goes: a rebuild later would bring theirs back
-    begin(root, person)
+    begun = read_journal(root) or Journal(person.patient_id, person.originals)
+    journal = replace(begun, originals=person.originals).noting(
+        root, lists=(oid for oid in ours or () if oid.endswith(DIR))
+    )
     Forgotten(home.forgotten).add(person.folders, now())
     done = erase(root, person)
-    _say("removed: " + (", ".join(f"{count} {what}" for what, count in done.items() if count) or "nothing in raw"))
+    say("removed: " + (", ".join(f"{count} {what}" for what, count in done.items() if count) or "nothing in raw"))
     had_report = home.report.exists()
     _make_anew(root, person)
-    found = Search(objects.cache, person, _current(root, made_anew=True)).run()
-    _apply(objects.cache, found, objects.cache)
-    _tell_objects("removed from DVC's cache", found)
-    models = dict(found.models)
-    if remote is not None:
-        there = Search(remote, person, _current(root, made_anew=True)).run()
-        _apply(remote, there, objects.cache)
-        _tell_objects(f"removed from remote {remote.name}", there)
-        models |= there.models
-    _commit(root, found)
+    models: dict[str, str] = {}
+    for name, shelf in _shelves(objects, remote):
+        found = Search(shelf, person, _current(root, made_anew=True), ours).run()
+        journal = journal.noting(root, renamed={old: new for old, (new, _) in found.redacted.items()})
+        _apply(shelf, found, objects.cache)
+        tell_objects(name, found, removed=True)
+        models |= found.models
+    lines = [f"data/raw {old} is now {new}" for old, new in sorted(journal.renamed.items())]
+    tell_commit(commit(root, "Forget a patient", lines), lines)
     left = remaining(root, person)
     if left:
         raise CmrpipeError(", ".join(left[:5]), f"{len(left)} files still name the patient", "Run the same again")
     end(root)
-    _tell_models(root, person, models)
+    tell_models(root, person, models)
     if had_report:
-        _say("data/evaluation and data/report are gone: the next `cmrpipe run` trains and reports without the patient")
+        say("data/evaluation and data/report are gone: the next `cmrpipe run` trains and reports without the patient")
+
+
+def _shelves(objects: Objects, remote: Remote | None) -> list[tuple[str, Cache | Remote]]:
+    """Where objects are, by the names that people know."""
+    shelves: list[tuple[str, Cache | Remote]] = [("DVC's cache", objects.cache)]
+    return shelves if remote is None else [*shelves, (f"remote {remote.name}", remote)]
 
 
 @app.command(cls=Logged)
@@ -148,6 +124,9 @@ def forget(
     patient: Annotated[str, typer.Argument(help="Patient id, as in data/raw/dicoms.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only list what would be done.")] = False,
     remote: RemoteName = None,
+    unshared: Annotated[
+        bool, typer.Option("--unshared", help="Cache and remote are this workspace's alone: all that is there counts.")
+    ] = False,
     workspace: Root = Path(),
 ) -> None:
     """List what depends on a patient; with --yes remove it for good and keep the patient from landing again.
@@ -157,28 +136,32 @@ def forget(
     root = workspace.resolve()
     with console.guarded("forget"), console.needs("flows"):
         Workspace(root).check()
-        with write_lock(root, waiting=lambda holder: _say(f"waiting for {holder}, which writes to this workspace")):
-            person = find_person(root, patient)
+        with write_lock(root, waiting=lambda holder: say(f"waiting for {holder}, which writes to this workspace")):
+            person, begun = find_person(root, patient), read_journal(root)
             objects = Objects(root)
             try:
                 there = None if remote is None else objects.remote(remote)
                 found = list(traces(root, person))
-                shelves: list[tuple[str, Cache | Remote]] = [("DVC's cache", objects.cache)]
-                shelves += [] if there is None else [(f"remote {there.name}", there)]
-                held = {name: Search(s, person, _current(root, made_anew=False)).run() for name, s in shelves}
-                if not found and not any(h.remove or h.models for h in held.values()):
+                ours = None if unshared else owned(root, objects.cache) | (begun.lists if begun else frozenset())
+                current = _current(root, made_anew=False)
+                held = {name: Search(s, person, current, ours).run() for name, s in _shelves(objects, there)}
+                if not found and begun is None and not any(h.remove or h.models for h in held.values()):
+                    for name, holding in held.items():
+                        tell_others(name, holding)
                     raise InputError(patient, "is nobody that this workspace has anything of", "Check the id")
-                _say(f"{person.patient_id}" + (f", contours {', '.join(person.originals)}" if person.originals else ""))
+                say(f"{person.patient_id}" + (f", contours {', '.join(person.originals)}" if person.originals else ""))
+                if begun is not None:
+                    say("  begun, and not ended")
                 for line in found:
-                    _say(f"  {line}")
+                    say(f"  {line}")
                 for name, holding in held.items():
-                    _tell_objects(f"  {name}", holding)
+                    tell_objects(name, holding)
                 if yes:
-                    _forget(root, person, objects, there)
+                    _forget(root, person, objects, there, ours)
                 else:
-                    _tell_models(root, person, {k: v for h in held.values() for k, v in h.models.items()})
-                    _say("nothing was done; `--yes` does it" + ("" if remote is not None else "; remotes: `--remote`"))
-                _tell_history(root, person)
+                    tell_models(root, person, {k: v for h in held.values() for k, v in h.models.items()})
+                    say("nothing was done; `--yes` does it" + ("" if remote is not None else "; remotes: `--remote`"))
+                tell_history(root, person)
             finally:
                 objects.close()
 

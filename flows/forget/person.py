@@ -11,14 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.files import write_json
 from cmrpipe.layouts import CONTOURS, DICOMS, link_tables, patient_folders
 from cmrpipe.links import normalise_id, read_link_table
 from cmrpipe.workspace import Workspace
 from flows.forget.borders import has_word
-
-JOURNAL = Path(".dvc") / "tmp" / "cmrpipe-forget.json"
-"""Whom a `forget` that was cut short was about: the link that tells their contours may be gone already."""
+from flows.forget.journal import read_journal
 
 
 def spellings(name: str) -> set[str]:
@@ -79,22 +76,11 @@ def find_person(root: Path, name: str) -> Person:
     theirs = {original for person, original in links if normalise_id(person) == wanted}
     others = {normalise_id(original) for person, original in links if normalise_id(person) != wanted}
     originals = {original for original in theirs if normalise_id(original) not in others}
-    journal = root / JOURNAL
-    if journal.is_file():
-        begun = json.loads(journal.read_bytes())
-        if begun["patient_id"] != patient:
-            raise CmrpipeError(
-                begun["patient_id"], "is not forgotten to the end: that was cut short", "`cmrpipe forget` it first"
-            )
-        originals |= set(begun["originals"])
-    return Person(patient, tuple(sorted(originals)))
-
-
-def begin(root: Path, person: Person) -> None:
-    """Note whom a `forget` is about, until `end`."""
-    write_json(root / JOURNAL, {"patient_id": person.patient_id, "originals": list(person.originals)})
-
-
-def end(root: Path) -> None:
-    """The work is done."""
-    (root / JOURNAL).unlink(missing_ok=True)
+    begun = read_journal(root)
+    if begun is None:
+        return Person(patient, tuple(sorted(originals)))
+    if normalise_id(begun.patient_id) != wanted:
+        raise CmrpipeError(
+            begun.patient_id, "is not forgotten to the end: that was cut short", "`cmrpipe forget` it first"
+        )
+    return Person(begun.patient_id, tuple(sorted({*originals, *begun.originals})))

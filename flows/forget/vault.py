@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,12 +38,16 @@ class Findings:
     Attributes
     ----------
     remove : objects that are theirs alone, and lists of folders that name them
+    shared : objects of theirs that stay, because lists of another workspace have them, too
+    foreign : lists, and objects of no list, that name them and are not this workspace's; they stay
     redacted : versions of the raw folder without them: old list → (new list, its bytes)
     tables : link tables without their rows, by the MD5 of the bytes
     models : versions of the model that saw them: list → part of the split
     """
 
     remove: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
+    foreign: set[str] = field(default_factory=set)
     redacted: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     tables: dict[str, bytes] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
@@ -95,10 +99,13 @@ class Search:
     shelf : the cache or a remote
     person : who is to be forgotten
     current : lists of folders that are recorded now and stay as they are (raw and outputs made anew, the model)
+    owned : what is this workspace's; other lists, and what they have, stay as they are. None: the shelf is its alone
     """
 
-    def __init__(self, shelf: Shelf, person: Person, current: Iterable[str]) -> None:
-        self._shelf, self._person = shelf, person
+    def __init__(
+        self, shelf: Shelf, person: Person, current: Iterable[str], owned: Collection[str] | None = None
+    ) -> None:
+        self._shelf, self._person, self._owned = shelf, person, owned
         self._current = frozenset(current)
         self._objects = shelf.all()
         self._trees: dict[str, Entries] = {}
@@ -106,7 +113,7 @@ class Search:
             tree = proven(oid, shelf.read(oid)) if oid.endswith(DIR) else None
             if tree is not None:
                 self._trees[oid] = tree.entries
-        raws = [entries for entries in self._trees.values() if _is_raw(entries)]
+        raws = [entries for oid, entries in self._trees.items() if self._is_ours(oid) and _is_raw(entries)]
         names = {
             path.split("/")[1].removesuffix(SUFFIX)
             for e in raws
@@ -115,6 +122,9 @@ class Search:
         }
         self._others = [Person(name, ()) for name in sorted(names - {person.patient_id, *person.originals})]
         self._texts: dict[str, bool] = {}
+
+    def _is_ours(self, oid: str) -> bool:
+        return self._owned is None or oid in self._owned or oid in self._current
 
     def _text_names(self, oid: str) -> bool:
         """Whether an object's bytes name the patient."""
@@ -129,8 +139,13 @@ class Search:
         """Sort every object into what goes and what stays."""
         found = Findings()
         keep: set[str] = set()
+        others: set[str] = set()
         for oid, entries in self._trees.items():
-            if oid in self._current or _has(entries, MODEL):
+            if not self._is_ours(oid):
+                others |= {oid, *entries.values()}
+                if any(self._person.named_in(path) for path in entries):
+                    found.foreign.add(oid)
+            elif oid in self._current or _has(entries, MODEL):
                 keep |= {oid, *entries.values()}
                 splits = [part_of(self._shelf.read(entries[path]), self._person) for path in _has(entries, SPLITS)]
                 part = next(filter(None, splits), "")
@@ -141,8 +156,11 @@ class Search:
             else:
                 keep |= self._derived(oid, entries, found)
         loose = set(self._objects) - set(self._trees) - {o for e in self._trees.values() for o in e.values()} - keep
-        found.remove |= {oid for oid in loose if self._text_names(oid)}
+        for oid in filter(self._text_names, loose):
+            (found.remove if self._is_ours(oid) else found.foreign).add(oid)
         found.remove -= keep | {new for new, _ in found.redacted.values()} | set(found.tables)
+        found.shared = found.remove & others
+        found.remove -= others
         return found
 
     def _raw(self, oid: str, entries: Entries, found: Findings) -> set[str]:
