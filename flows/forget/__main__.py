@@ -104,6 +104,9 @@ def _forget(root: Path, person: Person, objects: Objects, remote: Remote | None,
         models |= found.models
     lines = [f"data/raw {old} is now {new}" for old, new in sorted(journal.renamed.items())]
     tell_commit(commit(root, "Forget a patient", lines), lines)
+    stays = objects.drop_memory()
+    if stays is not None:
+        say(f"stays: {stays}, in which DVC remembers paths; it cannot be removed")
     left = remaining(root, person)
     if left:
         raise CmrpipeError(", ".join(left[:5]), f"{len(left)} files still name the patient", "Run the same again")

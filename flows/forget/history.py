@@ -21,6 +21,11 @@ def commits_naming(root: Path, names: Iterable[str]) -> set[str]:
     return found
 
 
+def is_shallow(root: Path) -> bool:
+    """Whether git has only the newest commits here."""
+    return said(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
 def ready(root: Path) -> None:
     """See to it that the records can be committed; asked before anything goes. The caller holds the write lock.
 

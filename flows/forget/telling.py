@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cmrpipe.nouns import counted
 from cmrpipe.workspace import Workspace
-from flows.forget.history import commits_naming
+from flows.forget.history import commits_naming, is_shallow
 from flows.forget.person import Person
 from flows.forget.vault import Findings, part_of
 
@@ -63,6 +63,8 @@ def tell_commit(names: Sequence[str], lines: Sequence[str]) -> None:
 def tell_history(root: Path, person: Person) -> None:
     """Git's history keeps hashes of data; only quarantine.csv and pathology.csv ever named anybody."""
     commits = commits_naming(root, (person.patient_id, *person.originals))
+    if is_shallow(root):
+        say("git: this clone is shallow, and only its own commits were looked at: `git fetch --unshallow`, then again")
     if commits:
         say(f"git: {len(commits)} commits name them (as a rule in quarantine.csv or pathology.csv); see docs/forget.md")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -264,6 +265,15 @@ class Objects:
         if not isinstance(tree, Tree):
             raise NotADirectoryError(folder)
         return str(tree.oid), {"/".join(key): str(found.value) for key, _, found in tree}
+
+    def drop_memory(self) -> Path | None:
+        """Remove what DVC remembers of this workspace outside of it, paths and hashes; where it could not.
+
+        DVC makes it anew, and reads all files once for that.
+        """
+        memory = Path(self._repo.site_cache_dir)
+        shutil.rmtree(memory, ignore_errors=True)
+        return memory if memory.exists() else None
 
     def close(self) -> None:
         """Let go of DVC's databases."""

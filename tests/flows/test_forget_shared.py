@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,9 +19,10 @@ from flows.forget.history import commit
 from flows.forget.journal import JOURNAL
 from flows.forget.owned import named_here, owned
 from flows.forget.person import Person
+from flows.forget.telling import tell_history
 from flows.forget.vault import Findings, Search
 from flows.git import git
-from flows.integrity.objects import Cache
+from flows.integrity.objects import Cache, Objects
 
 CACHE = Path(".dvc") / "cache" / "files" / "md5"
 OLD = {
@@ -232,3 +235,24 @@ def test_nothing_goes_where_the_records_cannot_be_committed(
     assert (root / "data" / "raw" / "dicoms" / "P1" / "1.dcm").exists()
     assert there(root / CACHE, OLD) == {"", *OLD}
     assert not (root / JOURNAL).exists()
+
+
+def test_what_dvc_remembers_elsewhere_goes(root: Path, tmp_path: Path) -> None:
+    """DVC keeps paths and hashes below its site cache; of other workspaces it keeps them."""
+    objects = Objects(root)
+    memory = Path(objects._repo.site_cache_dir)
+    objects.close()
+    assert memory.is_relative_to(tmp_path / "site")
+    for folder in (memory, memory.with_name("another")):
+        (folder / "hashes" / "local").mkdir(parents=True, exist_ok=True)
+        (folder / "hashes" / "local" / "paths").write_bytes(b"dicoms/P1/1.dcm")
+    forget(root, "P1")
+    assert sorted(os.listdir(memory.parent)) == ["another"]
+
+
+def test_a_shallow_clone_says_that_it_is_one(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Commits that are not there name nobody."""
+    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{root}", str(tmp_path / "clone")], check=True)
+    for place, shallow in ((root, False), (tmp_path / "clone", True)):
+        tell_history(place, Person("P1", ()))
+        assert ("this clone is shallow" in capsys.readouterr().out) is shallow
