@@ -26,7 +26,7 @@ from flows.forget.owned import owned
 from flows.forget.person import Person, find_person
 from flows.forget.places import LATER, drop_outputs, erase, remaining, traces
 from flows.forget.telling import say, tell_commit, tell_history, tell_models, tell_objects, tell_others
-from flows.forget.vault import Findings, Search
+from flows.forget.vault import Findings, Search, linked_before
 from flows.integrity.__main__ import RemoteName, with_default_remote
 from flows.integrity.objects import Cache, Objects, Remote
 from flows.integrity.records import DIR, read_records
@@ -144,8 +144,11 @@ def forget(
             objects = Objects(root)
             try:
                 there = None if remote is None else objects.remote(remote)
-                found = list(traces(root, person))
                 ours = None if unshared else owned(root, objects.cache) | (begun.lists if begun else frozenset())
+                if person.patient_id not in patient_folders(Workspace(root).raw):  # forgotten here, not yet elsewhere
+                    links = (linked_before(s, person.patient_id, ours) for _, s in _shelves(objects, there))
+                    person = find_person(root, patient, set().union(*links))
+                found = list(traces(root, person))
                 current = _current(root, made_anew=False)
                 held = {name: Search(s, person, current, ours).run() for name, s in _shelves(objects, there)}
                 if not found and begun is None and not any(h.remove or h.models for h in held.values()):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.layouts import CONTOURS, DICOMS, link_tables, patient_folders
+from cmrpipe.layouts import CONTOURS, DICOMS, contour_folders, link_tables, patient_folders
 from cmrpipe.links import normalise_id, read_link_table
 from cmrpipe.workspace import Workspace
 from flows.forget.borders import has_word
@@ -66,8 +66,13 @@ def _links(raw: Path) -> Iterable[tuple[str, str]]:
         yield from ((link.patient_id, link.original_id) for link in table.links)
 
 
-def find_person(root: Path, name: str) -> Person:
-    """The patient that is called so, with the contour folders that no other patient is linked to."""
+def find_person(root: Path, name: str, before: Iterable[str] = ()) -> Person:
+    """The patient that is called so, with the contour folders that no other patient is linked to.
+
+    Parameters
+    ----------
+    before : contour folders that were theirs alone in earlier versions; those count that nobody has now
+    """
     raw = Workspace(root).raw
     known = {normalise_id(folder): folder for folder in patient_folders(raw)}
     patient = known.get(normalise_id(name), name)
@@ -76,6 +81,8 @@ def find_person(root: Path, name: str) -> Person:
     theirs = {original for person, original in links if normalise_id(person) == wanted}
     others = {normalise_id(original) for person, original in links if normalise_id(person) != wanted}
     originals = {original for original in theirs if normalise_id(original) not in others}
+    taken = others | set(map(normalise_id, contour_folders(raw)))
+    originals |= {original for original in before if normalise_id(original) not in taken}
     begun = read_journal(root)
     if begun is None:
         return Person(patient, tuple(sorted(originals)))

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from cmrpipe.archives import SUFFIX
 from cmrpipe.dvclist import list_bytes
-from cmrpipe.landing.tables import without_rows
+from cmrpipe.landing.tables import rows_of, without_rows
 from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE
 from cmrpipe.links import normalise_id
 from flows.forget.person import Person
@@ -91,6 +91,30 @@ def table_without(data: bytes, person: Person) -> bytes:
     )
 
 
+def _lists(shelf: Shelf, objects: Iterable[str]) -> dict[str, Entries]:
+    """The lists of folders among objects, those that are whole."""
+    trees = ((oid, proven(oid, shelf.read(oid))) for oid in objects if oid.endswith(DIR))
+    return {oid: tree.entries for oid, tree in trees if tree is not None}
+
+
+def linked_before(shelf: Shelf, patient_id: str, owned: Collection[str] | None) -> set[str]:
+    """Contour folders that versions of this workspace's raw folder link to a patient, and to nobody else.
+
+    Parameters
+    ----------
+    owned : as of `Search`
+    """
+    theirs: set[str] = set()
+    others: set[str] = set()
+    for oid, entries in _lists(shelf, shelf.all()).items():
+        if (owned is None or oid in owned) and _is_raw(entries):
+            for path in filter(_is_table, entries):
+                for patient, original in rows_of(shelf.read(entries[path]) or b""):
+                    (theirs if normalise_id(patient) == normalise_id(patient_id) else others).add(original)
+    known = set(map(normalise_id, others))
+    return {original for original in theirs if normalise_id(original) not in known}
+
+
 class Search:
     """Looks through a shelf.
 
@@ -108,11 +132,7 @@ class Search:
         self._shelf, self._person, self._owned = shelf, person, owned
         self._current = frozenset(current)
         self._objects = shelf.all()
-        self._trees: dict[str, Entries] = {}
-        for oid in self._objects:
-            tree = proven(oid, shelf.read(oid)) if oid.endswith(DIR) else None
-            if tree is not None:
-                self._trees[oid] = tree.entries
+        self._trees = _lists(shelf, self._objects)
         raws = [entries for oid, entries in self._trees.items() if self._is_ours(oid) and _is_raw(entries)]
         names = {
             path.split("/")[1].removesuffix(SUFFIX)

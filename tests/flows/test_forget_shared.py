@@ -18,7 +18,7 @@ from flows.forget import __main__ as command
 from flows.forget.history import commit
 from flows.forget.journal import JOURNAL
 from flows.forget.owned import named_here, owned
-from flows.forget.person import Person
+from flows.forget.person import Person, find_person
 from flows.forget.telling import tell_history
 from flows.forget.vault import Findings, Search
 from flows.git import git
@@ -139,6 +139,19 @@ def test_what_another_workspace_has_on_the_remote_stays(
     assert "remote box: 1 list of files left" in capsys.readouterr().out
     forget(root, "P1", remote="", unshared=True)
     assert there(box, ANOTHERS) == {"dicoms/all/1.dcm"}
+
+
+def test_a_remote_may_come_later(root: Path, box: Path) -> None:
+    """No link tells their contours here any more: the older link tables on the remote do."""
+    forget(root, "P1")
+    forget(root, "P1", remote="")
+    assert there(box, WITHOUT) == {"", *WITHOUT}
+
+
+def test_contours_of_before_are_theirs_where_nobody_has_them(root: Path) -> None:
+    """Not what is linked to others now, nor what stands without a link."""
+    (root / "data" / "raw" / "contourfiles" / "C5").mkdir()
+    assert find_person(root, "P9", ("C1", "C2", "C5", "C9")).originals == ("C9",)
 
 
 def test_the_workspaces_own_objects_are_those_of_all_its_history(root: Path, tmp_path: Path) -> None:
