@@ -19,7 +19,7 @@ from cmrpipe.logger import Logger
 from cmrpipe.params import Params
 from cmrpipe.predict.output import Options, check_replaceable, has_contours, of_another_study, write_patient
 from cmrpipe.predict.patient import Prediction, not_judged, predict_patient
-from cmrpipe.predict.places import PATIENTS
+from cmrpipe.predict.places import PATIENTS, fits
 from cmrpipe.predict.source import UNREAD, PatientFolder, find_patients
 from cmrpipe.predict.tables import Row, Tables, lock_file, row_of
 from cmrpipe.progress import Listener, Progress
@@ -83,6 +83,8 @@ class _Run:
 
     def _row(self, patient: PatientFolder) -> tuple[Row, bool]:
         """What is said of a patient, and whether that is in the output folder now."""
+        if not fits(patient.patient_id):
+            return _unplaced(patient, "its name is too long for a result's folder; give it a shorter one"), False
         done = self._guarded(patient, lambda: self._predicted(patient))
         if not isinstance(done, str):
             return done
@@ -170,7 +172,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     _writable(out)
     put_back(lock_file(out))
     tables = Tables(out)
-    for patient in patients:
+    for patient in (patient for patient in patients if fits(patient.patient_id)):
         check_replaceable(out, patient.patient_id)
     judge = params.evaluate
     rows: list[Row] = []

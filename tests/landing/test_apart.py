@@ -18,6 +18,7 @@ from cmrpipe.landing import land
 from cmrpipe.landing.apart import check_apart
 from cmrpipe.params import SourceParams
 from cmrpipe.progress import silent
+from cmrpipe.workspace import MARKS
 from tests.plainuser import cmrpipe
 
 
@@ -97,12 +98,13 @@ def test_an_empty_source_is_not_the_current_folder(
 
 def test_a_run_with_an_empty_source_is_none_on_the_phantom(tmp_path: Path) -> None:
     """As `cmrpipe land` does it: refused before anything starts."""
-    (tmp_path / "dvc.yaml").touch()
+    for mark in MARKS:
+        (tmp_path / mark).mkdir()
     command = [sys.executable, "-m", "flows.run", "--no-prefect", "--source", "", "--workspace", str(tmp_path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 2
     assert "names no folder" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["dvc.yaml"]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == sorted(MARKS)
 
 
 def test_a_source_whose_path_is_no_text_is_refused(raw: Path, tmp_path: Path) -> None:
