@@ -45,6 +45,7 @@ class FindingCode(StrEnum):
     PATIENTS_ALIKE = "patients-alike"
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     PATIENT_RENAMED = "patient-renamed"
+    PATIENT_ID_SHARED = "patient-id-shared"
     IMAGE_CONSTANT = "image-constant"
     IMAGE_BLANK_END = "image-blank-end"
     CONTOUR_IN_IMAGE = "contour-in-image"

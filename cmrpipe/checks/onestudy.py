@@ -17,7 +17,7 @@ from itertools import combinations
 from typing import TypeAlias
 
 from cmrpipe.checks.finding import finding
-from cmrpipe.checks.twopatients import CROWD, Key, mark
+from cmrpipe.checks.twopatients import Key, everybodys, mark
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import PatientLabels, image_number
@@ -30,8 +30,6 @@ EXAMINATION = (STUDY, FRAME)
 """Identifiers by which two patients are held against each other; a series in common counts beside them."""
 MOST = 0.5
 """Share of a patient's images from which they are the patient, and not some that lie in the wrong folder."""
-FEWEST_OF_MOST = 3
-"""Patients with one identifier from which it is everybody's, if they are most of the set."""
 FACTS = 2
 """What has to agree before two patients are one."""
 SAME_PLANE = 1e-3
@@ -94,7 +92,7 @@ def check_studies(labels: Mapping[str, PatientLabels], patients: int) -> Iterato
         for image in own.images:
             for key in _keys(image):
                 owners[key][patient][image.path] = image
-    crowds = {key for key, having in owners.items() if _everybody(len(having), patients)}
+    crowds = {key for key, having in owners.items() if everybodys(len(having), patients)}
     yield from _crowds({key: owners[key] for key in crowds})
     totals = {patient: sum(not image.error for image in own.images) for patient, own in labels.items()}
     whole: dict[str, list[tuple[str, _Both]]] = defaultdict(list)
@@ -120,10 +118,6 @@ def check_studies(labels: Mapping[str, PatientLabels], patients: int) -> Iterato
         yield _identifier_told(str(tag), sorted(names))
     for name, twins in sorted(whole.items()):
         yield _told(name, twins, totals)
-
-
-def _everybody(having: int, patients: int) -> bool:
-    return having > CROWD or (having >= FEWEST_OF_MOST and having > MOST * patients)
 
 
 Shared: TypeAlias = dict[Key, tuple[Images, Images]]

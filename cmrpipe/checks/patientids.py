@@ -3,7 +3,8 @@
 An image that names another patient than its folder is in the wrong place. But where most images of a folder name one
 patient, of whom there is nothing else in the set, somebody gave the patients other names on the way: a de-identified
 export in folders of the study's own names. The first is told by the image, the second once, and leaves nothing out but
-images of that folder that name a third one.
+images of that folder that name a third one. One name in most folders of a set is a filler (`ANONYMOUS`), and one in two
+folders of different studies is a person who came twice: neither says that an image is in the wrong place.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from cmrpipe.checks.finding import finding
+from cmrpipe.checks.twopatients import everybodys, mark
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import image_number
@@ -41,6 +43,7 @@ def check_patient_id(patient_id: str, images: Sequence[ImageRecord]) -> Iterator
             header_patient_id=other,
             images=count,
             usable_images=len(usable),
+            studies=" ".join(sorted({mark((image.study_uid,)) for image in usable if image.study_uid})),
         )
     for name, image in named:
         if name != usual:
@@ -61,23 +64,45 @@ def _of(images: object, usable: object) -> str:
 def settle(findings: Sequence[Finding], patients: Iterable[str]) -> list[Finding]:
     """The findings of all patients, those told once turned into errors where the name is somebody else's, too.
 
+    A name that everybody was given tells nobody apart: it is told of the set. So are visits of one person, each a study
+    of its own: of the first of their folders.
+
     Parameters
     ----------
     findings : see `check_patient_id`; others come back as they are
     patients : names of all folders
     """
     owners: dict[str, set[str]] = defaultdict(set)
-    for patient in patients:
+    folders = list(patients)
+    for patient in folders:
         owners[normalise_id(patient)].add(patient)
+    renamed: dict[str, list[Finding]] = defaultdict(list)
     for found in findings:
         if found.code in _NAMED:
             owners[_name(found)].add(found.patient_id)
+        if found.code is Code.PATIENT_RENAMED:
+            renamed[_name(found)].append(found)
+    crowds = {name for name, some in renamed.items() if everybodys(len(some), len(folders))}
+    visits = {name for name, some in renamed.items() if len(some) == len(owners[name]) > 1 and _studies_apart(some)}
+    settled = []
+    for found in findings:
+        name = _name(found) if found.code in _NAMED else ""
+        if found.code is Code.PATIENT_RENAMED and name not in crowds | visits:
+            others = owners[name] - {found.patient_id}
+            settled.append(_mismatch(found, min(others)) if others else found)
+        elif name not in crowds and (name not in visits or found.code not in _NAMED):
+            settled.append(found)
     return [
-        _mismatch(found, min(others))
-        if found.code is Code.PATIENT_RENAMED and (others := owners[_name(found)] - {found.patient_id})
-        else found
-        for found in findings
+        *settled,
+        *(_everybodys(renamed[name]) for name in sorted(crowds)),
+        *(_visits(renamed[name]) for name in sorted(visits - crowds)),
     ]
+
+
+def _studies_apart(some: Sequence[Finding]) -> bool:
+    """Whether each folder has examinations of its own, as far as its images name any."""
+    studies = [str(found.evidence["studies"]).split() for found in some]
+    return all(studies) and sum(map(len, studies)) == len({study for own in studies for study in own})
 
 
 def _name(found: Finding) -> str:
@@ -96,4 +121,35 @@ def _mismatch(found: Finding, other: str) -> Finding:
         header_patient_id=name,
         images=images,
         other_patient=other,
+    )
+
+
+def _everybodys(some: Sequence[Finding]) -> Finding:
+    names = sorted(found.patient_id for found in some)
+    return finding(
+        Code.PATIENT_ID_SHARED,
+        f"{len(names)} folders ({', '.join(names[:3])}{' ...' if len(names) > 3 else ''}) carry PatientID "
+        f"{some[0].evidence['header_patient_id']}: a program seems to have given it to everybody, so that it does not "
+        "tell whose an image is, and nothing is left out for it. Find out at the source, and export with ids of their "
+        "own.",
+        path=DICOMS,
+        patients=len(names),
+        header_patient_id=some[0].evidence["header_patient_id"],
+    )
+
+
+def _visits(some: Sequence[Finding]) -> Finding:
+    one, other, *further = sorted(found.patient_id for found in some)
+    shared = some[0].evidence["header_patient_id"]
+    more = f" and {len(further)} further folder{'' if len(further) == 1 else 's'}" if further else ""
+    return finding(
+        Code.PATIENT_ID_SHARED,
+        f"{one}{',' if further else ' and'} {other}{more} carry PatientID {shared}, each in a study of its own: visits "
+        "of one person, it seems; nothing is left out for it. Splits go by the folder, so that one visit may be learnt "
+        "from and another tested on: put them under one id, or leave all but one out.",
+        patient_id=one,
+        path=f"{DICOMS}/{one}",
+        other_patient=other,
+        patients=2 + len(further),
+        header_patient_id=shared,
     )

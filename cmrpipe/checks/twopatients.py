@@ -27,6 +27,8 @@ for one more to agree by chance in checksum, extremes and size is out of the que
 CROWD = 8
 """What more patients than these share (identifiers that a program gave to everybody) is told of each beside the first,
 not of every two of them."""
+FEWEST_OF_MOST = 3
+"""Patients with one identifier from which it is everybody's, if they are more than half of the set."""
 _DIGITS = 16
 
 Key: TypeAlias = tuple[object, ...]
@@ -37,6 +39,11 @@ Both: TypeAlias = tuple[ImageRecord, ImageRecord]
 def mark(key: Key) -> str:
     """Digits that stand for a key."""
     return sha256_bytes(canonical_json(key))[:_DIGITS]
+
+
+def everybodys(having: int, patients: int) -> bool:
+    """Whether an identifier that so many of the set's patients have was given to everybody, and tells nobody apart."""
+    return having > CROWD or (having >= FEWEST_OF_MOST and 2 * having > patients)
 
 
 def pixel_key(image: ImageRecord) -> Key | None:

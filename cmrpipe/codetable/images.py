@@ -97,6 +97,13 @@ IMAGES: Table = {
         "PatientID (0010,0020), after normalisation, where no other folder has that name or images that carry it",
         "check that the folder's name is right; a de-identified export may have names of its own",
     ),
+    _C.PATIENT_ID_SHARED: CodeInfo(
+        _W,
+        "folders carry one PatientID: a program gave it to everybody, or they are visits of one person",
+        "PatientID (0010,0020) of most images of folders of other names: of three folders who are most of the set, or "
+        "of nine; of fewer where each has a StudyInstanceUID of its own",
+        "give each person an id of its own; put visits of one person under one id, or leave all but one out",
+    ),
     _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
     _C.IMAGE_BLANK_END: CodeInfo(
         _E,

@@ -11,15 +11,16 @@ from cmrpipe.codes import Severity
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
 
-RENAMED, MISMATCH = Code.PATIENT_RENAMED, Code.IMAGE_PATIENT_MISMATCH
+RENAMED, MISMATCH, SHARED = Code.PATIENT_RENAMED, Code.IMAGE_PATIENT_MISMATCH, Code.PATIENT_ID_SHARED
 
 
-def told(names: Mapping[str, Sequence[str]]) -> list[Finding]:
-    """What is said of folders whose images name these patients."""
+def told(names: Mapping[str, Sequence[str]], studies: Mapping[str, str] | None = None) -> list[Finding]:
+    """What is said of folders whose images name these patients, each folder of a study or of none."""
     found: list[Finding] = []
     for folder, ids in names.items():
+        study = (studies or {}).get(folder, "")
         images = [
-            ImageRecord(f"dicoms/{folder}/{n}.dcm", "", 1, folder, n, header_patient_id=name)
+            ImageRecord(f"dicoms/{folder}/{n}.dcm", "", 1, folder, n, header_patient_id=name, study_uid=study)
             for n, name in enumerate(ids, start=1)
         ]
         found += check_patient_id(folder, images)
@@ -69,3 +70,38 @@ def test_a_name_that_is_anothers_is_an_error() -> None:
         (MISMATCH, "A", "dicoms/A"),
         (MISMATCH, "B", "dicoms/B/2.dcm"),
     }
+
+
+def test_a_name_that_everybody_was_given_is_told_once() -> None:
+    """Of three folders who are most of the set, or of nine; an image with a name of somebody's is an error still."""
+    names = {f"P{k}": ["ANONYMOUS"] * 3 for k in range(1, 4)}
+    for others in ({}, {"A": ["A"] * 3, "B": ["B", "anonymous", "B"]}):
+        (found,) = told({**names, **others})
+        assert (found.code, found.severity, found.path, found.evidence["patients"]) == (
+            SHARED,
+            Severity.WARNING,
+            "dicoms",
+            3,
+        )
+    found, _ = told({**names, "P3": ["ANONYMOUS", "P1", "ANONYMOUS"]})[::-1]
+    assert (found.code, left_out(told({**names, "P3": ["ANONYMOUS", "P1", "ANONYMOUS"]}))) == (
+        SHARED,
+        {"dicoms/P3/2.dcm"},
+    )
+    apart = {f"Q{k}": [f"Q{k}"] for k in range(20)}
+    assert left_out(told({**names, **apart})) == set(names)
+    nine = {f"P{k}": ["ANONYMOUS"] * 3 for k in range(9)}
+    assert [f.code for f in told({**nine, **apart})] == [SHARED]
+
+
+def test_visits_of_one_person_are_told_once() -> None:
+    """Each a study of its own: what they must not be split for is said; one study, or none named, is an error."""
+    visits, others = {"A": ["ANON"] * 3, "B": ["anon"] * 3}, {f"Q{k}": [f"Q{k}"] for k in range(5)}
+    (found,) = told({**visits, **others}, {"A": "1.1", "B": "1.2"})
+    assert (found.code, found.patient_id, found.path, found.evidence["other_patient"]) == (SHARED, "A", "dicoms/A", "B")
+    assert "Splits go by the folder" in found.message
+    assert left_out([found]) == set()
+    for studies in ({"A": "1.1", "B": "1.1"}, {"A": "1.1"}):
+        assert left_out(told({**visits, **others}, studies)) == {"A", "B"}
+    assert left_out(told({**visits, "Q": ["Q", "ANON", "Q"]}, {"A": "1.1", "B": "1.2"})) == {"A", "B", "dicoms/Q/2.dcm"}
+    assert left_out(told({"A": ["B"] * 3, "B": ["B"] * 3}, {"A": "1.1", "B": "1.2"})) == {"A"}

@@ -95,6 +95,18 @@ def _identifier(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return _note(spot, f"images of {to.patient_id} were given the StudyInstanceUID of {source.patient_id}")
 
 
+def _visits(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    name = f"ANON-{int(rng.integers(1000, 9999))}"
+
+    def change(ds: FileDataset) -> None:
+        ds.PatientID = name
+
+    for patient in spot.patients:
+        for path in site.images(patient):
+            site.change_image(path, change)
+    return _note(spot, f"PatientID was made {name} in all images of both")
+
+
 def _cut(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     def smaller(ds: FileDataset) -> None:
         pixels = ds.pixel_array[CUT_PX:-CUT_PX, CUT_PX:-CUT_PX]
@@ -160,6 +172,14 @@ FAULTS = (
         Code.STUDY_UID_SHARED,
         Scope.PATIENT,
         _identifier,
+        patients=2,
+    ),
+    Fault(
+        "patient-visits",
+        "two patients' images carry one PatientID, which is neither folder's",
+        Code.PATIENT_ID_SHARED,
+        Scope.PATIENT,
+        _visits,
         patients=2,
     ),
     Fault(
