@@ -36,6 +36,7 @@ class FindingCode(StrEnum):
     IMAGE_NUMBER_MISMATCH = "image-number-mismatch"
     IMAGE_NUMBER_BY_SERIES = "image-number-by-series"
     IMAGE_DUPLICATE_INSTANCE = "image-duplicate-instance"
+    IMAGE_IDS_SHARED = "image-ids-shared"
     IMAGE_DUPLICATE_NUMBER = "image-duplicate-number"
     IMAGE_DUPLICATE_PIXELS = "image-duplicate-pixels"
     IMAGE_IN_TWO_PATIENTS = "image-in-two-patients"

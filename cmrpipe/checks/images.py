@@ -10,7 +10,7 @@ import numpy as np
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.linking import image_number, pixel_facts
+from cmrpipe.linking import image_number
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
 from cmrpipe.refusals import names_its_mend
@@ -64,58 +64,6 @@ def undecodable(image: ImageRecord, cause: str) -> Finding:
         patient_id=image.patient_id,
         number=image_number(image),
         path=image.path,
-    )
-
-
-def check_duplicates(images: Sequence[ImageRecord]) -> Iterator[Finding]:
-    """One instance in two files."""
-    by_uid: dict[str, list[ImageRecord]] = defaultdict(list)
-    by_number: dict[tuple[str, int], list[ImageRecord]] = defaultdict(list)
-    for image in images:
-        if image.error:
-            continue
-        if image.sop_uid:
-            by_uid[image.sop_uid].append(image)
-        if image.instance_number is not None:
-            by_number[image.series_uid, image.instance_number].append(image)
-    told: set[str] = set()
-    for what, groups in (("SOPInstanceUID", by_uid.values()), ("series and InstanceNumber", by_number.values())):
-        for group in groups:
-            for image in group[1:]:
-                if image.path not in told:
-                    told.add(image.path)
-                    differ = pixel_facts(image) != pixel_facts(group[0])
-                    but = " and other pixels: neither is used" if differ else ""
-                    yield finding(
-                        Code.IMAGE_DUPLICATE_INSTANCE,
-                        f"{image.path} has the {what} of {group[0].path}{but}.",
-                        patient_id=image.patient_id,
-                        number=image_number(image),
-                        path=image.path,
-                        same_as=group[0].path,
-                        pixels_differ=differ,
-                    )
-
-
-def pixel_twins(images: Sequence[ImageRecord]) -> list[tuple[ImageRecord, ImageRecord]]:
-    """Pairs (first, later) of images whose pixels may be equal, by checksum, extremes and size."""
-    groups: dict[tuple[object, ...], list[ImageRecord]] = defaultdict(list)
-    for image in images:
-        constant = image.pixel_min == image.pixel_max
-        if not image.error and image.pixel_crc32 is not None and not constant:
-            groups[pixel_facts(image)].append(image)
-    return [(group[0], later) for group in groups.values() for later in group[1:]]
-
-
-def duplicate_pixels(first: ImageRecord, later: ImageRecord) -> Finding:
-    """The finding for a pair whose pixels were compared and are equal."""
-    return finding(
-        Code.IMAGE_DUPLICATE_PIXELS,
-        f"{later.path} holds the pixels of {first.path}.",
-        patient_id=later.patient_id,
-        number=image_number(later),
-        path=later.path,
-        same_as=first.path,
     )
 
 

@@ -10,6 +10,7 @@ from cmrpipe.checks.alike import Look, looks
 from cmrpipe.checks.blankrows import check_blank_rows
 from cmrpipe.checks.burnt import check_burnt
 from cmrpipe.checks.copies import Content, contents
+from cmrpipe.checks.duplicates import check_duplicates
 from cmrpipe.checks.ends import check_ends
 from cmrpipe.checks.fit import Pixels
 from cmrpipe.checks.heartbeat import check_heartbeat
@@ -82,7 +83,7 @@ def check_patient(
         *images.check_files(labels.images),
         *check_patient_id(patient, labels.images),
         *check_numbers(patient, labels.images),
-        *images.check_duplicates(labels.images),
+        *check_duplicates(patient, labels.images),
         *images.check_series(patient, labels.images, limits),
         *check_places(patient, labels.images),
         *check_scale(patient, labels.images, limits),

@@ -14,6 +14,7 @@ from statistics import median
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
+from cmrpipe.linking import pixel_facts
 from cmrpipe.model import Finding, ImageRecord
 
 CINE = 8
@@ -64,11 +65,16 @@ def check_places(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fin
 
 def _slices(images: Sequence[ImageRecord]) -> dict[int, list[ImageRecord]]:
     """Readable images of the stack by slice, one of each instance."""
-    found: dict[int, dict[str, ImageRecord]] = defaultdict(dict)
+    found: dict[int, dict[object, ImageRecord]] = defaultdict(dict)
     for image in images:
         if not image.error and image.slice_index is not None:
-            found[image.slice_index].setdefault(image.sop_uid or image.path, image)
+            found[image.slice_index].setdefault(_instance(image), image)
     return {index: list(members.values()) for index, members in found.items()}
+
+
+def _instance(image: ImageRecord) -> object:
+    """What files of one instance agree in: the identifier, and the pixels, since it may be a filler."""
+    return (image.sop_uid, pixel_facts(image)) if image.sop_uid else image.path
 
 
 def _overfull(slices: Slices) -> list[int]:

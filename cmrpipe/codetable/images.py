@@ -41,8 +41,15 @@ IMAGES: Table = {
     _C.IMAGE_DUPLICATE_INSTANCE: CodeInfo(
         _E,
         "two images of a patient are one instance",
-        "equal SOPInstanceUID, or equal series and InstanceNumber",
+        "equal SOPInstanceUID; where it is missing or a filler, equal series and InstanceNumber",
         "remove the copy",
+    ),
+    _C.IMAGE_IDS_SHARED: CodeInfo(
+        _W,
+        "images of a patient have one identifier and other pixels: it is a filler",
+        "SOPInstanceUID, or series and InstanceNumber in its place, of more than 8 images with other pixels; or of "
+        "three, where this is so of most of the patient's images",
+        "export with identifiers of their own; until then a copy is told by its pixels alone",
     ),
     _C.IMAGE_DUPLICATE_NUMBER: CodeInfo(
         _E,

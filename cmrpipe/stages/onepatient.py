@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from cmrpipe.catalog import Catalog
+from cmrpipe.checks.duplicates import duplicate_pixels, pixel_twins
 from cmrpipe.checks.fit import Image, Pixels
-from cmrpipe.checks.images import duplicate_pixels, pixel_twins, undecodable
+from cmrpipe.checks.images import undecodable
 from cmrpipe.checks.patient import check_patient
 from cmrpipe.checks.scale import check_volumes
 from cmrpipe.clinical import ClinicalValues, clinical_values

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from pydicom.dataset import FileDataset
+from pydicom.uid import UID
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import CONTOURS, DICOMS
@@ -139,6 +140,14 @@ def _renamed(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(_folder(spot), f"PatientID was made {name} in all images")
 
 
+def _uids_dummy(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    def change(ds: FileDataset) -> None:
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID(f"{ds.SeriesInstanceUID}.1")
+
+    _change_all(site, spot, change)
+    return Note(_folder(spot), "one SOPInstanceUID was written into all images")
+
+
 def _series_a_slice(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     def change(ds: FileDataset) -> None:
         position, frame = divmod(int(ds.InstanceNumber) - 1, site.grid.frames)
@@ -226,6 +235,13 @@ FAULTS = (
         Code.PATIENT_RENAMED,
         Scope.PATIENT,
         _renamed,
+    ),
+    Fault(
+        "image-uids-dummy",
+        "all images have one SOPInstanceUID",
+        Code.IMAGE_IDS_SHARED,
+        Scope.PATIENT,
+        _uids_dummy,
     ),
     Fault(
         "series-a-slice",

@@ -1,0 +1,109 @@
+"""One image of a patient in two files: by its identifiers, or by its pixels.
+
+A SOPInstanceUID is an image's own; where it is missing, series and InstanceNumber stand for it. Programs that remove
+names may write one for all images, or `0`: an identifier that many images with other pixels have is a filler, and says
+of none that it is another one's copy.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from cmrpipe.checks.finding import finding
+from cmrpipe.checks.twopatients import CROWD, FEWEST_OF_MOST
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.layouts import DICOMS
+from cmrpipe.linking import image_number, pixel_facts
+from cmrpipe.model import Finding, ImageRecord
+
+Groups: TypeAlias = Mapping[object, Sequence[ImageRecord]]
+"""Images by what may tell one from the others."""
+
+
+def check_duplicates(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Finding]:
+    """One instance in two files; identifiers that are fillers once."""
+    usable = [image for image in images if not image.error]
+    by_uid: dict[object, list[ImageRecord]] = defaultdict(list)
+    by_number: dict[object, list[ImageRecord]] = defaultdict(list)
+    for image in usable:
+        if image.sop_uid:
+            by_uid[image.sop_uid].append(image)
+    fillers = _fillers(by_uid, len(usable))
+    for image in usable:
+        if image.instance_number is not None and (not image.sop_uid or image.sop_uid in fillers):
+            by_number[image.series_uid, image.instance_number].append(image)
+    told: set[str] = set()
+    for what, groups, mean_nothing in (
+        ("SOPInstanceUID", by_uid, fillers),
+        ("series and InstanceNumber", by_number, _fillers(by_number, len(usable))),
+    ):
+        if mean_nothing:
+            yield _told_once(patient_id, what, [groups[key] for key in groups if key in mean_nothing])
+        for group in (group for key, group in groups.items() if key not in mean_nothing):
+            for image in group[1:]:
+                if image.path not in told:
+                    told.add(image.path)
+                    yield _duplicate(image, group[0], what)
+
+
+def _fillers(groups: Groups, images: int) -> set[object]:
+    """Identifiers that mean nothing: of more than `CROWD` pictures, or any where most images share theirs with several.
+
+    Two pictures of each instance are two exports in one folder: copies.
+    """
+    pictures = {key: len({pixel_facts(image) for image in group}) for key, group in groups.items()}
+    mostly = 2 * sum(len(groups[key]) for key, count in pictures.items() if count >= FEWEST_OF_MOST) > images
+    return {key for key, count in pictures.items() if count > CROWD or (mostly and count > 1)}
+
+
+def _told_once(patient_id: str, what: str, groups: Sequence[Sequence[ImageRecord]]) -> Finding:
+    count, (first, second, *_) = sum(map(len, groups)), groups[0]
+    return finding(
+        Code.IMAGE_IDS_SHARED,
+        f"{patient_id}: {count} images have their {what} in common with images of other pixels ({first.path} and "
+        f"{second.path}, for example): a program seems to have written it, so that it does not tell whether an image "
+        "stands in two files; equal pixels do, and nothing else is left out for it. Export with identifiers of their "
+        "own.",
+        patient_id=patient_id,
+        path=f"{DICOMS}/{patient_id}",
+        images=count,
+        identifier=what,
+    )
+
+
+def _duplicate(image: ImageRecord, first: ImageRecord, what: str) -> Finding:
+    differ = pixel_facts(image) != pixel_facts(first)
+    but = " and other pixels: neither is used" if differ else ""
+    return finding(
+        Code.IMAGE_DUPLICATE_INSTANCE,
+        f"{image.path} has the {what} of {first.path}{but}.",
+        patient_id=image.patient_id,
+        number=image_number(image),
+        path=image.path,
+        same_as=first.path,
+        pixels_differ=differ,
+    )
+
+
+def pixel_twins(images: Sequence[ImageRecord]) -> list[tuple[ImageRecord, ImageRecord]]:
+    """Pairs (first, later) of images whose pixels may be equal, by checksum, extremes and size."""
+    groups: dict[tuple[object, ...], list[ImageRecord]] = defaultdict(list)
+    for image in images:
+        constant = image.pixel_min == image.pixel_max
+        if not image.error and image.pixel_crc32 is not None and not constant:
+            groups[pixel_facts(image)].append(image)
+    return [(group[0], later) for group in groups.values() for later in group[1:]]
+
+
+def duplicate_pixels(first: ImageRecord, later: ImageRecord) -> Finding:
+    """The finding for a pair whose pixels were compared and are equal."""
+    return finding(
+        Code.IMAGE_DUPLICATE_PIXELS,
+        f"{later.path} holds the pixels of {first.path}.",
+        patient_id=later.patient_id,
+        number=image_number(later),
+        path=later.path,
+        same_as=first.path,
+    )

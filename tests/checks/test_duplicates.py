@@ -1,0 +1,99 @@
+"""One image of a patient in two files, from records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from cmrpipe.checks.duplicates import check_duplicates
+from cmrpipe.checks.places import check_places
+from cmrpipe.codes import FindingCode as Code
+from cmrpipe.codes import Severity
+from cmrpipe.model import ImageRecord
+
+SLICES, FRAMES = 4, 6
+
+
+def stack() -> list[ImageRecord]:
+    """Images of `SLICES` slices, numbered through, each with its own identifier and pixels."""
+    return [
+        ImageRecord(
+            f"dicoms/P/{n}.dcm",
+            "",
+            1,
+            "P",
+            n,
+            n,
+            series_uid="1.1",
+            sop_uid=f"1.1.{n}",
+            pixel_crc32=n,
+            slice_index=(n - 1) // FRAMES,
+            frame=(n - 1) % FRAMES + 1,
+            frames_per_slice=FRAMES,
+        )
+        for n in range(1, SLICES * FRAMES + 1)
+    ]
+
+
+def told(images: list[ImageRecord]) -> list[tuple[Code, str, object]]:
+    """Codes, paths, and whether pixels differ."""
+    return [(f.code, f.path, f.evidence.get("pixels_differ")) for f in check_duplicates("P", images)]
+
+
+@pytest.mark.parametrize("sop_uid", ["1.1.7", ""])
+@pytest.mark.parametrize("crc", [7, 99])
+def test_a_copy_is_told(sop_uid: str, crc: int) -> None:
+    """By its SOPInstanceUID, or where both have none by series and number; with the same pixels or others."""
+    images = [replace(i, sop_uid=sop_uid) if i.file_number == 7 else i for i in stack()]
+    copy = replace(images[6], path="dicoms/P/90.dcm", file_number=90, pixel_crc32=crc)
+    assert told([*images, copy]) == [(Code.IMAGE_DUPLICATE_INSTANCE, "dicoms/P/90.dcm", crc != 7)]
+    assert told([*images, replace(copy, error="truncated")]) == []
+    assert told(stack()) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda i: replace(i, instance_number=1),
+        lambda i: replace(i, instance_number=i.frame),
+        lambda i: replace(i, instance_number=i.frame, series_uid=""),
+    ],
+)
+def test_a_number_is_nothing_where_the_instance_has_a_name(change: Callable[[ImageRecord], ImageRecord]) -> None:
+    """Numbers that restart in each slice, or are 1 everywhere, make no image another one's copy."""
+    assert told([change(i) for i in stack()]) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda i: replace(i, sop_uid="0"),
+        lambda i: replace(i, sop_uid=f"1.{i.slice_index}"),
+        lambda i: replace(i, sop_uid="", instance_number=i.frame),
+        lambda i: replace(i, sop_uid="" if i.file_number == 1 else "1.1", instance_number=1),
+    ],
+)
+def test_an_identifier_of_many_pictures_is_told_once(change: Callable[[ImageRecord], ImageRecord]) -> None:
+    """Once for each kind of it, as a warning; a slice that was acquired twice shows all the same."""
+    found = list(check_duplicates("P", [change(i) for i in stack()]))
+    assert 1 <= len(found) <= 2
+    assert {(f.code, f.severity, f.path) for f in found} == {(Code.IMAGE_IDS_SHARED, Severity.WARNING, "dicoms/P")}
+    again = [
+        replace(i, path=f"{i.path}.2", pixel_crc32=90 + (i.file_number or 0)) for i in stack() if i.slice_index == 2
+    ]
+    assert [f.evidence["slice_index"] for f in check_places("P", [change(i) for i in [*stack(), *again]])] == [2]
+
+
+def test_more_pictures_than_a_crowd_make_a_filler() -> None:
+    """In a large patient, too, where most images have names of their own; fewer are errors."""
+    few, many = ([replace(i, sop_uid="0") if (i.file_number or 0) <= k else i for i in stack()] for k in (8, 9))
+    assert [code for code, *_ in told(few)] == [Code.IMAGE_DUPLICATE_INSTANCE] * 7
+    assert [code for code, *_ in told(many)] == [Code.IMAGE_IDS_SHARED]
+
+
+def test_two_exports_in_one_folder_are_copies() -> None:
+    """Every image twice, with other pixels: neither is used, though most images share their identifiers."""
+    again = [replace(i, path=f"{i.path}.2", pixel_crc32=900 + (i.file_number or 0)) for i in stack()]
+    assert [code for code, *_ in told([*stack(), *again])] == [Code.IMAGE_DUPLICATE_INSTANCE] * SLICES * FRAMES
