@@ -34,6 +34,7 @@ class FindingCode(StrEnum):
     IMAGE_UNDECODABLE = "image-undecodable"
     IMAGE_NOT_MR = "image-not-mr"
     IMAGE_NUMBER_MISMATCH = "image-number-mismatch"
+    IMAGES_RENUMBERED = "images-renumbered"
     IMAGE_NUMBER_BY_SERIES = "image-number-by-series"
     IMAGE_DUPLICATE_INSTANCE = "image-duplicate-instance"
     IMAGE_IDS_SHARED = "image-ids-shared"

@@ -29,13 +29,20 @@ IMAGES: Table = {
     _C.IMAGE_NUMBER_MISMATCH: CodeInfo(
         _E,
         "an image's file name and its InstanceNumber differ: contours go by the file name",
-        "number in the name against (0020,0013), which in a stack of several series may count within its series",
+        "number in the name against (0020,0013); see image-number-by-series and images-renumbered",
         "find out which one the contours mean and rename the file",
+    ),
+    _C.IMAGES_RENUMBERED: CodeInfo(
+        _W,
+        "most images of a patient carry another InstanceNumber than their files",
+        "one step between the numbers, or both go evenly from frame to frame; images that depart are "
+        "image-number-mismatch",
+        "check that the contours were drawn by the files' numbers",
     ),
     _C.IMAGE_NUMBER_BY_SERIES: CodeInfo(
         _I,
         "InstanceNumber counts within the series, the files' names through the stack",
-        "several series in the stack; both numbers equally far apart in most images of a series",
+        "several series in the folder; both numbers equally far apart in most images of a series",
         "nothing, where the contours go by the files' names",
     ),
     _C.IMAGE_DUPLICATE_INSTANCE: CodeInfo(

@@ -148,6 +148,16 @@ def _uids_dummy(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(_folder(spot), "one SOPInstanceUID was written into all images")
 
 
+def _other_start(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    start = int(rng.integers(100, 900))
+
+    def change(ds: FileDataset) -> None:
+        ds.InstanceNumber = int(ds.InstanceNumber) + start
+
+    _change_all(site, spot, change)
+    return Note(_folder(spot), f"{start} was added to the InstanceNumber of all images")
+
+
 def _series_a_slice(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     def change(ds: FileDataset) -> None:
         position, frame = divmod(int(ds.InstanceNumber) - 1, site.grid.frames)
@@ -242,6 +252,13 @@ FAULTS = (
         Code.IMAGE_IDS_SHARED,
         Scope.PATIENT,
         _uids_dummy,
+    ),
+    Fault(
+        "numbers-from-elsewhere",
+        "all InstanceNumbers count from another start than the files",
+        Code.IMAGES_RENUMBERED,
+        Scope.PATIENT,
+        _other_start,
     ),
     Fault(
         "series-a-slice",
