@@ -57,6 +57,7 @@ class FindingCode(StrEnum):
     SPACING_MISSING = "spacing-missing"
     SPACING_NOT_SQUARE = "spacing-not-square"
     ORIENTATION_CHANGES = "orientation-changes"
+    SERIES_TILTED = "series-tilted"
     SIZE_CHANGES = "size-changes"
     SLICE_GAP_IRREGULAR = "slice-gap-irregular"
     SLICE_GAP_HEADER = "slice-gap-header"

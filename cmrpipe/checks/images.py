@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,10 +15,16 @@ from cmrpipe.linking import image_number
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
 from cmrpipe.refusals import names_its_mend
-from cmrpipe.slices import ASSUMED, NUMBER, main_series, measure_gap
+from cmrpipe.slices import ASSUMED, NUMBER, SAME_NORMAL_COSINE, main_series, measure_gap
 
 SAME_SPACING = 0.01
 """Relative difference up to which two pixel spacings are equal."""
+_TILT_DEG = math.degrees(math.acos(SAME_NORMAL_COSINE))
+"""Angle up to which a series of its own joins the stack."""
+_IN_ITSELF = (
+    " A series that was acquired so is in order, but the store holds images of one size a patient: pad, cut or "
+    "resample images and contours to one."
+)
 _FEWEST_OTHERS = 4
 """Other frames of a slice below which nothing is said of blank ends."""
 _MOSTLY = 0.8
@@ -199,6 +206,8 @@ def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> I
     size = sizes.most_common(1)[0][0]
     spacing = spacings.most_common(1)[0][0] if spacings else None
     orientation = orientations.most_common(1)[0][0] if orientations else None
+    usual = {uid: _usual([i for i in series if i.series_uid == uid]) for uid in {i.series_uid for i in series}}
+    tilted: list[tuple[float, str]] = []
     for image in series:
         where = {"patient_id": image.patient_id, "number": image_number(image), "path": image.path}
         if (image.rows, image.columns) != size or (
@@ -208,23 +217,53 @@ def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> I
             and not np.allclose(sorted(image.pixel_spacing_mm), sorted(spacing), rtol=SAME_SPACING)
             and not _oblong(image, limits.square)
         ):
+            its_own = usual[image.series_uid][0]
+            mend = _IN_ITSELF if _size(image) == its_own != (size, spacing) else ""
             yield finding(
                 Code.SIZE_CHANGES,
                 f"{image.path} is {image.rows} x {image.columns} pixels of {image.pixel_spacing_mm} mm, "
-                f"its series {size[0]} x {size[1]} of {spacing}.",
+                f"its series {size[0]} x {size[1]} of {spacing}." + mend,
                 **where,  # type: ignore[arg-type]
                 rows=image.rows,
                 columns=image.columns,
             )
         if image.orientation and orientation and image.orientation != orientation:
             angle = _angle_deg(image.orientation, orientation)
-            if angle > limits.angle_deg:
+            if limits.angle_deg < angle <= _TILT_DEG and image.orientation == usual[image.series_uid][1]:
+                tilted.append((angle, image.path))
+            elif angle > limits.angle_deg:
                 yield finding(
                     Code.ORIENTATION_CHANGES,
                     f"{image.path} is turned by {angle:.1f} degrees against its series.",
                     **where,  # type: ignore[arg-type]
                     angle_deg=round(angle, 3),
                 )
+
+    if tilted:
+        angle, path = max(tilted)
+        yield finding(
+            Code.SERIES_TILTED,
+            f"{series[0].patient_id}: {len(tilted)} images are turned by up to {angle:.1f} degrees against most of the "
+            f"stack ({path}), each as its series is: slices planned anew, it seems; nothing is left out for it. "
+            "Volumes take them for parallel.",
+            patient_id=series[0].patient_id,
+            path=f"dicoms/{series[0].patient_id}",
+            images=len(tilted),
+            angle_deg=round(angle, 3),
+        )
+
+
+Size: TypeAlias = tuple[tuple[int | None, int | None], tuple[float, float] | None]
+
+
+def _size(image: ImageRecord) -> Size:
+    return (image.rows, image.columns), image.pixel_spacing_mm
+
+
+def _usual(series: Sequence[ImageRecord]) -> tuple[Size, tuple[float, ...] | None]:
+    """Size and orientation that most images of a series have."""
+    sizes, orientations = Counter(_size(i) for i in series), Counter(i.orientation for i in series)
+    return sizes.most_common(1)[0][0], orientations.most_common(1)[0][0]
 
 
 def _check_gap(patient_id: str, series: Sequence[ImageRecord], limits: ValidateParams) -> Iterator[Finding]:

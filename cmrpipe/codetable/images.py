@@ -173,8 +173,19 @@ IMAGES: Table = {
         "remove images of other planes (localizers, long axis)",
         "validate.angle_deg",
     ),
+    _C.SERIES_TILTED: CodeInfo(
+        _W,
+        "slices that are series of their own are turned a little against the others",
+        "the same angle, up to 2.6 degrees, of images that are turned as their series is",
+        "nothing, where slices were planned anew during the scan; volumes take them for parallel",
+        "validate.angle_deg",
+    ),
     _C.SIZE_CHANGES: CodeInfo(
-        _E, "images of one series differ in size or spacing", "rows, columns, PixelSpacing", "fetch them anew"
+        _E,
+        "images of one stack differ in size or spacing",
+        "rows, columns, PixelSpacing",
+        "fetch them anew; where they were acquired so, pad, cut or resample images and contours: the store holds one "
+        "size a patient",
     ),
     _C.SLICE_GAP_IRREGULAR: CodeInfo(
         _W,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from cmrpipe.checks.images import check_files, check_series
 from cmrpipe.codes import FindingCode as Code
+from cmrpipe.codes import Severity
 from cmrpipe.model import ImageRecord
 from cmrpipe.params import ValidateParams
 from cmrpipe.refusals import own_trouble
@@ -48,3 +50,43 @@ def test_a_file_that_the_system_refuses_is_not_to_be_fetched_anew(tmp_path: Path
     refused, damaged = (f.message for f in check_files(images))
     assert refused.endswith("cannot be used: it cannot be read (Permission denied; see its permissions and its disk).")
     assert damaged.endswith("cannot be used: no image in it. Fetch it anew from its source.")
+
+
+def tilted(degrees: float, several: bool) -> list[ImageRecord]:
+    """Four slices of three images, the third turned, in a series of its own each or all in one."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return [
+        replace(
+            image,
+            path=f"dicoms/P/{3 * at + n}.dcm",
+            series_uid=f"1.{at}" if several else "1",
+            position_mm=(0.0, 0.0, 8.0 * at),
+            orientation=(1.0, 0.0, 0.0, 0.0, cosine, sine) if at == 2 else (1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        )
+        for at in range(4)
+        for n, image in enumerate(series(*[(1.25, 1.25)] * 3), 1)
+    ]
+
+
+def test_series_turned_a_little_against_each_other_are_told_once() -> None:
+    """A warning up to 2.6 degrees, where all images of the series are turned; one image of a series is an error."""
+    (found,) = check_series("P", tilted(1.5, several=True), LIMITS)
+    assert (found.code, found.severity, found.path) == (Code.SERIES_TILTED, Severity.WARNING, "dicoms/P")
+    assert (found.evidence["images"], found.evidence["angle_deg"]) == (3, 1.5)
+    assert [f.code for f in check_series("P", tilted(1.5, several=False), LIMITS)] == [Code.ORIENTATION_CHANGES] * 3
+    assert {f.code for f in check_series("P", tilted(3.0, several=True), LIMITS)} >= {Code.SERIES_MIXED}
+    images = tilted(0.0, several=True)
+    images[4] = replace(images[4], orientation=(1.0, 0.0, 0.0, 0.0, 0.9994, 0.0346))
+    assert [(f.code, f.path) for f in check_series("P", images, LIMITS)] == [(Code.ORIENTATION_CHANGES, images[4].path)]
+
+
+def test_a_slice_acquired_with_another_matrix_has_its_mend_told() -> None:
+    """That of the store, which holds one size a patient; an image that differs within its series has none."""
+    images = [replace(i, rows=60) if i.series_uid == "1.2" else i for i in tilted(0.0, several=True)]
+    found = list(check_series("P", images, LIMITS))
+    assert [f.code for f in found] == [Code.SIZE_CHANGES] * 3
+    assert all("the store holds images of one size a patient" in f.message for f in found)
+    images = tilted(0.0, several=True)
+    images[0] = replace(images[0], rows=60)
+    (found_one,) = check_series("P", images, LIMITS)
+    assert "store" not in found_one.message

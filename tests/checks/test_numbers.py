@@ -107,7 +107,8 @@ def test_files_that_were_numbered_anew_are_told_once(number: Callable[[int], int
         exchanged = placed(stack(False, {**numbers, 25: numbers[38], 38: numbers[25]}))
         assert told(exchanged)[1:] == [(Code.IMAGE_NUMBER_MISMATCH, 25), (Code.IMAGE_NUMBER_MISMATCH, 38)]
     files = [
-        replace(i, path=f"dicoms/P/{n}.dcm", file_number=n) if (n := TURNED.get(i.file_number or 0)) else i for i in images
+        replace(i, path=f"dicoms/P/{n}.dcm", file_number=n) if (n := TURNED.get(i.file_number or 0)) else i
+        for i in images
     ]
     assert {number for code, number in told(files) if code is Code.IMAGE_NUMBER_MISMATCH} == set(TURNED)
 

@@ -16,6 +16,8 @@ from cmrpipe.phantom.faults.kit import Fault, Note, Scope, Site, Spot
 
 SECOND_SERIES = 3
 """Images of the series that does not belong."""
+TILT_DEG = 1.6
+"""Of a slice that was planned anew."""
 
 
 def _folder(spot: Spot) -> str:
@@ -97,6 +99,19 @@ def _turned(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
 
     site.change_image(path, change)
     return Note(path, f"its plane was turned by {np.degrees(angle):.0f} degrees", number)
+
+
+def _tilted(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    position, angle = site.grid.slices // 2, np.radians(TILT_DEG)
+
+    def change(ds: FileDataset) -> None:
+        row, column, normal = _vectors(ds)
+        ds.ImageOrientationPatient = _strings(np.concatenate([row, np.cos(angle) * column + np.sin(angle) * normal]))
+        ds.SeriesInstanceUID = uid(ds.SeriesInstanceUID, "tilted")
+
+    for frame in range(1, site.grid.frames + 1):
+        site.change_image(site.image(spot.patient, site.grid.number(position, frame)), change)
+    return Note(_folder(spot), f"the slice at position {position} was made a series turned by {TILT_DEG} degrees")
 
 
 def _gap_irregular(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
@@ -234,6 +249,7 @@ FAULTS = (
         _turned,
         frozenset({Code.SLICE_GAP_IRREGULAR, Code.IMAGE_MISSING}),
     ),
+    Fault("slice-tilted", "a slice planned anew, a series of its own", Code.SERIES_TILTED, Scope.PATIENT, _tilted),
     Fault("slices-uneven", "slices are not evenly spaced", Code.SLICE_GAP_IRREGULAR, Scope.PATIENT, _gap_irregular),
     Fault("gap-header", "the header's slice spacing is wrong", Code.SLICE_GAP_HEADER, Scope.PATIENT, _gap_header),
     Fault(
