@@ -91,6 +91,7 @@ class FindingCode(StrEnum):
     AREA_JUMP = "area-jump"
     CENTROID_JUMP = "centroid-jump"
     CONTOUR_COPIED = "contour-copied"
+    CONTOUR_REPEATED = "contour-repeated"
     CONTOUR_MISFIT = "contour-misfit"
     CONTOUR_OTHER_FRAME = "contour-other-frame"
     CONTOURS_OTHER_SLICE = "contours-other-slice"

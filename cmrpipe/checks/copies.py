@@ -5,7 +5,8 @@ may begin elsewhere or go round the other way. So are those that are one outline
 unless they are drawn in one image. Equal points do not say whose they are; the images do. Every contour has
 a measure of how badly it lies (`misplaced`), from its image's edges and its patient's other contours. Where exactly one
 patient's lie well, and the others' do not, that one's are the originals. Files that are equal between the same patients
-are decided together, since one slice may fit by chance and nine do not.
+are decided together, since one slice may fit by chance and nine do not. Contours of one slice that are one outline and
+all lie well are no copies: the heart stands still from frame to frame, and experts carry a contour on.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cmrpipe.checks.neighbours import Jump
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import canonical_outline, centroid, polygon_area, protrusion
+from cmrpipe.layouts import folder_of
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, Finding, Points, Sample
 
@@ -44,6 +46,7 @@ class Content:
     misplaced : how badly it lies in its image and with its patient's other contours, 0 is perfect; None when unknown
     written : SHA-256 of its points in the order of the file
     form : by which an outline is found that was moved
+    slice_index : of its image, where that is known
     """
 
     sha256: str
@@ -54,6 +57,12 @@ class Content:
     misplaced: float | None
     written: str = ""
     form: Form = SMALL
+    slice_index: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Of one slice of a patient the same; its own where the slice is not known."""
+        return self.path if self.slice_index is None else f"{self.patient_id}/{self.slice_index}"
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Content:
@@ -84,6 +93,7 @@ def contents(
 ) -> list[Content]:
     """A row for every readable contour of a patient."""
     by_number = {image_number(sample.record): sample for sample in samples}
+    images = labels.by_number()
     found = []
     for record in labels.contours:
         if record.contour is None or record.number is None or record.kind is None:
@@ -95,6 +105,7 @@ def contents(
         elif sample is not None and sample.endo is not None and sample.epi is not None:
             misplaced = _epi(sample.endo.points, sample.epi.points)
         outline = canonical_outline(record.contour.points)
+        image = images.get(record.number)
         found.append(
             Content(
                 sha256_bytes(outline.tobytes()),
@@ -105,6 +116,7 @@ def contents(
                 None if misplaced is None else round(misplaced, 4),
                 record.content_sha256,
                 form(outline),
+                None if image is None else image.slice_index,
             )
         )
     return found
@@ -137,9 +149,19 @@ def _groups(rows: Iterable[Content], outline: Callable[[str], Points]) -> list[l
     return [sorted(group, key=lambda row: row.path) for group in groups.values() if len(group) > 1]
 
 
-def _owner(group: Sequence[Content]) -> str:
-    """Who may own a row: its patient when the group spans patients, else its file."""
-    return "patient" if len({row.patient_id for row in group}) == len(group) else "file"
+def _owners(group: Sequence[Content]) -> Callable[[Content], str]:
+    """Who may own a row: its patient where each has one, else what is in one slice, else its file."""
+    if len({row.patient_id for row in group}) == len(group):
+        return lambda row: row.patient_id
+    if len({row.place for row in group}) > 1:
+        return lambda row: row.place
+    return lambda row: row.path
+
+
+def _still(group: Sequence[Content], limit: float) -> bool:
+    """Whether a group lies in one slice of one patient, and all of it well."""
+    well = all(row.misplaced is not None and row.misplaced <= limit for row in group)
+    return well and len({(row.place, row.kind) for row in group}) == 1
 
 
 def _original(misplaced: Mapping[str, Sequence[float | None]], limit: float) -> str | None:
@@ -163,26 +185,45 @@ def check_copies(rows: Iterable[Content], limit: float, outline: Callable[[str],
     outline : the points of a contour file; only of those that may be another one moved
     """
     together: dict[tuple[str, ...], list[list[Content]]] = defaultdict(list)
+    still: dict[str, list[list[Content]]] = defaultdict(list)
     for group in _groups(rows, outline):
-        if _owner(group) == "patient":
+        if _still(group, limit):
+            still[group[0].patient_id].append(group)
+        elif len({row.patient_id for row in group}) == len(group):
             together[(group[0].kind, *sorted(row.patient_id for row in group))].append(group)
         else:
             together[("", *(row.path for row in group))].append(group)
     for key, groups in sorted(together.items()):
-        across = bool(key[0])
+        across, owner = bool(key[0]), _owners(groups[0])
         misplaced: dict[str, list[float | None]] = defaultdict(list)
         for group in groups:
             for row in group:
-                misplaced[row.patient_id if across else row.path].append(row.misplaced)
+                misplaced[owner(row)].append(row.misplaced)
         original = _original(misplaced, limit)
         for group in groups:
-            yield from _tell(group, original, len(groups), across)
+            yield from _tell(group, [row for row in group if owner(row) == original], len(groups), across)
+    for patient, groups in sorted(still.items()):
+        yield _told_once(patient, sorted(groups, key=lambda group: group[0].path))
 
 
-def _tell(group: Sequence[Content], original: str | None, files: int, across: bool) -> Iterator[Finding]:
-    source = next((row for row in group if original in (row.patient_id if across else row.path,)), None)
+def _told_once(patient: str, groups: Sequence[Sequence[Content]]) -> Finding:
+    count, (first, second, *_) = sum(map(len, groups)), groups[0]
+    return finding(
+        Code.CONTOUR_REPEATED,
+        f"{patient}: {count} contours are one outline with another frame's of their slice, and fit their images "
+        f"({first.path} and {second.path}, for example): carried on from frame to frame, it seems; they are not left "
+        "out.",
+        patient_id=patient,
+        path=folder_of(first.path),
+        contours=count,
+        same_as=second.path,
+    )
+
+
+def _tell(group: Sequence[Content], originals: Sequence[Content], files: int, across: bool) -> Iterator[Finding]:
+    source = next(iter(originals), None)
     for row in group:
-        if row is source:
+        if row in originals:
             continue
         others = [entry for entry in group if entry is not row]
         other = source or next((entry for entry in others if entry.sha256 == row.sha256), others[0])

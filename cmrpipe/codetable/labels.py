@@ -143,6 +143,13 @@ LABELS: Table = {
         "draw it anew on its own image, or leave it out; where one patient has two ids, keep one",
         "validate.copy_original",
     ),
+    _C.CONTOUR_REPEATED: CodeInfo(
+        _W,
+        "contours of one slice are one outline, and fit the images of their frames",
+        "points, as for contour-copied; each lies as well as an original has to; told once a patient",
+        "look whether they were carried from frame to frame on purpose",
+        "validate.copy_original",
+    ),
     _C.CONTOUR_MISFIT: CodeInfo(
         _E,
         "a contour, or all of a patient, does not fit its image",

@@ -13,6 +13,7 @@ from cmrpipe.checks.copies import Content, check_copies, fold
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.moved import form
 from cmrpipe.codes import FindingCode as Code
+from cmrpipe.codes import Severity
 from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import canonical_outline
 from cmrpipe.model import Finding, Points
@@ -172,3 +173,35 @@ def test_what_follows_from_a_copy_is_told_with_it() -> None:
     assert "leaves it by 9.5 pixels" in kept[1].message
     pair = finding(Code.CONTOUR_COPIED, "copied.", path="c/endo.txt")
     assert [f.code for f in fold([outside, pair])] == [Code.CONTOUR_COPIED]
+
+
+def in_slice(index: int, *rows: Content) -> list[Content]:
+    """Contours of images of a slice."""
+    return [replace(one, slice_index=index) for one in rows]
+
+
+def test_an_outline_carried_to_the_next_frame_is_told_once() -> None:
+    """Of one slice, in its place or moved a little, where all fit: a warning; where one does not, that is the copy."""
+    still = in_slice(3, *(row("a", "A", n, 0.1) for n in (7, 8, 9)))
+    other = in_slice(4, drawn("A", 27, circle(30, 30, 9), 0.1), drawn("A", 28, circle(31, 30, 9), 0.2))
+    points = {one.path: circle(30 + at, 30, 9) for at, one in enumerate(other)}
+    (found,) = check([*still, *other], points)
+    assert (found.code, found.severity, found.path) == (Code.CONTOUR_REPEATED, Severity.WARNING, "contourfiles/A")
+    assert found.evidence["contours"] == 5
+    (found,) = check(in_slice(3, row("a", "A", 7, 0.1), row("a", "A", 15, 0.7)))
+    assert (found.code, found.path) == (Code.CONTOUR_COPIED, "contourfiles/A/epi-15.txt")
+    for values in ((0.1, None), (0.7, 0.8)):
+        rows = in_slice(3, *(row("a", "A", n, value) for n, value in zip((7, 8), values, strict=True)))
+        assert {f.code for f in check(rows)} == {Code.CONTOUR_COPIED}
+    (found,) = check(in_slice(3, row("a", "A", 7, 0.1), row("a", "A", 8, 0.1, kind="endo")))[:1]
+    assert found.code is Code.CONTOUR_COPIED
+
+
+def test_a_slice_with_several_of_an_outline_owns_it() -> None:
+    """A copy in another slice, or another patient, is told alone; where that fits, too, all are."""
+    still = in_slice(3, row("a", "A", 7, 0.1), row("a", "A", 8, 0.1))
+    for copy in (in_slice(5, row("a", "A", 99, 0.7)), in_slice(3, row("a", "B", 99, 0.7))):
+        assert [(f.code, f.instance_number) for f in check([*still, *copy])] == [(Code.CONTOUR_COPIED, 99)]
+        fits = [replace(one, misplaced=0.1) for one in copy]
+        assert [f.code for f in check([*still, *fits])] == [Code.CONTOUR_COPIED] * 3
+    assert [f.code for f in check([row("a", "A", 7, 0.1), row("a", "A", 8, 0.1)])] == [Code.CONTOUR_COPIED] * 2

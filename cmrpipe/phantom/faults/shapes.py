@@ -7,6 +7,7 @@ import numpy as np
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import CONTOURS
 from cmrpipe.model import ContourKind, Phase, Points
+from cmrpipe.phantom.contour_writer import contour_path
 from cmrpipe.phantom.faults.kit import MISSHAPEN, Fault, Note, Scope, Site, Spot, reshape
 from cmrpipe.phantom.truth import shoelace
 
@@ -136,6 +137,14 @@ def _carried_over(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     return Note(path, f"{origin} was written over it, moved by a pixel or less", number)
 
 
+def _carried_on(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
+    position = int(rng.integers(site.grid.lv.start + 1, site.grid.lv.stop - 1))
+    origin, number = site.contour(spot.patient, position, Phase.ED, ContourKind.ENDO)
+    before = contour_path(spot.patient.original_id, number - 1, ContourKind.ENDO).as_posix()
+    site.write(before, site.read(origin))
+    return Note(f"{CONTOURS}/{spot.patient.original_id}", f"{origin} was written to the frame before, too, {before}")
+
+
 def _copied_epi(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     to, source = spot.patients
     for position in site.grid.lv:
@@ -226,6 +235,14 @@ FAULTS = (
         Scope.PATIENT,
         _carried_over,
         MISSHAPEN,
+    ),
+    Fault(
+        "contour-carried-on",
+        "the frame before has a contour's outline, too",
+        Code.CONTOUR_REPEATED,
+        Scope.PATIENT,
+        _carried_on,
+        frozenset({Code.CONTOUR_OTHER_FRAME, Code.ENDO_WITHOUT_EPI}),
     ),
     Fault(
         "epi-of-other-patient",
