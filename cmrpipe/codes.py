@@ -40,6 +40,7 @@ class FindingCode(StrEnum):
     IMAGE_IDS_SHARED = "image-ids-shared"
     IMAGE_DUPLICATE_NUMBER = "image-duplicate-number"
     IMAGE_DUPLICATE_PIXELS = "image-duplicate-pixels"
+    IMAGE_REPEATED = "image-repeated"
     IMAGE_IN_TWO_PATIENTS = "image-in-two-patients"
     INSTANCE_IN_TWO_PATIENTS = "instance-in-two-patients"
     STUDY_IN_TWO_PATIENTS = "study-in-two-patients"

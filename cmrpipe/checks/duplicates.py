@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from cmrpipe.checks.finding import finding
-from cmrpipe.checks.twopatients import CROWD, FEWEST_OF_MOST
+from cmrpipe.checks.places import CINE
+from cmrpipe.checks.twopatients import CROWD, FEWEST_OF_MOST, Equal
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import image_number, pixel_facts
@@ -87,18 +88,59 @@ def _duplicate(image: ImageRecord, first: ImageRecord, what: str) -> Finding:
     )
 
 
-def pixel_twins(images: Sequence[ImageRecord]) -> list[tuple[ImageRecord, ImageRecord]]:
-    """Pairs (first, later) of images whose pixels may be equal, by checksum, extremes and size."""
+def check_pixels(patient_id: str, images: Sequence[ImageRecord], equal: Equal) -> Iterator[Finding]:
+    """Images with the pixels of another one; those that only stand still for a frame once.
+
+    Parameters
+    ----------
+    equal : compares the pixels of two images whose checksums are equal
+    """
+    frames: dict[int, set[int]] = defaultdict(set)
     groups: dict[tuple[object, ...], list[ImageRecord]] = defaultdict(list)
     for image in images:
+        if not image.error and image.slice_index is not None and image.frame is not None:
+            frames[image.slice_index].add(image.frame)
         constant = image.pixel_min == image.pixel_max
         if not image.error and image.pixel_crc32 is not None and not constant:
             groups[pixel_facts(image)].append(image)
-    return [(group[0], later) for group in groups.values() for later in group[1:]]
+    still: list[tuple[ImageRecord, ImageRecord]] = []
+    for first, *others in groups.values():
+        same = [later for later in others if equal(first, later)]
+        beside = _run(first, same, frames)
+        for later in same:
+            if later.path in beside:
+                still.append((first, later))
+            else:
+                yield _holds_pixels(first, later)
+    if still:
+        first, later = still[0]
+        yield finding(
+            Code.IMAGE_REPEATED,
+            f"{patient_id}: {len(still)} images hold the pixels of the frame beside them ({later.path} those of "
+            f"{first.path}, for example): a cine that was stretched to more frames, or that ends as it begins, it "
+            "seems; they are not left out.",
+            patient_id=patient_id,
+            path=f"{DICOMS}/{patient_id}",
+            images=len(still),
+            same_as=first.path,
+        )
 
 
-def duplicate_pixels(first: ImageRecord, later: ImageRecord) -> Finding:
-    """The finding for a pair whose pixels were compared and are equal."""
+def _run(first: ImageRecord, same: Sequence[ImageRecord], frames: Mapping[int, set[int]]) -> set[str]:
+    """Paths of images equal to `first` that follow one another with it in a cine, the last frame before the first.
+
+    None where these are more than a quarter of the cine, or two of them one frame: that is no heart that stands still.
+    """
+    index = first.slice_index
+    own = sorted(frames[index]) if index is not None else []
+    at = {own.index(i.frame): i for i in (first, *same) if i.slice_index == index and i.frame in own}
+    if len(own) < CINE or len(at) > len(own) / 4 or len(at) < sum(i.slice_index == index for i in (first, *same)):
+        return set()
+    ends = sum((rank + 1) % len(own) not in at for rank in at)
+    return {image.path for image in at.values()} if ends == 1 else set()
+
+
+def _holds_pixels(first: ImageRecord, later: ImageRecord) -> Finding:
     return finding(
         Code.IMAGE_DUPLICATE_PIXELS,
         f"{later.path} holds the pixels of {first.path}.",

@@ -67,6 +67,12 @@ IMAGES: Table = {
     _C.IMAGE_DUPLICATE_PIXELS: CodeInfo(
         _E, "two images hold the same pixels", "hash of the pixel bytes", "fetch the right image from its source"
     ),
+    _C.IMAGE_REPEATED: CodeInfo(
+        _W,
+        "images of a cine hold the pixels of the frame beside them, or its last those of its first",
+        "equal pixels of frames that follow one another, a quarter of a cine of eight frames and more at most",
+        "nothing, where the cine was stretched to more frames, or ends as it begins; else fetch the right image",
+    ),
     _C.IMAGE_IN_TWO_PATIENTS: CodeInfo(
         _E,
         "images of two patients are the same: one patient under two ids, or images in another's folder",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from cmrpipe.checks.duplicates import check_duplicates
+from cmrpipe.checks.duplicates import check_duplicates, check_pixels
 from cmrpipe.checks.places import check_places
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
@@ -97,3 +97,59 @@ def test_two_exports_in_one_folder_are_copies() -> None:
     """Every image twice, with other pixels: neither is used, though most images share their identifiers."""
     again = [replace(i, path=f"{i.path}.2", pixel_crc32=900 + (i.file_number or 0)) for i in stack()]
     assert [code for code, *_ in told([*stack(), *again])] == [Code.IMAGE_DUPLICATE_INSTANCE] * SLICES * FRAMES
+
+
+def cine(frames: int, pixels: dict[int, int]) -> list[ImageRecord]:
+    """Three slices, numbered through; some images with the pixels of another number."""
+    return [
+        replace(
+            stack()[0],
+            path=f"dicoms/P/{n}.dcm",
+            file_number=n,
+            instance_number=n,
+            sop_uid=f"1.1.{n}",
+            pixel_crc32=pixels.get(n, n),
+            pixel_min=0,
+            pixel_max=9,
+            slice_index=(n - 1) // frames,
+            frame=(n - 1) % frames + 1,
+        )
+        for n in range(1, 3 * frames + 1)
+    ]
+
+
+def equals(images: list[ImageRecord]) -> list[tuple[Code, str]]:
+    """Codes and paths of what is said of equal pixels."""
+    return [(f.code, f.path) for f in check_pixels("P", images, lambda _, __: True)]
+
+
+@pytest.mark.parametrize("pixels", [{6: 5}, {6: 5, 7: 5}, {12: 1}, {1: 12, 2: 12}, {6: 5, 12: 1, 17: 16}])
+def test_a_frame_that_stands_still_is_told_once(pixels: dict[int, int]) -> None:
+    """Frames side by side, or the last and the first of a slice: a warning a patient, nothing is left out."""
+    assert equals(cine(12, pixels)) == [(Code.IMAGE_REPEATED, "dicoms/P")]
+    assert equals(cine(12, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("frames", "pixels", "later"),
+    [
+        (12, {9: 5}, [9]),
+        (12, {17: 5}, [17]),
+        (12, {13: 12}, [13]),
+        (12, dict.fromkeys(range(1, 13), 1), [*range(2, 13)]),
+        (2, {2: 1}, [2]),
+        (12, {6: 5, 30: 5}, [30]),
+    ],
+    ids=["apart", "other slice", "next slice's first", "whole cine", "no cine", "beside and other slice"],
+)
+def test_other_doubled_images_are_errors(frames: int, pixels: dict[int, int], later: list[int]) -> None:
+    """Each with its path; what stands beside the first is told once next to it."""
+    found = [path for code, path in equals(cine(frames, pixels)) if code is Code.IMAGE_DUPLICATE_PIXELS]
+    assert found == [f"dicoms/P/{n}.dcm" for n in later]
+
+
+def test_two_files_of_one_frame_do_not_stand_still() -> None:
+    """A copy with an identifier of its own is one."""
+    images = cine(12, {})
+    copy = replace(images[4], path="dicoms/P/90.dcm", file_number=90, sop_uid="1.90")
+    assert equals([*images, copy]) == [(Code.IMAGE_DUPLICATE_PIXELS, "dicoms/P/90.dcm")]

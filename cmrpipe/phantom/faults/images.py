@@ -152,6 +152,19 @@ def _twin_pixels(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(path, f"it was given the pixels of {source}", number)
 
 
+def _repeated(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    path, _number = _at(site, spot)
+    beside = spot.frame - 1 if spot.frame > 1 else spot.frame + 1
+    source = site.image(spot.patient, site.grid.number(spot.position, beside))
+    pixels = site.dataset(source).PixelData
+
+    def change(ds: FileDataset) -> None:
+        ds.PixelData = pixels
+
+    site.change_image(path, change)
+    return Note(f"{DICOMS}/{spot.patient.patient_id}", f"{path} was given the pixels of the frame beside it, {source}")
+
+
 def _other_patient(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     path, number = _at(site, spot)
     ids = [p.patient_id for p in site.truth.patients if p is not spot.patient] or ["PHA9999901"]
@@ -241,6 +254,7 @@ FAULTS = (
     Fault(
         "image-twin-pixels", "two images with the same pixels", Code.IMAGE_DUPLICATE_PIXELS, Scope.IMAGE, _twin_pixels
     ),
+    Fault("image-repeated", "an image has the pixels of the frame before", Code.IMAGE_REPEATED, Scope.IMAGE, _repeated),
     Fault(
         "image-of-other-patient",
         "PatientID is another patient's",
