@@ -135,6 +135,7 @@ class ValidateParams(Section):
     edv_ml: tuple[float, float] = Field((40.0, 600.0), description="smallest and largest end-diastolic volume")
     mass_g: tuple[float, float] = Field((30.0, 500.0), description="smallest and largest myocardial mass")
     outside_px: float = Field(1.0, ge=0, description="how far the endocardium may leave the epicardium, pixels")
+    outside_mm: float = Field(1.3, ge=0, description="the same in mm, where this is more and the spacing is known")
     open_steps: float = Field(
         3.5, gt=1, description="step between two points, over the contour's third longest, that leaves it open"
     )

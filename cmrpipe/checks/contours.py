@@ -17,6 +17,8 @@ from cmrpipe.params import ValidateParams
 
 BORDER_PX = 0.5
 """A point may lie this far beyond the outermost pixel centres: on the image's edge."""
+FINEST_MM = 0.3
+"""Pixel spacing below which it is not that of a cardiac scan."""
 THINNEST_PX = 0.5
 """Mean wall below which there is none: the same outline twice, or an epicardium within its endocardium."""
 
@@ -126,6 +128,14 @@ def _mean_wall_px(endo: Points, epi: Points) -> float:
     return outer - inner
 
 
+def _tolerated_px(image: ImageRecord, limits: ValidateParams) -> float:
+    """How far the endocardium may leave the epicardium, pixels; by a spacing that may be in another unit no further."""
+    spacing = image.pixel_spacing_mm
+    if spacing is None or min(spacing) < FINEST_MM:
+        return limits.outside_px
+    return max(limits.outside_px, limits.outside_mm / max(spacing))
+
+
 def check_pairs(labels: PatientLabels, samples: Sequence[Sample], limits: ValidateParams) -> Iterator[Finding]:
     """Endocardium inside epicardium, with a wall between them. Which of both is wrong, nobody can tell by that."""
     by_number = labels.contours_by_number()
@@ -134,12 +144,13 @@ def check_pairs(labels: PatientLabels, samples: Sequence[Sample], limits: Valida
             continue
         out = protrusion(sample.endo.points, sample.epi.points)
         wall = _mean_wall_px(sample.endo.points, sample.epi.points)
-        if out > limits.outside_px or wall < THINNEST_PX:
+        tolerated = _tolerated_px(sample.record, limits)
+        if out > tolerated or wall < THINNEST_PX:
             number = image_number(sample.record)
             kinds = by_number.get(number, {}) if number is not None else {}
             endo, epi = (next(iter(kinds.get(kind, ())), None) for kind in ContourKind)
             what = f"leaves the epicardial one by {out:.1f} pixels"
-            if out <= limits.outside_px:
+            if out <= tolerated:
                 what = f"leaves no wall to the epicardial one: {wall:.1f} pixels on average"
             yield finding(
                 Code.ENDO_OUTSIDE_EPI,

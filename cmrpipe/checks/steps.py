@@ -27,6 +27,12 @@ TRACED_PX = 1.5
 """Points that lie no farther apart than this (median) were traced, not clicked, whatever their outline's shape; those
 of real contours lie 0.5 to 1.4 pixels apart."""
 
+STAIRS_PX = 4.0
+"""The same for an outline of a mask's pixels, whose straight runs are steps of a few pixels, or twice as much where it
+was drawn on a coarser matrix."""
+_ROUNDED = 0.02
+"""Pixels by which a step may be off its direction: coordinates are written in hundredths."""
+
 
 def _cross(a: Points, b: Points) -> Floats:
     return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
@@ -50,6 +56,19 @@ def rounding_share(points: Points) -> float:
     return float(beyond.sum() / signed_area(points))
 
 
+def _of_pixels(chord: Points) -> bool:
+    """Whether all steps (n, 2) run along rows, columns or diagonals: the outline of a mask."""
+    across, along = np.abs(chord).T
+    return bool(np.all((np.minimum(across, along) <= _ROUNDED) | (np.abs(across - along) <= _ROUNDED)))
+
+
+def _turning(chord: Points) -> bool:
+    """Whether no step (n, 2) goes on in the direction of the one before: corners alone."""
+    before = np.roll(chord, 1, axis=0)
+    lengths = np.linalg.norm(chord, axis=1) * np.linalg.norm(before, axis=1)
+    return bool(np.all((chord * before).sum(axis=1) < np.cos(np.pi / 8) * lengths))
+
+
 def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: ValidateParams) -> Iterator[Finding]:
     """What the steps between a contour's points say, one finding at most.
 
@@ -58,7 +77,8 @@ def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: 
     points : (n, 2), an outline that does not cross itself and encloses an area
     """
     points = points[np.any(points != np.roll(points, -1, axis=0), axis=1)]
-    steps = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)  # from each point to the next
+    chord = np.roll(points, -1, axis=0) - points  # from each point to the next
+    steps, of_pixels = np.linalg.norm(chord, axis=1), _of_pixels(chord)
     usual = float(np.sort(steps)[-3])
     where = {"patient_id": patient_id, "number": record.number, "path": record.path}
     at = _jutting(points, steps, limits.open_steps * usual)
@@ -76,7 +96,8 @@ def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: 
         return
     longest = int(np.argmax(steps))
     gap = float(steps[longest])
-    if gap > limits.open_steps * usual and gap > OPEN_SHARE * steps.sum():
+    straight = of_pixels and _turning(chord)  # and no gap, however long
+    if not straight and gap > limits.open_steps * usual and gap > OPEN_SHARE * steps.sum():
         x, y = points[longest]
         place = "its ends are" if longest == len(points) - 1 else f"after x {x:.1f}, y {y:.1f} (from 0) two points are"
         yield finding(
@@ -89,7 +110,7 @@ def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: 
         )
         return
     lost, median = rounding_share(points), float(np.median(steps))
-    if lost > limits.coarse and median > TRACED_PX:
+    if lost > limits.coarse and median > (STAIRS_PX if of_pixels else TRACED_PX):
         yield finding(
             Code.CONTOUR_COARSE,
             f"{record.path} has {len(points)} points, {median:.1f} pixels apart; the straight lines between them "

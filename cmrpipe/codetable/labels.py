@@ -111,9 +111,9 @@ LABELS: Table = {
     _C.ENDO_OUTSIDE_EPI: CodeInfo(
         _E,
         "an endocardial contour leaves the epicardial one",
-        "distance of its outermost point from the epicardium, pixels",
+        "distance of its outermost point from the epicardium, pixels, or mm where that is more",
         "check both contours",
-        "validate.outside_px",
+        "validate.outside_px, validate.outside_mm",
     ),
     _C.WALL_IMPLAUSIBLE: CodeInfo(
         _W,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmrpipe.checks.contours import check_shape
+from cmrpipe.checks.contours import check_pairs, check_shape
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.model import Contour, ContourKind, ContourRecord, ImageRecord, Points
+from cmrpipe.linking import PatientLabels
+from cmrpipe.model import Contour, ContourKind, ContourRecord, ImageRecord, Phase, Points, Sample
 from cmrpipe.params import ValidateParams
+from tests.checks.drawn import circle
 
 ROWS, COLUMNS = 64, 72
 
@@ -46,3 +48,26 @@ def test_a_contour_may_lie_on_the_edge_of_its_image_and_not_beyond(side: int, be
     last = (COLUMNS - 1, ROWS - 1)[axis]
     points[:, axis] += (-beyond - points[:, axis].min()) if low else (last + beyond - points[:, axis].max())
     assert codes(points) == ([Code.CONTOUR_OUT_OF_BOUNDS] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "out_px", "told"),
+    [
+        (None, 0.9, False),
+        (None, 1.4, True),
+        (1.3, 0.9, False),
+        (1.3, 1.4, True),
+        (2.7, 0.9, False),
+        (0.7, 1.4, False),
+        (0.7, 2.2, True),
+        (0.07, 1.4, True),
+    ],
+)
+def test_how_far_an_endocardium_may_leave_its_epicardium(spacing_mm: float | None, out_px: float, told: bool) -> None:
+    """A pixel, or 1.3 mm where that is more; a spacing in another unit gives no leave."""
+    spacing = None if spacing_mm is None else (spacing_mm, spacing_mm)
+    image = ImageRecord("dicoms/P/1.dcm", "", 1, "P", file_number=1, pixel_spacing_mm=spacing)
+    endo, epi = circle(36 + 6 + out_px, 32, 10), circle(36, 32, 16)
+    one = Sample(image, None, Contour(ContourKind.ENDO, endo), Contour(ContourKind.EPI, epi), Phase.ED)
+    found = list(check_pairs(PatientLabels("P", (image,), (), ("O",)), [one], ValidateParams()))
+    assert [f.code for f in found] == ([Code.ENDO_OUTSIDE_EPI] if told else [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,8 +13,9 @@ from cmrpipe.checks.contours import check_shape
 from cmrpipe.checks.steps import rounding_share
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import equidistant, polygon_area
-from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, Points
+from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, Mask, Points
 from cmrpipe.params import ValidateParams
+from cmrpipe.raster import area_mask
 from tests.checks.drawn import circle
 from tests.checks.traced import traced
 
@@ -138,7 +140,34 @@ def test_many_clicked_points_are_enough(real: list[Points]) -> None:
     """40 at uneven steps are no control points, nor are corners, but for some of the smallest."""
     rng = np.random.default_rng(4)
     assert share((clicked(points, 40, rng) for points in large(real, 3)), Code.CONTOUR_COARSE) == 0.0
-    assert share(map(corners, large(real, 3)), Code.CONTOUR_COARSE) < 0.03
+    assert share(map(corners, large(real, 3)), Code.CONTOUR_COARSE) < 0.01
+
+
+def of_mask(mask: Mask, along: str) -> Points:
+    """The corners of a mask's outline, along the centres of its pixels or their edges."""
+    times = 2 if along == "edges" else 1  # no diagonal is left then
+    drawn = mask.astype(np.uint8).repeat(times, axis=0).repeat(times, axis=1)
+    found, _ = cv2.findContours(drawn, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return np.asarray(max(found, key=cv2.contourArea)[:, 0] / times)
+
+
+@pytest.mark.parametrize("along", ["centres", "edges"])
+@pytest.mark.parametrize(("times", "radius"), [(1.0, 3), (2.0, 7)])
+def test_outlines_of_masks_are_whole(real: list[Points], times: float, radius: float, along: str) -> None:
+    """With their corners alone, also where they were drawn on a matrix half as large."""
+    for points in list(large(real, radius))[::3]:
+        found = codes(times * of_mask(area_mask(points, (256, 256)), along))
+        assert not {Code.CONTOUR_OPEN, Code.CONTOUR_COARSE} & set(found)
+
+
+def test_a_flat_side_of_a_mask_is_no_gap() -> None:
+    """Of corners alone, however long beside the others; with one end of that side lost it is one."""
+    mask = area_mask(circle(50, 50, 40), (96, 96))
+    mask[:40] = False
+    points = of_mask(mask, "edges")
+    steps = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
+    assert codes(points) == []
+    assert codes(np.delete(points, int(steps.argmax()), axis=0)) == [Code.CONTOUR_OPEN]
 
 
 @pytest.mark.parametrize("count", [8, 13, 40])
