@@ -26,6 +26,7 @@ from pydicom.uid import (
 
 from cmrpipe.charset import decode_text
 from cmrpipe.files import sha256_bytes
+from cmrpipe.mends import COLOUR, DEFLATED, SEVERAL
 from cmrpipe.model import ImageRecord
 from cmrpipe.pixels import blank_rows
 
@@ -140,7 +141,7 @@ def _read(data: bytes, tags: frozenset[BaseTag]) -> tuple[dict[int, tuple[str | 
     meta = _elements(stream, implicit=False, little=True, tags=None)
     syntax = _text(meta, _TRANSFER_SYNTAX)
     if syntax == DeflatedExplicitVRLittleEndian:
-        raise NotImplementedError("the deflated transfer syntax is not supported")
+        raise NotImplementedError(DEFLATED)
     raw = _elements(stream, syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian, tags)
     return raw, syntax, stream.tell()
 
@@ -200,7 +201,7 @@ def _pixels(data: bytes, offset: int, values: Mapping[str, Any]) -> tuple[dict[s
         return {}, f"truncated: {missing:,} bytes of the pixels are missing"
     length = int.from_bytes(data[start - 4 : start], order)  # type: ignore[arg-type]
     if length >= 2 * expected:
-        return {}, f"its pixels are those of {length // expected} images; one image a file is expected"
+        return {}, f"its pixels are those of {length // expected} images; {SEVERAL}"
     order = ">" if syntax == ExplicitVRBigEndian else "<"
     pixels = np.frombuffer(
         data, f"{order}{'i' if values['pixel_representation'] else 'u'}{bits // 8}", expected * 8 // bits, start
@@ -246,11 +247,11 @@ def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
     if not values["rows"] or not values["columns"]:
         problem = "no image in it (Rows and Columns are absent or 0)"
     elif frames > 1:
-        problem = f"a multi-frame object of {frames} frames; one image a file is expected"
+        problem = f"a multi-frame object of {frames} frames; {SEVERAL}"
     elif samples != 1:
-        problem = f"a colour image ({samples} samples a pixel)"
+        problem = f"{COLOUR}{samples} samples a pixel)"
     elif values["photometric"].startswith("PALETTE"):
-        problem = "a colour image (its pixels are places in a palette)"
+        problem = f"{COLOUR}its pixels are places in a palette)"
     else:
         facts, problem = _pixels(data, offset, values)
         values.update(facts)

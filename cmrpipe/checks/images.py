@@ -12,6 +12,7 @@ import numpy as np
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number
+from cmrpipe.mends import mend
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
 from cmrpipe.refusals import names_its_mend
@@ -35,19 +36,23 @@ _ALIKE = 0.02
 
 def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
     """Files that cannot be used, and images that are not what the folder is for."""
+    modalities = {image.modality for image in images if not image.error}
+    throughout = len(images) > 1 and len(modalities) == 1 and "MR" not in modalities
+    if throughout:
+        yield _not_mr(images)
     for image in images:
         where = {"patient_id": image.patient_id, "number": image_number(image), "path": image.path}
         if image.error:
             truncated = image.error.startswith("truncated")
-            mend = "" if names_its_mend(image.error) else " Fetch it anew from its source."
+            what_to_do = "" if names_its_mend(image.error) else f" {mend(image.error)}"
             yield finding(
                 Code.IMAGE_TRUNCATED if truncated else Code.IMAGE_UNREADABLE,
-                f"{image.path} cannot be used: {image.error}.{mend}",
+                f"{image.path} cannot be used: {image.error}.{what_to_do}",
                 **where,  # type: ignore[arg-type]
                 bytes=image.bytes,
             )
             continue
-        if image.modality != "MR":
+        if image.modality != "MR" and not throughout:
             yield finding(
                 Code.IMAGE_NOT_MR,
                 f"{image.path} is not MR: its Modality is {image.modality or 'absent'}.",
@@ -63,11 +68,26 @@ def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
             )
 
 
+def _not_mr(images: Sequence[ImageRecord]) -> Finding:
+    """The finding for a patient whose images all have one other modality."""
+    usable = [image for image in images if not image.error]
+    patient, modality = usable[0].patient_id, usable[0].modality
+    return finding(
+        Code.IMAGE_NOT_MR,
+        f"{patient}: the Modality of all {len(usable)} images is {modality or 'absent'}, not MR. Programs that convert "
+        "images write OT; where these are MR all the same, take image-not-mr out of validate.quarantine.",
+        patient_id=patient,
+        path=f"dicoms/{patient}",
+        modality=modality,
+        images=len(usable),
+    )
+
+
 def undecodable(image: ImageRecord, cause: str) -> Finding:
     """The finding for an image that the catalog took for usable, and whose pixels cannot be had."""
     return finding(
         Code.IMAGE_UNDECODABLE,
-        f"{image.path} cannot be used: {cause}. Fetch it anew from its source.",
+        f"{image.path} cannot be used: {cause}. {mend(cause)}",
         patient_id=image.patient_id,
         number=image_number(image),
         path=image.path,
@@ -218,11 +238,11 @@ def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> I
             and not _oblong(image, limits.square)
         ):
             its_own = usual[image.series_uid][0]
-            mend = _IN_ITSELF if _size(image) == its_own != (size, spacing) else ""
+            its_mend = _IN_ITSELF if _size(image) == its_own != (size, spacing) else ""
             yield finding(
                 Code.SIZE_CHANGES,
                 f"{image.path} is {image.rows} x {image.columns} pixels of {image.pixel_spacing_mm} mm, "
-                f"its series {size[0]} x {size[1]} of {spacing}." + mend,
+                f"its series {size[0]} x {size[1]} of {spacing}." + its_mend,
                 **where,  # type: ignore[arg-type]
                 rows=image.rows,
                 columns=image.columns,

@@ -39,14 +39,15 @@ def check_walls(
         if wall.mean_mm <= 0 or radius == 0:
             continue
         mean, least = wall.mean_mm, wall.minimum_mm
-        (low, high), unit = limits.wall_mm, "mm"
+        (low, high), unit, limit = limits.wall_mm, "mm", "wall_mm"
         if not known:
             mean, least, (low, high), unit = mean / radius, least / radius, limits.wall_share, "cavity radii"
+            limit = "wall_share"
         if not low <= mean <= high:
             yield finding(
                 Code.WALL_IMPLAUSIBLE,
                 f"{paths[number]}: the wall of image {number} is {mean:.2g} {unit} thick; "
-                f"{low:g} to {high:g} are plausible.",
+                f"{low:g} to {high:g} are plausible. For children, or thick walls, set validate.{limit}.",
                 patient_id=patient_id,
                 number=number,
                 path=paths[number],

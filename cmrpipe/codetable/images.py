@@ -14,7 +14,8 @@ IMAGES: Table = {
         "a file below dicoms/ is no usable image",
         "not DICOM, no single grey image in it, over 1 GiB, compressed pixels that cannot be decoded, a link to "
         "nowhere; or the system refuses to read it, or its folder",
-        "fetch it anew; where the system refuses it, see its permissions and its disk",
+        "fetch it anew; install what decodes it, convert it, export it in grey, or split it, as the finding says; "
+        "where the system refuses it, see its permissions and its disk",
     ),
     _C.IMAGE_TRUNCATED: CodeInfo(
         _E, "an image ends before its last pixel", "pixel bytes against rows, columns and bits", "fetch it anew"
@@ -25,7 +26,13 @@ IMAGES: Table = {
         "decoding (bits stored, rescale tags); images that are drawn in, or looked at beside these",
         "fetch it anew",
     ),
-    _C.IMAGE_NOT_MR: CodeInfo(_E, "an image is not MR", "Modality (0008,0060)", "remove it from the folder"),
+    _C.IMAGE_NOT_MR: CodeInfo(
+        _E,
+        "an image is not MR",
+        "Modality (0008,0060); told once where all of a patient's images agree",
+        "remove it from the folder; where a program that converted MR images wrote OT, take the code out of "
+        "validate.quarantine",
+    ),
     _C.IMAGE_NUMBER_MISMATCH: CodeInfo(
         _E,
         "an image's file name and its InstanceNumber differ: contours go by the file name",
@@ -218,14 +225,16 @@ IMAGES: Table = {
         _W,
         "the field of view, or the distance of the slices, is not that of a cardiac scan",
         "pixels times PixelSpacing, the longer side, from 96 pixels on; median distance of positions along the normal",
-        "hold PixelSpacing and ImagePositionPatient against the source: another unit, the spacing of another matrix",
+        "hold PixelSpacing and ImagePositionPatient against the source: another unit, the spacing of another matrix; "
+        "for children, or images that were cut, set the limits",
         "validate.field_mm, validate.slice_gap_mm",
     ),
     _C.VOLUME_IMPLAUSIBLE: CodeInfo(
         _W,
         "the end-diastolic volume, or the mass, is not that of a heart",
         "from all of the patient's contours, of three slices at least",
-        "hold PixelSpacing and positions against the source; look whether all contours are of this patient",
+        "hold PixelSpacing and positions against the source; look whether all contours are of this patient; "
+        "for children set the limits",
         "validate.edv_ml, validate.mass_g",
     ),
     _C.IMAGES_AT_ONE_PLACE: CodeInfo(

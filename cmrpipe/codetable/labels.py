@@ -119,7 +119,7 @@ LABELS: Table = {
         _W,
         "the wall is implausibly thin or thick",
         "mean distance of the two borders, in mm; in cavity radii where the spacing is not known",
-        "check both contours",
+        "check both contours; for children, or thick walls, set the limits",
         "validate.wall_mm, validate.wall_share",
     ),
     _C.AREA_JUMP: CodeInfo(

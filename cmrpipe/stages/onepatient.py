@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.checks.duplicates import duplicate_pixels, pixel_twins
+from cmrpipe.checks.duplicates import check_pixels
 from cmrpipe.checks.fit import Image, Pixels
 from cmrpipe.checks.images import undecodable
 from cmrpipe.checks.patient import check_patient
@@ -88,7 +89,7 @@ def validate_patient(task: Task, out: Path) -> Written:
     pixels = Reader(task.raw)
     samples = [replace(sample, image=pixels(sample.record)) for sample in patient_samples(labels)]
     report = check_patient(labels, samples, pixels, task.params)
-    twins = [duplicate_pixels(a, b) for a, b in pixel_twins(labels.images) if equal_pixels(pixels, a, b)]
+    twins = check_pixels(task.patient_id, labels.images, partial(equal_pixels, pixels))
     clinical = rounded_values(labels, frozenset())
     volumes = check_volumes(labels, clinical, task.params)
     report = replace(report, findings=(*report.findings, *twins, *pixels.undecodable, *volumes))

@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import JPEGLosslessSV1
 
 from cmrpipe.checks.images import check_files, check_series
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
+from cmrpipe.mends import COLOUR, DEFLATED, SEVERAL
 from cmrpipe.model import ImageRecord
 from cmrpipe.params import ValidateParams
 from cmrpipe.refusals import own_trouble
@@ -90,3 +93,37 @@ def test_a_slice_acquired_with_another_matrix_has_its_mend_told() -> None:
     images[0] = replace(images[0], rows=60)
     (found_one,) = check_series("P", images, LIMITS)
     assert "store" not in found_one.message
+
+
+@pytest.mark.parametrize(
+    ("why", "what"),
+    [
+        (f"the header cannot be read: {DEFLATED}", "dcmconv"),
+        (f"a multi-frame object of 9 frames; {SEVERAL}", "Split it"),
+        (f"{COLOUR}3 samples a pixel)", "Export it in grey"),
+        ("truncated: it ends before its pixels", "Fetch it anew"),
+    ],
+)
+def test_a_file_of_another_kind_has_its_mend_told(why: str, what: str) -> None:
+    """Fetching it anew would not help."""
+    (found,) = check_files([ImageRecord("dicoms/P/1.dcm", "", 9, "P", error=why)])
+    assert what in found.message
+    assert ("Fetch it anew" in found.message) == (what == "Fetch it anew")
+
+
+def test_what_decodes_compressed_pixels_is_named() -> None:
+    """By pydicom's own words on a transfer syntax for which nothing is installed."""
+    missing = get_decoder(JPEGLosslessSV1).missing_dependencies
+    why = f"pixel data because all plugins are missing dependencies: {' '.join(missing)}"
+    (found,) = check_files([ImageRecord("dicoms/P/1.dcm", "", 9, "P", error=why)])
+    assert "`pip install pylibjpeg pylibjpeg-libjpeg` decodes it" in found.message
+
+
+def test_one_modality_throughout_is_told_once() -> None:
+    """With what to set where these are MR all the same; a single image of another kind is told by its path."""
+    images = [replace(i, modality="OT") for i in series(*[(1.25, 1.25)] * 3)]
+    (found,) = check_files(images)
+    assert (found.code, found.path, found.evidence["images"]) == (Code.IMAGE_NOT_MR, "dicoms/P", 3)
+    assert "validate.quarantine" in found.message
+    images[1:] = [replace(i, modality="MR") for i in images[1:]]
+    assert [f.path for f in check_files(images)] == ["dicoms/P/1.dcm"]
