@@ -24,7 +24,6 @@ import numpy as np
 from harness import print_table
 
 from cmrpipe.findings import read_findings
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.params import IngestParams, ValidateParams
 from cmrpipe.phantom import FAULTS, Truth, read_truth, write_phantom
 from cmrpipe.phantom.faults import allot, needed, plant
@@ -32,6 +31,7 @@ from cmrpipe.phantom.generate import PLANTING, stream
 from cmrpipe.phantom.judge import judge
 from cmrpipe.phantom.scene import Grid
 from cmrpipe.progress import silent
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
 

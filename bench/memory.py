@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from harness import print_table
 
-from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.incremental.refresh import Unit, Written, refresh
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent

@@ -17,11 +17,11 @@ import numpy as np
 import pydicom
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.contours import read_contour
 from cmrpipe.geometry import centroid, equidistant
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import link_patient
 from cmrpipe.model import ContourKind, Points
+from cmrpipe.readers.contours import read_contour
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 
 UP_DOWN, LEFT_RIGHT = 0, 1
 """Axes of an image (rows, cols)."""

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from harness import print_table
 
-from cmrpipe.contours import FOLDERS, read_contour
-from cmrpipe.layouts import CONTOURS, DICOMS, link_tables
-from cmrpipe.links import read_link_table
 from cmrpipe.model import ContourKind
 from cmrpipe.origin import Response, Shift, edge_response, patient_shift, set_shift
-from cmrpipe.pixels import decode_pixels
+from cmrpipe.readers.contours import FOLDERS, read_contour
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, link_tables
+from cmrpipe.readers.links import read_link_table
+from cmrpipe.readers.pixels import decode_pixels
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 

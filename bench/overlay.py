@@ -11,13 +11,13 @@ from harness import compare
 from matplotlib import pyplot as plt
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.drawing import robust_window
 from cmrpipe.linking import catalog_links, link_patient
-from cmrpipe.overlay import Outline, View, picture
 from cmrpipe.params import IngestParams, OverlayParams
-from cmrpipe.pixels import decode_pixels
+from cmrpipe.pictures.drawing import robust_window
+from cmrpipe.pictures.overlay import Outline, View, picture
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import write_quarantine
+from cmrpipe.readers.pixels import decode_pixels
 from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.overlay import overlay

@@ -18,10 +18,10 @@ from harness import compare
 from PIL import Image, ImageDraw
 from skimage.draw import polygon2mask
 
-from cmrpipe.contours import read_contour
 from cmrpipe.geometry import polygon_area
 from cmrpipe.model import Points
 from cmrpipe.raster import area_mask
+from cmrpipe.readers.contours import read_contour
 
 SHAPE = (256, 256)
 ORIGIN = 1.0

@@ -40,13 +40,13 @@ from mistakes import FAULTS, Files, Patient, Planted, Target, patient_of
 from cmrpipe.catalog import Catalog
 from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.findings import read_findings
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE, folder_of, link_tables
 from cmrpipe.linking import catalog_links
-from cmrpipe.links import HEADER, read_link_table
 from cmrpipe.params import IngestParams, ValidateParams
 from cmrpipe.phantom.generate import stream
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import left_out, read_quarantine
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_TABLE, folder_of, link_tables
+from cmrpipe.readers.links import HEADER, read_link_table
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
 

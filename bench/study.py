@@ -14,7 +14,6 @@ import numpy as np
 from errors import metrics_of
 from harness import print_table
 
-from cmrpipe.layouts import DICOMS
 from cmrpipe.learn.leftout import absent
 from cmrpipe.learn.metrics import dice
 from cmrpipe.learn.prediction import Predictor
@@ -24,6 +23,7 @@ from cmrpipe.model import Label, Phase
 from cmrpipe.params import IngestParams
 from cmrpipe.predict.patient import Prediction, predict_patient
 from cmrpipe.predict.source import find_patients
+from cmrpipe.readers.layouts import DICOMS
 from cmrpipe.store import PatientData, open_store
 
 POOR = 0.8

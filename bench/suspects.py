@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from harness import print_table
 
-from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.incremental.refresh import Unit, Written, refresh
 from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model

@@ -3,7 +3,7 @@
     images/<patient_id>.parquet       rows of `ImageRecord`, sorted by path
     contours/<original_id>.parquet    rows of `ContourRecord`, sorted by path; x and y as list columns
     links.parquet                     rows of `Link`, in file order
-    manifest.json, manifest/          see `cmrpipe.manifest`
+    manifest.json, manifest/          see `cmrpipe.incremental.manifest`
 
 Every table is held against the manifest when it is read: an altered or missing one is an error, never fewer patients.
 `pandas.read_parquet("data/catalog/images")` gives all images as one table. This module alone writes and reads it.
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from cmrpipe.errors import InputError
 from cmrpipe.files import atomic, sha256_bytes
-from cmrpipe.manifest import located, read_manifest
+from cmrpipe.incremental.manifest import located, read_manifest
 from cmrpipe.model import ContourKind, ContourRecord, ImageRecord, Link
 
 LINKS_FILE = "links.parquet"

@@ -20,7 +20,7 @@ from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.csvfile import csv_text
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_json, write_text
-from cmrpipe.manifest import shard_of
+from cmrpipe.incremental.manifest import shard_of
 from cmrpipe.model import Finding
 
 FINDINGS_CSV, FINDINGS_JSON, MISSING_CSV = "findings.csv", "findings.json", "missing.csv"

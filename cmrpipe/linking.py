@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.links import composed, normalise_id
 from cmrpipe.model import ContourKind, ContourRecord, ImageRecord, Link
+from cmrpipe.readers.links import composed, normalise_id
 
 
 @dataclass(frozen=True, slots=True)

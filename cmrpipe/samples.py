@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from cmrpipe.errors import ArchiveError, StaleError
 from cmrpipe.files import sha256_bytes
-from cmrpipe.layouts import read_file
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, ImageRecord, Phase, Sample
 from cmrpipe.phases import assign_phases, frames_there
-from cmrpipe.pixels import decode_pixels
+from cmrpipe.readers.layouts import read_file
+from cmrpipe.readers.pixels import decode_pixels
 
 _LOST = "Check --raw; `cmrpipe ingest` when you removed it, `cmrpipe rebuild` when you did not"
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import yaml
 
-from cmrpipe.archives import pack
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import sha256_bytes, sha256_file
-from cmrpipe.layouts import CONTOURS, DICOMS, archive_file
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from cmrpipe.readers.archives import pack
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, archive_file
 from cmrpipe.store import StoreFormat, open_store
 from drill.warm import finished
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.locking import VARIABLE as PATIENCE
+from cmrpipe.incremental.locking import VARIABLE as PATIENCE
 from flows.child import stream
 from flows.dvc import child_environment, log_event
 from flows.steps import Tell

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cmrpipe.errors import BusyError
-from cmrpipe.locking import alone, patience_s
+from cmrpipe.incremental.locking import alone, patience_s
 from flows import dvclocks
 from flows.kept import put_back
 

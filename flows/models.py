@@ -21,7 +21,7 @@ from typing import Any
 from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_file, sync_folder
-from cmrpipe.manifest import read_manifest
+from cmrpipe.incremental.manifest import read_manifest
 from cmrpipe.workspace import HERE, Workspace
 
 KEPT, VERDICTS, CURRENT = HERE.models, Path("models"), "current.json"

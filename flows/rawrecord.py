@@ -15,7 +15,7 @@ from pathlib import Path
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import sha256_file, write_json
 from cmrpipe.landing import Ledger, content_of
-from cmrpipe.layouts import folder_of, link_tables
+from cmrpipe.readers.layouts import folder_of, link_tables
 from cmrpipe.workspace import HERE
 from flows.dvc import DvcError, run_dvc
 from flows.folders import UnrecordedError, listed, recorded

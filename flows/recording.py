@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cmrpipe.files import sha256_file
 from cmrpipe.landing import Forgotten
-from cmrpipe.layouts import CONTOURS, DICOMS, PHANTOM, contour_folders, patient_folders
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, PHANTOM, contour_folders, patient_folders
 from cmrpipe.workspace import HERE, Workspace
 from flows.folders import UnrecordedError, record_folder
 from flows.integrity.trees import Entries

@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from cmrpipe.errors import InputError
-from cmrpipe.layouts import patient_folders
+from cmrpipe.readers.layouts import patient_folders
 from cmrpipe.stages import UP_TO_STORE
 from cmrpipe.workspace import HERE, Workspace
 from flows import attempts

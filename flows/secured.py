@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.layouts import standing
+from cmrpipe.readers.layouts import standing
 from cmrpipe.store.verify import digest_file
 from cmrpipe.workspace import HERE, Workspace
 from flows.integrity.objects import Cache, Objects

@@ -12,10 +12,10 @@ from cmrpipe.connect.credentials import Credentials
 from cmrpipe.connect.opening import open_source
 from cmrpipe.connect.source import Source
 from cmrpipe.landing import Forgotten, Landed, land, recover, troubles
-from cmrpipe.layouts import ASIDE, LINK_FOLDER, PHANTOM, patient_folders
 from cmrpipe.params import SourceParams, load_params
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import Listener, Progress
+from cmrpipe.readers.layouts import ASIDE, LINK_FOLDER, PHANTOM, patient_folders
 from cmrpipe.workspace import Workspace
 from flows.dvc import Outcome, run_dvc
 from flows.lock import write_lock

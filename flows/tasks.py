@@ -15,9 +15,9 @@ from prefect.logging.handlers import APILogHandler
 
 from cmrpipe.connect.address import is_url
 from cmrpipe.landing import describe_landing
-from cmrpipe.layouts import patient_folders
 from cmrpipe.nouns import counted
 from cmrpipe.params import load_params
+from cmrpipe.readers.layouts import patient_folders
 from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
 from flows.artifacts import ProgressArtifact, name_run, show_figures, show_findings, show_text

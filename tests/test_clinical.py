@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from cmrpipe.clinical import body_surface_m2, clinical_values, disc_volume_ml, ejection_fraction_pct
-from cmrpipe.contours import read_contour
-from cmrpipe.dicom import read_header
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
 from cmrpipe.phantom import read_truth
 from cmrpipe.phases import assign_phases
+from cmrpipe.readers.contours import read_contour
+from cmrpipe.readers.dicom import read_header
 from cmrpipe.slices import arrange, slice_gap_mm
 
 GAP_MM = 8.0

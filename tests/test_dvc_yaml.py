@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cmrpipe.codeversion import sources
+from cmrpipe.incremental.codeversion import sources
 from cmrpipe.params import Params
 from cmrpipe.stages import STAGES
 from tests.commands import cmrpipe

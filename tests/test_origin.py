@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmrpipe.contours import read_contour
 from cmrpipe.model import Points
 from cmrpipe.origin import (
     CONFIDENCE,
@@ -22,8 +21,9 @@ from cmrpipe.origin import (
     peak,
     set_shift,
 )
-from cmrpipe.pixels import decode_pixels
 from cmrpipe.raster import area_coverage
+from cmrpipe.readers.contours import read_contour
+from cmrpipe.readers.pixels import decode_pixels
 
 SHAPE = (90, 110)
 ORIGINALS = {  # link.csv of final_data

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmrpipe.contours import read_contour
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
 from cmrpipe.phases import assign_phases, frames_there
+from cmrpipe.readers.contours import read_contour
 
 FRAMES = 20
 

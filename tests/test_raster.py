@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmrpipe.contours import read_contour
 from cmrpipe.geometry import polygon_area
 from cmrpipe.model import Points
 from cmrpipe.raster import area_coverage, area_mask
+from cmrpipe.readers.contours import read_contour
 from tests.solid import is_solid
 
 SHAPE = (48, 80)  # rows differ from columns on purpose

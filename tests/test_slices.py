@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmrpipe.dicom import read_header
 from cmrpipe.model import ImageRecord
+from cmrpipe.readers.dicom import read_header
 from cmrpipe.slices import arrange, main_series, measure_gap, normal, slice_gap_mm
 
 FRAMES = 6

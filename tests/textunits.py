@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cmrpipe.incremental import Refresh, Unit, Written, refresh
+from cmrpipe.incremental.refresh import Refresh, Unit, Written, refresh
 from cmrpipe.progress import silent
 
 

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.twopatients import pixel_mark
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import DICOMS
 from cmrpipe.model import Finding, Sample
 from cmrpipe.nouns import counted
+from cmrpipe.readers.layouts import DICOMS
 
 GRID = 32
 """Cells of the coarse grid, along rows and along columns."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from cmrpipe.asides import Aside
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
-from cmrpipe.layouts import ASIDE
 from cmrpipe.model import Finding
+from cmrpipe.readers.asides import Aside
+from cmrpipe.readers.layouts import ASIDE
 
 
 def check_asides(asides: Iterable[Aside]) -> Iterable[Finding]:

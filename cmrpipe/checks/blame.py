@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from cmrpipe.codes import FindingCode
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.model import Finding, Quarantine
 from cmrpipe.quarantine import RULE
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 
 
 def quarantine_rows(

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.fit import Image, inside, outline, sample
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import image_number
 from cmrpipe.model import Finding, Points, Sample
 from cmrpipe.params import ValidateParams
+from cmrpipe.readers.layouts import DICOMS
 
 ON_PX = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
 """Where a line is looked for, along the normal."""

@@ -9,11 +9,11 @@ import numpy as np
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.steps import check_steps
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.contours import MIN_POINTS, is_manual
 from cmrpipe.geometry import polygon_area, protrusion, rounds, self_intersections
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Points, Sample
 from cmrpipe.params import ValidateParams
+from cmrpipe.readers.contours import MIN_POINTS, is_manual
 
 BORDER_PX = 0.5
 """A point may lie this far beyond the outermost pixel centres: on the image's edge."""

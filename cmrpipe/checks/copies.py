@@ -24,9 +24,9 @@ from cmrpipe.checks.neighbours import Jump
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import canonical_outline, centroid, polygon_area, protrusion
-from cmrpipe.layouts import folder_of
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourKind, Finding, Points, Sample
+from cmrpipe.readers.layouts import folder_of
 
 CLEARLY = 0.2
 """The others must lie worse than the original by this much."""

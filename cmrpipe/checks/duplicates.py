@@ -15,9 +15,9 @@ from cmrpipe.checks.finding import finding
 from cmrpipe.checks.places import CINE
 from cmrpipe.checks.twopatients import CROWD, FEWEST_OF_MOST, Equal
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import image_number, pixel_facts
 from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.readers.layouts import DICOMS
 
 Groups: TypeAlias = Mapping[object, Sequence[ImageRecord]]
 """Images by what may tell one from the others."""

@@ -20,10 +20,10 @@ from cmrpipe.checks.finding import finding
 from cmrpipe.clinical import slices_text
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import polygon_area
-from cmrpipe.layouts import CONTOURS
 from cmrpipe.linking import PatientLabels
 from cmrpipe.model import Finding, Phase, Sample
 from cmrpipe.params import ValidateParams
+from cmrpipe.readers.layouts import CONTOURS
 
 FEWEST = 4
 """Slices at end-diastole from which a ventricle has ends that can be told from each other."""

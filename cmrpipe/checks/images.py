@@ -12,10 +12,10 @@ import numpy as np
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number
-from cmrpipe.mends import mend
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
-from cmrpipe.refusals import names_its_mend
+from cmrpipe.readers.mends import mend
+from cmrpipe.readers.refusals import names_its_mend
 from cmrpipe.slices import ASSUMED, NUMBER, SAME_NORMAL_COSINE, main_series, measure_gap
 
 SAME_SPACING = 0.01

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import LinkMap
-from cmrpipe.links import LinkTable
 from cmrpipe.model import Finding, Link
+from cmrpipe.readers.links import LinkTable
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _MANGLED = re.compile(

@@ -15,9 +15,9 @@ from itertools import pairwise
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import image_number
 from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.readers.layouts import DICOMS
 from cmrpipe.slices import main_series
 
 MOST = 0.5

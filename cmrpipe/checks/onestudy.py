@@ -19,10 +19,10 @@ from typing import TypeAlias
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.twopatients import Key, everybodys, mark
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.nouns import counted
+from cmrpipe.readers.layouts import DICOMS
 from cmrpipe.slices import SAME_NORMAL_COSINE, normal
 
 STUDY, FRAME, SERIES = "StudyInstanceUID", "FrameOfReferenceUID", "SeriesInstanceUID"

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.twopatients import everybodys, mark
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import image_number
-from cmrpipe.links import normalise_id
 from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.readers.layouts import DICOMS
+from cmrpipe.readers.links import normalise_id
 
 MOST = 0.5
 """Share of a folder's images beyond which the patient whom they name is the folder's, under another name."""

@@ -13,9 +13,9 @@ from statistics import median
 
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import pixel_facts
 from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.readers.layouts import DICOMS
 
 CINE = 8
 """Images that most slices have at least, where the headers do not say how many; fewer are selected frames."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from cmrpipe.checks.finding import finding
 from cmrpipe.clinical import FEWEST_FOR_EF, ClinicalValues
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import PatientLabels
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 from cmrpipe.slices import main_series, slice_gap_mm
 
 WHOLE = 96

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.files import canonical_json, sha256_bytes
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.linking import LinkMap, image_number, link_patient
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 
 _DIGITS = 16
 _HELD = 4

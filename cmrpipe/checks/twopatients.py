@@ -16,10 +16,10 @@ from typing import TypeAlias
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.files import canonical_json, sha256_bytes
-from cmrpipe.layouts import DICOMS
 from cmrpipe.linking import PatientLabels, pixel_facts
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.nouns import counted
+from cmrpipe.readers.layouts import DICOMS
 
 COMPARED = 4
 """Pixels of so many images that two patients may share are compared. Where all of these are equal, so are the others:

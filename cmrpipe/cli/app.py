@@ -34,8 +34,8 @@ from cmrpipe.cli.options import (
 )
 from cmrpipe.errors import InputError
 from cmrpipe.landing import check_landed
-from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
+from cmrpipe.readers.layouts import keep_out
 from cmrpipe.workspace import HERE
 
 # Stages are imported by the command that runs them: `cmrpipe ingest` must not pay for torch, nor need it.

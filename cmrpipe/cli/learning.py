@@ -10,8 +10,8 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder, path_option
-from cmrpipe.layouts import keep_out
 from cmrpipe.params import load_params
+from cmrpipe.readers.layouts import keep_out
 from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.

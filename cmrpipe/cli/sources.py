@@ -14,13 +14,13 @@ from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import ParamsError
-from cmrpipe.items import real
+from cmrpipe.incremental.locking import alone
 from cmrpipe.landing import Forgotten, Ledger, describe_landing, land, troubles
 from cmrpipe.landing.apart import check_apart
 from cmrpipe.landing.plan import make_plan
-from cmrpipe.layouts import standing
-from cmrpipe.locking import alone
 from cmrpipe.params import SourceParams, load_params
+from cmrpipe.readers.items import real
+from cmrpipe.readers.layouts import standing
 from cmrpipe.workspace import HERE
 
 # pydicom is imported by the command that needs it.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_bytes
-from cmrpipe.items import real
 from cmrpipe.model import Quarantine
+from cmrpipe.readers.items import real
 
 SOURCE = "source.txt"
 """File beside the results: where the data set lay that they are about."""

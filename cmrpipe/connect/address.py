@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from cmrpipe.errors import SourceError
-from cmrpipe.items import real
+from cmrpipe.readers.items import real
 
 _URL = re.compile(r"(dicomweb\+)?(https?://)", re.IGNORECASE)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cmrpipe.asides import Aside
 from cmrpipe.connect.folder import FolderSource, look_at, table_quiet
 from cmrpipe.connect.source import Fetched, Offer
 from cmrpipe.errors import LayoutError
-from cmrpipe.layouts import CONTOURS, contour_folders
+from cmrpipe.readers.asides import Aside
+from cmrpipe.readers.layouts import CONTOURS, contour_folders
 
 
 class Beside:

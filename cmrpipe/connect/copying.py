@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cmrpipe.archives import each
 from cmrpipe.connect.source import Hashes
 from cmrpipe.errors import CmrpipeError, SourceError
 from cmrpipe.files import sha256_bytes, sha256_file
+from cmrpipe.readers.archives import each
 
 _BLOCK = 1 << 20
 

@@ -12,16 +12,16 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from cmrpipe.asides import Aside
 from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.copying import copy_file
 from cmrpipe.connect.sorting import Found, folder_problem, sort_patient
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.connect.web import MODALITY, PATIENT_ID, SERIES_UID, STUDY_UID, Server, value
-from cmrpipe.dicom import read_header
 from cmrpipe.errors import SourceError
 from cmrpipe.files import canonical_json, sha256_bytes, sha256_file, sync_folder
-from cmrpipe.layouts import DICOMS
+from cmrpipe.readers.asides import Aside
+from cmrpipe.readers.dicom import read_header
+from cmrpipe.readers.layouts import DICOMS
 
 _MR = "MR"
 

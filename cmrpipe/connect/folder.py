@@ -6,14 +6,14 @@ import stat
 import time
 from pathlib import Path, PurePosixPath
 
-from cmrpipe.archives import SUFFIX
-from cmrpipe.asides import Aside
 from cmrpipe.connect.copying import copy_file, hash_tree, reading, unchanged
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.errors import ArchiveError, CmrpipeError, SourceError
 from cmrpipe.files import as_text, canonical_json, sha256_bytes
-from cmrpipe.items import real
-from cmrpipe.layouts import (
+from cmrpipe.readers.archives import SUFFIX
+from cmrpipe.readers.asides import Aside
+from cmrpipe.readers.items import real
+from cmrpipe.readers.layouts import (
     CONTOURS,
     DICOMS,
     LINK_FOLDER,
@@ -29,7 +29,7 @@ from cmrpipe.layouts import (
     read_file,
     strangers,
 )
-from cmrpipe.strays import spoils_record
+from cmrpipe.readers.strays import spoils_record
 
 
 def read_optional(path: Path) -> bytes | None:

@@ -12,9 +12,9 @@ from cmrpipe.connect.images import ImageFolder
 from cmrpipe.connect.source import Source
 from cmrpipe.connect.unsorted import UnsortedFolder, holds_dicom
 from cmrpipe.errors import SourceError
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.logger import Logger
 from cmrpipe.params import SourceParams
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 
 log = Logger(__name__)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pydicom
 
-from cmrpipe.asides import Aside
 from cmrpipe.model import ImageRecord
+from cmrpipe.readers.asides import Aside
 
 _PLACES, _FRAMES = 3, 2
 """A short-axis cine has at least so many slice positions with at least so many images each."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from cmrpipe.asides import Aside
 from cmrpipe.files import canonical_json, sha256_bytes
+from cmrpipe.readers.asides import Aside
 
 Hashes: TypeAlias = dict[str, str]
 """SHA-256 of each file of a folder, by its name relative to the folder (forward slashes)."""

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmrpipe.asides import Aside
 from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.copying import check_regular, copy_file, unchanged
 from cmrpipe.connect.sorting import Found, Sorted, folder_problem, sort_patient
 from cmrpipe.connect.source import Fetched, Look, Offer
-from cmrpipe.dicom import read_header
 from cmrpipe.errors import CmrpipeError, LayoutError, SourceError
 from cmrpipe.files import as_text, canonical_json, read_whole, sha256_bytes
-from cmrpipe.items import Walk, is_folder, real
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE
-from cmrpipe.strays import is_stray
+from cmrpipe.readers.asides import Aside
+from cmrpipe.readers.dicom import read_header
+from cmrpipe.readers.items import Walk, is_folder, real
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_TABLE
+from cmrpipe.readers.strays import is_stray
 
 _MARK_AT, _MARK = 128, b"DICM"
 

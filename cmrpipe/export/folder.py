@@ -12,7 +12,7 @@ from typing import Any
 
 from cmrpipe.errors import InputError
 from cmrpipe.files import disk_trouble, sha256_file, write_json
-from cmrpipe.folders import replacing
+from cmrpipe.incremental.folders import replacing
 
 MARKER = "cmrpipe-export.json"
 """Names the kind of export, the store it was made from, and every file with its SHA-256."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cmrpipe.connect.address import is_url
 from cmrpipe.errors import LandingError
-from cmrpipe.items import real
-from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.readers.items import real
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 
 
 def check_apart(address: str, raw: Path) -> None:

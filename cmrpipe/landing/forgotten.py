@@ -17,7 +17,7 @@ from pathlib import Path
 from cmrpipe.csvfile import csv_text
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_text
-from cmrpipe.links import normalise_id
+from cmrpipe.readers.links import normalise_id
 
 COLUMNS = ("salt", "hash", "kind", "when")
 _COST = {"n": 1 << 13, "r": 8, "p": 1, "maxmem": 1 << 25, "dklen": 32}

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from cmrpipe.asides import write_asides
 from cmrpipe.connect.folder import FolderSource, read_optional
 from cmrpipe.connect.source import Source
 from cmrpipe.landing.apart import check_apart, check_text
@@ -27,8 +26,9 @@ from cmrpipe.landing.phantoms import check_mix, check_way, make_way, take_mark
 from cmrpipe.landing.place import Placer, marked, never
 from cmrpipe.landing.plan import make_plan, nobody
 from cmrpipe.landing.underway import Landing
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER
 from cmrpipe.progress import Listener, Progress
+from cmrpipe.readers.asides import write_asides
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_FOLDER
 
 _BATCH_S = 5.0
 """How often folders that have settled are placed while others are still being fetched, seconds; those that were quiet

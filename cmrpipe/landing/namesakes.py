@@ -15,8 +15,8 @@ from cmrpipe.errors import CmrpipeError, LandingError
 from cmrpipe.files import sha256_bytes
 from cmrpipe.landing.ledger import Entry
 from cmrpipe.landing.tables import rows_of
-from cmrpipe.layouts import CONTOURS, DICOMS, list_files, read_file
-from cmrpipe.links import normalise_id
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, list_files, read_file
+from cmrpipe.readers.links import normalise_id
 
 _UNKNOWN = "a source that data/landings.csv does not name"
 
@@ -39,8 +39,8 @@ def _contents(root: Path, folder: str) -> Iterator[bytes]:
 def _marks(root: Path, folder: str) -> tuple[frozenset[str], frozenset[str]]:
     """What tells whose a folder is: the StudyInstanceUIDs of its images; hashes of its files, of contours' points."""
     # pydicom is imported only where there is something to hold against each other
-    from cmrpipe.contours import read_contour  # noqa: PLC0415
-    from cmrpipe.dicom import study_uid  # noqa: PLC0415
+    from cmrpipe.readers.contours import read_contour  # noqa: PLC0415
+    from cmrpipe.readers.dicom import study_uid  # noqa: PLC0415
 
     studies, files = set(), set()
     for data in _contents(root, folder):

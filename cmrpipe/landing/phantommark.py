@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmrpipe.errors import LandingError
-from cmrpipe.layouts import CONTOURS, DICOMS, PHANTOM, folder_of
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, PHANTOM, folder_of
 
 
 @dataclass(frozen=True, slots=True)

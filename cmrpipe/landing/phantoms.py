@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from cmrpipe.asides import write_asides
 from cmrpipe.connect.source import Look, Source
 from cmrpipe.errors import LandingError, LinkError
 from cmrpipe.files import write_bytes
@@ -18,7 +17,9 @@ from cmrpipe.landing.ledger import Ledger
 from cmrpipe.landing.phantommark import Mark, read_mark
 from cmrpipe.landing.place import remove, staging
 from cmrpipe.landing.trial import check_usable
-from cmrpipe.layouts import (
+from cmrpipe.logger import Logger
+from cmrpipe.readers.asides import write_asides
+from cmrpipe.readers.layouts import (
     ASIDE,
     CONTOURS,
     DICOMS,
@@ -32,8 +33,7 @@ from cmrpipe.layouts import (
     standing,
     strangers,
 )
-from cmrpipe.links import read_link_table
-from cmrpipe.logger import Logger
+from cmrpipe.readers.links import read_link_table
 
 log = Logger(__name__)
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from cmrpipe.errors import LandingError
 from cmrpipe.files import sync_folder, write_bytes, write_json
 from cmrpipe.landing.ledger import Entry, Ledger
-from cmrpipe.layouts import standing
 from cmrpipe.logger import Logger
+from cmrpipe.readers.layouts import standing
 
 log = Logger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cmrpipe.connect.source import Look, Offer, Source
 from cmrpipe.landing.ledger import Ledger
-from cmrpipe.layouts import DICOMS, patient_folders, standing
+from cmrpipe.readers.layouts import DICOMS, patient_folders, standing
 
 
 def nobody(_: str) -> bool:

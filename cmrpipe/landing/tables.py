@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cmrpipe.errors import LinkError
-from cmrpipe.links import read_link_table
+from cmrpipe.readers.links import read_link_table
 
 
 def without_rows(data: bytes, drop: Callable[[str, str], bool]) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cmrpipe.connect.source import Look, Source
 from cmrpipe.errors import CmrpipeError, DiskError, LandingError
 from cmrpipe.files import disk_trouble
-from cmrpipe.layouts import DICOMS
+from cmrpipe.readers.layouts import DICOMS
 
 
 def check_usable(source: Source, look: Look, work: Path, forgotten: Callable[[str], bool]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from cmrpipe.archives import pack
-from cmrpipe.asides import write_asides
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.source import Fetched, Look, Offer, Source, content_digest
 from cmrpipe.errors import ArchiveError, CmrpipeError, DiskError, LandingError
@@ -15,7 +13,10 @@ from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
 from cmrpipe.landing.namesakes import check_namesake, check_table, naming, partners, stranded
 from cmrpipe.landing.place import Placer, remove
 from cmrpipe.landing.tables import rows_of, without_rows
-from cmrpipe.layouts import (
+from cmrpipe.logger import Logger
+from cmrpipe.readers.archives import pack
+from cmrpipe.readers.asides import write_asides
+from cmrpipe.readers.layouts import (
     CONTOURS,
     DICOMS,
     LINK_FOLDER,
@@ -26,7 +27,6 @@ from cmrpipe.layouts import (
     patient_folders,
     standing,
 )
-from cmrpipe.logger import Logger
 
 log = Logger(__name__)
 

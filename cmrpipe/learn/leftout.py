@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cmrpipe.drawn import BY_PERSON, DRAWN, EPICARDIA, IMAGES, JUDGED, LEFT_OUT, WHOLE
-from cmrpipe.incremental import read_manifest
+from cmrpipe.incremental.refresh import read_manifest
 from cmrpipe.learn.evaluation import ImageScore
 from cmrpipe.store import Store
 from cmrpipe.store.leftout import NOTHING, LeftOut, Lost, read

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cmrpipe.codes import FindingCode
 from cmrpipe.codetable import CODES
-from cmrpipe.comparison import comparison
 from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_bytes
@@ -16,6 +15,7 @@ from cmrpipe.findings import write_findings
 from cmrpipe.learn.predicted import PREDICTIONS, read_predicted
 from cmrpipe.learn.suspects import Suspect, ranked, suspects_of
 from cmrpipe.model import ContourKind, Finding
+from cmrpipe.pictures.comparison import comparison
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.store import Store, open_store
 

@@ -10,11 +10,11 @@ from typing import Protocol, Self
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import StoreError
 from cmrpipe.files import canonical_json, sha256_bytes
-from cmrpipe.incremental import read_manifest
-from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.incremental.refresh import read_manifest
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.logger import Logger
 from cmrpipe.quarantine import left_out, read_quarantine
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 from cmrpipe.samples import check_contours
 from cmrpipe.store import PatientData
 from cmrpipe.store.assemble import Selection, Spacing, assemble, find_heart, one_sample, select, spacing_of

@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from cmrpipe.layouts import CONTOURS
 from cmrpipe.model import ContourKind, Points
 from cmrpipe.phantom.curve import Curve
+from cmrpipe.readers.layouts import CONTOURS
 
 ORIGIN = 1.0
 """Coordinate of the first pixel's centre in the files."""

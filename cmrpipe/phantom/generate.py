@@ -11,7 +11,6 @@ import numpy as np
 
 from cmrpipe.errors import InputError, ParamsError
 from cmrpipe.files import disk_trouble
-from cmrpipe.layouts import DICOMS, LINK_TABLE
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.phantom.contour_writer import contour_path, contour_text, trace
 from cmrpipe.phantom.curve import Curve
@@ -34,6 +33,7 @@ from cmrpipe.phantom.truth import (
     write_truth,
 )
 from cmrpipe.progress import Listener, Progress, silent
+from cmrpipe.readers.layouts import DICOMS, LINK_TABLE
 
 SHAPE, NOISE, TRACE, PLANTING = range(4)
 """Random streams: a patient's shape, noise of an image, tracing of a contour, planting of faults."""

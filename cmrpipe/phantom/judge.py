@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from cmrpipe.codes import Severity
-from cmrpipe.layouts import CONTOURS
 from cmrpipe.model import Finding
 from cmrpipe.phantom.faults import FAULTS
 from cmrpipe.phantom.truth import Planted, Truth
+from cmrpipe.readers.layouts import CONTOURS
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.contours import FOLDERS
 from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.files import as_text, write_bytes, write_json
-from cmrpipe.folders import replacing
 from cmrpipe.geometry import polygon_area
-from cmrpipe.layouts import CONTOURS
+from cmrpipe.incremental.folders import replacing
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.params import OverlayParams
 from cmrpipe.predict.patient import Prediction, Seen
 from cmrpipe.predict.pictures import overview, pictures
 from cmrpipe.predict.places import PATIENTS, RESULT
 from cmrpipe.predict.tables import lock_file
+from cmrpipe.readers.contours import FOLDERS
+from cmrpipe.readers.layouts import CONTOURS
 
 IMAGES, REFUSED, LABELS = "images.csv", "refused.csv", "labels.npy"
 _SUFFIX = "contour-auto.txt"

@@ -14,16 +14,16 @@ from cmrpipe.errors import CmrpipeError, DicomError
 from cmrpipe.files import as_text, sha256_bytes
 from cmrpipe.geometry import label_image
 from cmrpipe.heart import heart_centre
-from cmrpipe.layouts import read_below
 from cmrpipe.learn.borders import NOTHING, Drawing
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.voting import Opinion, opinions
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
 from cmrpipe.nouns import counted
-from cmrpipe.pixels import decode_pixels
 from cmrpipe.predict.contouring import APART_WHY, BESIDE_WHY, Place, Removed, cavity_curve, contour
 from cmrpipe.predict.judge import Judged, Refused, judge
 from cmrpipe.predict.source import UNREAD, PatientFolder
+from cmrpipe.readers.layouts import read_below
+from cmrpipe.readers.pixels import decode_pixels
 from cmrpipe.slices import slice_gap_mm
 
 SURE_FROM = 0.94

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cmrpipe.drawing import INKS, PALETTE, WHITE, Canvas, magnify, robust_window, text_mask, to_screen
 from cmrpipe.model import Contour, ContourKind, Phase
-from cmrpipe.overlay import Outline, View, heart_crop, heart_side, picture
 from cmrpipe.params import OverlayParams
-from cmrpipe.png import encode_indexed
+from cmrpipe.pictures.drawing import INKS, PALETTE, WHITE, Canvas, magnify, robust_window, text_mask, to_screen
+from cmrpipe.pictures.overlay import Outline, View, heart_crop, heart_side, picture
+from cmrpipe.pictures.png import encode_indexed
 from cmrpipe.predict.patient import Prediction, Seen
 
 _PANEL, _GUTTER, _HEAD, _SIZE = 200, 4, 22, 14

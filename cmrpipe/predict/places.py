@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cmrpipe.layouts import CONTOURS, LINK_TABLE
+from cmrpipe.readers.layouts import CONTOURS, LINK_TABLE
 
 PATIENTS, SUMMARY, RESULT = "patients", "summary.csv", "result.json"
 OWN = frozenset({CONTOURS, PATIENTS, LINK_TABLE, SUMMARY})

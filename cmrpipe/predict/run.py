@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 from cmrpipe.errors import BusyError, CmrpipeError, DiskError, InputError
 from cmrpipe.files import disk_trouble, sha256_file
-from cmrpipe.folders import put_back
+from cmrpipe.incremental.folders import put_back
 from cmrpipe.learn.leakage import among
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.quiet import reproducible

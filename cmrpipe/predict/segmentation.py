@@ -22,9 +22,9 @@ from pydicom.valuerep import DA, TM
 
 from cmrpipe import __version__
 from cmrpipe.files import sha256_bytes
-from cmrpipe.layouts import read_below
 from cmrpipe.model import Label, Phase
 from cmrpipe.predict.patient import Prediction, Seen
+from cmrpipe.readers.layouts import read_below
 
 SERIES_NUMBER = 9000
 _UNICODE = "ISO_IR 192"

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cmrpipe.archives import SUFFIX, members
-from cmrpipe.dicom import read_header, unreadable_image
 from cmrpipe.errors import ArchiveError, InputError, LayoutError, SizeError
 from cmrpipe.files import as_text, read_whole
-from cmrpipe.items import Walk, leads_nowhere, real
-from cmrpipe.layouts import DICOMS, read_below
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.judge import of_other_studies
 from cmrpipe.predict.places import OWN, PATIENTS, is_output
 from cmrpipe.predict.whole import NO_IMAGE
-from cmrpipe.strays import is_stray, stray_in
+from cmrpipe.readers.archives import SUFFIX, members
+from cmrpipe.readers.dicom import read_header, unreadable_image
+from cmrpipe.readers.items import Walk, leads_nowhere, real
+from cmrpipe.readers.layouts import DICOMS, read_below
+from cmrpipe.readers.strays import is_stray, stray_in
 
 UNREAD = "the file cannot be read"
 """How the reason begins where the system, not the file, is to blame."""

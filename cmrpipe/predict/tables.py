@@ -10,10 +10,10 @@ from pathlib import Path
 from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.files import as_text
-from cmrpipe.layouts import CONTOURS, LINK_TABLE
-from cmrpipe.locking import alone
+from cmrpipe.incremental.locking import alone
 from cmrpipe.predict.patient import Prediction
 from cmrpipe.predict.places import PATIENTS, SUMMARY
+from cmrpipe.readers.layouts import CONTOURS, LINK_TABLE
 
 VALUES = ("edv_ml", "esv_ml", "sv_ml", "ef_pct", "co_l_min", "mass_g")
 _COLUMNS = ("patient_id", "images", "refused", "ed_frame", "es_frame", *VALUES, "unsure", "reason")
@@ -62,7 +62,7 @@ def row_of(found: Prediction, lacking: Sequence[str] = ()) -> Row:
 
 
 def lock_file(out: Path) -> Path:
-    """What a run holds while it changes tables of an output folder, or puts patients there (see `cmrpipe.locking`)."""
+    """What a run holds while it changes tables of an output folder, or puts patients there."""
     return out / ".predict.lock"
 
 

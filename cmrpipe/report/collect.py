@@ -12,14 +12,14 @@ from typing import Any
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks.missing import Missing
 from cmrpipe.codes import FindingCode
-from cmrpipe.coverage import Coverage, cover
 from cmrpipe.errors import InputError
 from cmrpipe.findings import Report, Row, is_validated, read_report
-from cmrpipe.incremental import read_manifest
-from cmrpipe.layouts import CONTOURS, DICOMS
+from cmrpipe.incremental.refresh import read_manifest
 from cmrpipe.linking import LinkMap, catalog_links, image_number, link_patient
 from cmrpipe.model import ContourKind, Finding, Quarantine, Sample
+from cmrpipe.pictures.coverage import Coverage, cover
 from cmrpipe.quarantine import RULE, known_quarantine, left_out, read_quarantine
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 from cmrpipe.report.artefacts import Places, digests, number, read_json, read_rows
 from cmrpipe.report.facts import Drawn, Epoch, Facts, ImageScores, LeftOut, ModelFacts, PatientFacts
 from cmrpipe.report.measures import contour_measures

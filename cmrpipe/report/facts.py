@@ -8,8 +8,8 @@ from typing import Any
 
 from cmrpipe.checks.missing import Missing
 from cmrpipe.codes import Severity
-from cmrpipe.coverage import Coverage
 from cmrpipe.model import Contour, ContourKind, Finding, Phase, Quarantine
+from cmrpipe.pictures.coverage import Coverage
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,8 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from cmrpipe.coverage import Cell, Coverage
 from cmrpipe.model import ContourKind
+from cmrpipe.pictures.coverage import Cell, Coverage
 from cmrpipe.report.facts import Epoch
 from cmrpipe.report.measures import outliers
 

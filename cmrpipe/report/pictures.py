@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from cmrpipe.codes import Severity
 from cmrpipe.model import ContourKind, Phase
-from cmrpipe.overlay import middle_panel
+from cmrpipe.pictures.overlay import middle_panel
 from cmrpipe.report.facts import Drawn, Facts, PatientFacts
 
 

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cmrpipe.codeversion import code_version
 from cmrpipe.csvfile import write_rows
 from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import ParamsError, StoreError
-from cmrpipe.executors import Workers
 from cmrpipe.files import sha256_file, write_json, write_text
-from cmrpipe.incremental import Unit, Written, fingerprint, refresh
+from cmrpipe.incremental.codeversion import code_version
+from cmrpipe.incremental.executors import Workers
+from cmrpipe.incremental.refresh import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.baselines import BASELINES
 from cmrpipe.learn.crosstable import cross_table
 from cmrpipe.learn.dvcrecord import DvcRecord

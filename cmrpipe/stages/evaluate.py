@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from cmrpipe.codeversion import code_version
 from cmrpipe.csvfile import write_rows
 from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import InputError
 from cmrpipe.files import sha256_file, write_json, write_text
-from cmrpipe.incremental import Unit, Written, fingerprint, refresh
+from cmrpipe.incremental.codeversion import code_version
+from cmrpipe.incremental.refresh import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.baselines import BASELINES, MEAN_SHAPE, NO_SHAPE, OTSU, WITHHELD, MeanShape, otsu_labels
 from cmrpipe.learn.card import CARD, model_card
 from cmrpipe.learn.dvcrecord import DvcRecord, proven, recorded

@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.catalog import Catalog, write_contours, write_images, write_links
-from cmrpipe.codeversion import code_version
-from cmrpipe.contours import read_contour, unreadable_contour
-from cmrpipe.dicom import read_header, unreadable_image
 from cmrpipe.errors import ArchiveError, InputError, LinkError
-from cmrpipe.executors import Workers
-from cmrpipe.incremental import Refresh, Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import (
+from cmrpipe.incremental.codeversion import code_version
+from cmrpipe.incremental.executors import Workers
+from cmrpipe.incremental.refresh import Refresh, Unit, Written, fingerprint, read_manifest, refresh
+from cmrpipe.linking import catalog_links
+from cmrpipe.logger import Logger
+from cmrpipe.model import ContourRecord, ImageRecord, Link
+from cmrpipe.params import IngestParams
+from cmrpipe.progress import Listener, Progress
+from cmrpipe.readers.contours import read_contour, unreadable_contour
+from cmrpipe.readers.dicom import read_header, unreadable_image
+from cmrpipe.readers.layouts import (
     CONTOURS,
     DICOMS,
     Entry,
@@ -30,15 +35,10 @@ from cmrpipe.layouts import (
     read_file,
     standing,
 )
-from cmrpipe.linking import catalog_links
-from cmrpipe.links import read_link_table
-from cmrpipe.logger import Logger
-from cmrpipe.model import ContourRecord, ImageRecord, Link
-from cmrpipe.params import IngestParams
-from cmrpipe.pixels import with_decoded
-from cmrpipe.progress import Listener, Progress
-from cmrpipe.refusals import own_trouble
-from cmrpipe.seen import Seen, known_files, remember_files, signature
+from cmrpipe.readers.links import read_link_table
+from cmrpipe.readers.pixels import with_decoded
+from cmrpipe.readers.refusals import own_trouble
+from cmrpipe.readers.sourcememory import Seen, known_files, remember_files, signature
 from cmrpipe.slices import arrange
 from cmrpipe.stages.summary import Summary
 
@@ -193,9 +193,9 @@ def ingest(
 
     Parameters
     ----------
-    raw : a folder in the `final_data` layout (see `cmrpipe.layouts`); only read
+    raw : a folder in the `final_data` layout (see `cmrpipe.readers.layouts`); only read
     out : the catalog (see `cmrpipe.catalog`)
-    state : folder for what was seen where (see `cmrpipe.seen`); it may be lost at any time
+    state : folder for what was seen where (see `cmrpipe.readers.sourcememory`); it may be lost at any time
     workers : processes
 
     Raises

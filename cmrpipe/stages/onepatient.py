@@ -18,7 +18,7 @@ from cmrpipe.checks.patient import check_patient
 from cmrpipe.checks.scale import check_volumes
 from cmrpipe.clinical import ClinicalValues, clinical_values
 from cmrpipe.errors import DicomError
-from cmrpipe.incremental import Written
+from cmrpipe.incremental.refresh import Written
 from cmrpipe.linking import PatientLabels, link_patient
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams

@@ -13,23 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.catalog import Catalog, contours_file, images_file
-from cmrpipe.cine import cine_crop, sheet
 from cmrpipe.codes import Severity
-from cmrpipe.codeversion import code_version
-from cmrpipe.drawing import Crop, robust_window
 from cmrpipe.errors import DicomError
-from cmrpipe.executors import Workers
 from cmrpipe.findings import is_validated, read_findings
-from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS, keep_out
+from cmrpipe.incremental.codeversion import code_version
+from cmrpipe.incremental.executors import Workers
+from cmrpipe.incremental.refresh import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.linking import PatientLabels, catalog_links, image_number, link_patient
 from cmrpipe.logger import Logger
 from cmrpipe.model import Contour, ContourKind, ImageRecord, Sample
-from cmrpipe.overlay import Outline, View, heart_side, picture, strip
 from cmrpipe.params import OverlayParams
+from cmrpipe.pictures.cine import cine_crop, sheet
+from cmrpipe.pictures.drawing import Crop, robust_window
+from cmrpipe.pictures.overlay import Outline, View, heart_side, picture, strip
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.raster import area_mask
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, keep_out
 from cmrpipe.samples import check_contours, patient_samples, read_image
 from cmrpipe.stages.summary import Summary
 

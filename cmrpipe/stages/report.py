@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from cmrpipe.codes import Severity
-from cmrpipe.comparison import comparison
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.files import write_text
 from cmrpipe.learn.predicted import PREDICTIONS, prediction_file, read_predicted
 from cmrpipe.logger import Logger
 from cmrpipe.params import ReportParams
+from cmrpipe.pictures.comparison import comparison
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.report.artefacts import Artefacts
 from cmrpipe.report.collect import collect

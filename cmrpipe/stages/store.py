@@ -9,17 +9,17 @@ from typing import Any
 
 from cmrpipe import __version__
 from cmrpipe.catalog import Catalog
-from cmrpipe.codeversion import code_version
 from cmrpipe.errors import ManifestError, NewerError
-from cmrpipe.executors import Workers
-from cmrpipe.incremental import Unit, Written, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS, is_synthetic, keep_out
+from cmrpipe.incremental.codeversion import code_version
+from cmrpipe.incremental.executors import Workers
+from cmrpipe.incremental.manifest import read_root
+from cmrpipe.incremental.refresh import Unit, Written, fingerprint, read_manifest, refresh
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.logger import Logger
-from cmrpipe.manifest import read_root
 from cmrpipe.params import StoreParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, is_synthetic, keep_out
 from cmrpipe.stages.summary import Summary
 from cmrpipe.store import StoreFormat, write_index, write_patient
 from cmrpipe.store.assemble import assemble, select, sources

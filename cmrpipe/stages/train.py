@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmrpipe.codeversion import code_version
 from cmrpipe.csvfile import DIGITS, write_table
 from cmrpipe.files import write_bytes, write_json
-from cmrpipe.incremental import Unit, Written, fingerprint, refresh, salvage
+from cmrpipe.incremental.codeversion import code_version
+from cmrpipe.incremental.refresh import Unit, Written, fingerprint, refresh, salvage
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import digests, refuse_seen
 from cmrpipe.learn.splits import Split, read_groups, split_hash, split_patients, write_split

@@ -13,18 +13,18 @@ from cmrpipe.checks.decisions import check_decisions
 from cmrpipe.checks.finding import count_by_severity
 from cmrpipe.checks.subjects import Subjects
 from cmrpipe.clinical import ClinicalValues
-from cmrpipe.codeversion import code_version
 from cmrpipe.errors import InputError
-from cmrpipe.executors import Workers
 from cmrpipe.files import write_json
 from cmrpipe.findings import BY_RULE, PIECE_FILES, Report, rank, read_findings, write_pieces
-from cmrpipe.incremental import Unit, fingerprint, read_manifest, refresh
-from cmrpipe.layouts import CONTOURS, DICOMS, check_layout, keep_out
+from cmrpipe.incremental.codeversion import code_version
+from cmrpipe.incremental.executors import Workers
+from cmrpipe.incremental.refresh import Unit, fingerprint, read_manifest, refresh
 from cmrpipe.linking import LinkMap, catalog_links, link_patient
 from cmrpipe.model import Finding, Quarantine
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import RULE, LeftOut, known_quarantine, left_out, merge, sealed, unsigned, write_quarantine
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, check_layout, keep_out
 from cmrpipe.stages.onepatient import Task, rounded_values, validate_patient
 from cmrpipe.stages.patientfile import PatientFile, read_patient_file
 from cmrpipe.stages.summary import Summary

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from cmrpipe.asides import read_asides
 from cmrpipe.catalog import Catalog
 from cmrpipe.checks import copies
 from cmrpipe.checks import links as link_checks
@@ -22,12 +21,13 @@ from cmrpipe.checks.strangers import check_strangers
 from cmrpipe.checks.twopatients import check_shared, suspects
 from cmrpipe.codes import FindingCode
 from cmrpipe.errors import LinkError
-from cmrpipe.incremental import read_manifest
-from cmrpipe.layouts import CONTOURS, DICOMS, folder_of, link_tables, strangers, strays_beside
+from cmrpipe.incremental.refresh import read_manifest
 from cmrpipe.linking import LinkMap, PatientLabels, link_patient
-from cmrpipe.links import LinkTable, read_link_table
 from cmrpipe.model import Finding, Points
 from cmrpipe.params import ValidateParams
+from cmrpipe.readers.asides import read_asides
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, folder_of, link_tables, strangers, strays_beside
+from cmrpipe.readers.links import LinkTable, read_link_table
 from cmrpipe.stages.onepatient import Reader, equal_pixels
 
 FOLDERS = 64

@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import CmrpipeError, ManifestError, StoreError
-from cmrpipe.incremental import Unit, Written, fingerprint, refresh
-from cmrpipe.manifest import located, read_manifest, read_root
+from cmrpipe.incremental.manifest import located, read_manifest, read_root
+from cmrpipe.incremental.refresh import Unit, Written, fingerprint, refresh
 from cmrpipe.model import Phase
 from cmrpipe.progress import Listener
 from cmrpipe.store.reader import open_store, refusal

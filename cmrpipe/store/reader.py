@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from cmrpipe.errors import ManifestError, StoreError
 from cmrpipe.files import canonical_json, sha256_bytes
-from cmrpipe.incremental import read_manifest
-from cmrpipe.manifest import located, read_root
+from cmrpipe.incremental.manifest import located, read_root
+from cmrpipe.incremental.refresh import read_manifest
 from cmrpipe.store.backend import OpenPatient
 from cmrpipe.store.formats import BACKENDS
 from cmrpipe.store.schema import (

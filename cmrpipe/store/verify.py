@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from cmrpipe.errors import CmrpipeError, ManifestError, StoreError
-from cmrpipe.manifest import MANIFEST, active_commit, located, read_root, salvage, shard_file
+from cmrpipe.incremental.manifest import MANIFEST, active_commit, located, read_root, salvage, shard_file
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.store.reader import open_store
 from cmrpipe.store.writer import array_sha256

@@ -16,7 +16,7 @@ from cmrpipe.cli.options import Root
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.landing import Forgotten
 from cmrpipe.landing.ledger import now
-from cmrpipe.layouts import ASIDE, LINK_FOLDER, LINK_TABLE, folder_of, patient_folders
+from cmrpipe.readers.layouts import ASIDE, LINK_FOLDER, LINK_TABLE, folder_of, patient_folders
 from cmrpipe.stages import UP_TO_STORE
 from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace

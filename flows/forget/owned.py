@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cmrpipe.items import real
+from cmrpipe.readers.items import real
 from flows.git import said
 from flows.integrity.objects import Cache
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.layouts import CONTOURS, DICOMS, contour_folders, link_tables, patient_folders
-from cmrpipe.links import normalise_id, read_link_table
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, contour_folders, link_tables, patient_folders
+from cmrpipe.readers.links import normalise_id, read_link_table
 from cmrpipe.workspace import Workspace
 from flows.forget.borders import has_word
 from flows.forget.journal import read_journal

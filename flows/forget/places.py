@@ -14,9 +14,9 @@ from cmrpipe.connect.opening import fetching
 from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_bytes, write_text
 from cmrpipe.landing import Ledger, remove, replaced, staging
-from cmrpipe.layouts import ASIDE, link_tables, standing
-from cmrpipe.links import composed
 from cmrpipe.quarantine import known_quarantine, write_quarantine
+from cmrpipe.readers.layouts import ASIDE, link_tables, standing
+from cmrpipe.readers.links import composed
 from cmrpipe.workspace import HERE, Workspace
 from flows.dvc import LOGS
 from flows.forget.person import Person

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cmrpipe.archives import SUFFIX
 from cmrpipe.dvclist import list_bytes
 from cmrpipe.landing.tables import rows_of, without_rows
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE
-from cmrpipe.links import normalise_id
+from cmrpipe.readers.archives import SUFFIX
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE
+from cmrpipe.readers.links import normalise_id
 from flows.forget.person import Person
 from flows.integrity.records import DIR
 from flows.integrity.trees import Entries, proven

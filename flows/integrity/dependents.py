@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cmrpipe.archives import SUFFIX
-from cmrpipe.layouts import CONTOURS, DICOMS
-from cmrpipe.manifest import salvage
+from cmrpipe.incremental.manifest import salvage
+from cmrpipe.readers.archives import SUFFIX
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 from cmrpipe.workspace import HERE, Workspace
 from flows.integrity.owners import Owners
 from flows.integrity.survey import CATALOG, RAW, STORE

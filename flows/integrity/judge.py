@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.manifest import MANIFEST, active_commit, salvage
+from cmrpipe.incremental.manifest import MANIFEST, active_commit, salvage
 from cmrpipe.progress import silent
 from cmrpipe.store.verify import Digest, Place, State, Verdict, is_cut_short, verify_store
 from flows.integrity.misread import misread

@@ -12,10 +12,10 @@ from cmrpipe.catalog import Catalog, contours_file, images_file
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import FILE_BYTES, sha256_file
-from cmrpipe.layouts import CONTOURS, DICOMS, archive_file, folder_of
 from cmrpipe.model import ContourRecord, ImageRecord
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, archive_file, folder_of
+from cmrpipe.readers.strays import stray_in
 from cmrpipe.store.verify import Place, State, Verdict
-from cmrpipe.strays import stray_in
 from flows.integrity.records import dependency
 from flows.integrity.survey import CATALOG, RAW, Survey
 

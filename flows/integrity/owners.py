@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from cmrpipe.archives import SUFFIX
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_FOLDER
-from cmrpipe.links import read_link_table
+from cmrpipe.readers.archives import SUFFIX
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_FOLDER
+from cmrpipe.readers.links import read_link_table
 
 
 class Owners:

@@ -11,9 +11,9 @@ from pathlib import Path
 import structlog
 
 from cmrpipe.dvclist import list_bytes
-from cmrpipe.incremental import lock_file
-from cmrpipe.locking import alone
-from cmrpipe.manifest import active_commit, pending
+from cmrpipe.incremental.locking import alone
+from cmrpipe.incremental.manifest import active_commit, pending
+from cmrpipe.incremental.refresh import lock_file
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, State, digest_file
 from cmrpipe.workspace import Workspace

@@ -13,7 +13,7 @@ import structlog
 
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.manifest import MANIFEST
+from cmrpipe.incremental.manifest import MANIFEST
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.workspace import Workspace
 from flows.child import start, stop

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.manifest import MANIFEST
+from cmrpipe.incremental.manifest import MANIFEST
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, cores, digest_file, in_threads
 from cmrpipe.workspace import HERE

@@ -13,10 +13,10 @@ from pydicom.uid import JPEGLosslessSV1
 from cmrpipe.checks.images import check_files, check_series
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
-from cmrpipe.mends import COLOUR, DEFLATED, SEVERAL
 from cmrpipe.model import ImageRecord
 from cmrpipe.params import ValidateParams
-from cmrpipe.refusals import own_trouble
+from cmrpipe.readers.mends import COLOUR, DEFLATED, SEVERAL
+from cmrpipe.readers.refusals import own_trouble
 
 LIMITS = ValidateParams()
 

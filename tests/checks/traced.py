@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cmrpipe.contours import read_contour
 from cmrpipe.model import Points
+from cmrpipe.readers.contours import read_contour
 
 SETS = ("final_data", "more_patients")
 

@@ -10,8 +10,8 @@ import pytest
 from cmrpipe.connect.folder import FolderSource, newest_change
 from cmrpipe.connect.source import Fetched
 from cmrpipe.landing import land
-from cmrpipe.layouts import contour_folders
 from cmrpipe.progress import silent
+from cmrpipe.readers.layouts import contour_folders
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 import structlog
 
 from cmrpipe import logs
-from cmrpipe.asides import read_asides
 from cmrpipe.checks.asides import check_asides
 from cmrpipe.checks.images import check_files
 from cmrpipe.codes import FindingCode
@@ -21,12 +20,13 @@ from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.opening import open_source
 from cmrpipe.connect.source import Fetched, Offer
 from cmrpipe.connect.unsorted import UnsortedFolder
-from cmrpipe.dicom import read_header
 from cmrpipe.errors import LayoutError
 from cmrpipe.files import FILE_BYTES
 from cmrpipe.landing import Landed, land
 from cmrpipe.params import SourceParams
 from cmrpipe.progress import silent
+from cmrpipe.readers.asides import read_asides
+from cmrpipe.readers.dicom import read_header
 from tests.plainuser import cmrpipe
 
 

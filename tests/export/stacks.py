@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.incremental.refresh import Unit, Written, refresh
 from cmrpipe.model import Phase
 from cmrpipe.progress import silent
 from cmrpipe.store import PatientData, write_patient

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from cmrpipe.files import sha256_file
-from cmrpipe.locking import alone
+from cmrpipe.incremental.locking import alone
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.stages import UP_TO_STORE

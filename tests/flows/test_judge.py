@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import flows.judge
-from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.incremental.refresh import Unit, Written, refresh
 from cmrpipe.progress import silent
 from flows.dvc import run_dvc
 from flows.folders import UnrecordedError

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cmrpipe.archives import members
-from cmrpipe.layouts import archive_file
+from cmrpipe.readers.archives import members
+from cmrpipe.readers.layouts import archive_file
 from tests.flows.conftest import Space, new_space
 from tests.flows.test_rebuild import CACHE, REMOTE, flip, in_folder, verify
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.manifest import read_manifest
+from cmrpipe.incremental.manifest import read_manifest
 from cmrpipe.report.outcome import outcome
 from cmrpipe.stages import STAGES, UP_TO_STORE
 from cmrpipe.workspace import Workspace

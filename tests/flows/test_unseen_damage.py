@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cmrpipe.files import sha256_file
-from cmrpipe.manifest import read_root, root_bytes
+from cmrpipe.incremental.manifest import read_root, root_bytes
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.store import open_store

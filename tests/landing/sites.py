@@ -8,9 +8,9 @@ from pathlib import Path
 import pydicom
 
 from cmrpipe.landing import Landed, land
-from cmrpipe.layouts import link_tables
-from cmrpipe.links import read_link_table
 from cmrpipe.progress import silent
+from cmrpipe.readers.layouts import link_tables
+from cmrpipe.readers.links import read_link_table
 
 
 class Sites:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.asides import read_asides
 from cmrpipe.connect import folder
 from cmrpipe.connect.copying import copy_file
 from cmrpipe.errors import LandingError, LayoutError
@@ -14,6 +13,7 @@ from cmrpipe.files import sha256_file
 from cmrpipe.landing import check_landed, land, staging
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from cmrpipe.readers.asides import read_asides
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -12,12 +12,12 @@ import pydicom
 import pytest
 from typer.testing import CliRunner
 
-from cmrpipe.asides import read_asides
 from cmrpipe.cli.app import app
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.landing import Ledger, land
 from cmrpipe.landing.ledger import ledger_file
 from cmrpipe.progress import silent
+from cmrpipe.readers.asides import read_asides
 from tests.landing.sites import Sites, drop_an_image, edit_a_contour, export_again, rewrite_contours
 
 

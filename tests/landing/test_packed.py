@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.archives import pack
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.folder import FolderSource
 from cmrpipe.landing import Ledger, land, recover, replaced, staging
 from cmrpipe.landing.place import Placer
-from cmrpipe.layouts import archive_file, list_files, standing
 from cmrpipe.progress import silent
+from cmrpipe.readers.archives import pack
+from cmrpipe.readers.layouts import archive_file, list_files, standing
 
 
 @pytest.fixture

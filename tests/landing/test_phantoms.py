@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.asides import Aside, read_asides, write_asides
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.errors import LandingError
 from cmrpipe.landing import check_landed, land, staging
 from cmrpipe.landing.place import remove
-from cmrpipe.layouts import link_tables, patient_folders
 from cmrpipe.phantom import write_phantom
 from cmrpipe.phantom.faults import links, needed
 from cmrpipe.phantom.scene import Grid
 from cmrpipe.progress import silent
+from cmrpipe.readers.asides import Aside, read_asides, write_asides
+from cmrpipe.readers.layouts import link_tables, patient_folders
 
 
 @pytest.fixture

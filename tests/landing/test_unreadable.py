@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cmrpipe.landing import check_landed, staging
-from cmrpipe.layouts import contour_folders, patient_folders
+from cmrpipe.readers.layouts import contour_folders, patient_folders
 from tests.plainuser import cmrpipe
 
 

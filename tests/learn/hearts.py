@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.incremental.refresh import Unit, Written, refresh
 from cmrpipe.learn.volumes import Missing
 from cmrpipe.model import Phase
 from cmrpipe.progress import silent

@@ -12,9 +12,9 @@ import pytest
 
 from cmrpipe.errors import InputError, ParamsError
 from cmrpipe.files import sha256_file
-from cmrpipe.layouts import check_layout, contour_folders, patient_folders
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.phantom import Truth, read_truth, write_phantom
+from cmrpipe.readers.layouts import check_layout, contour_folders, patient_folders
 from tests.phantom.sizes import Size
 
 SIZE: Size = {"slices": 5, "frames": 5, "rows": 64, "columns": 56}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cmrpipe.contours import read_contour
 from cmrpipe.learn.voting import SURE, Opinion
 from cmrpipe.model import ContourKind, Points
 from cmrpipe.phantom.truth import PatientTruth, read_truth
-from cmrpipe.pixels import decode_pixels
 from cmrpipe.predict.judge import Judged, judge
 from cmrpipe.predict.patient import Images, Prediction, interpret
 from cmrpipe.predict.source import PatientFolder, find_patients
 from cmrpipe.raster import area_coverage
+from cmrpipe.readers.contours import read_contour
+from cmrpipe.readers.pixels import decode_pixels
 
 PATIENT = "PHA0000101"
 FRAMES = 10

@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmrpipe.archives import pack
-from cmrpipe.contours import read_contour
 from cmrpipe.errors import BusyError
-from cmrpipe.folders import put_back
 from cmrpipe.geometry import label_image
+from cmrpipe.incremental.folders import put_back
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.params import IngestParams, ValidateParams
-from cmrpipe.pixels import decode_pixels
 from cmrpipe.predict.output import Options, has_contours, write_patient
 from cmrpipe.predict.patient import Prediction, not_judged
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.predict.tables import lock_file
 from cmrpipe.progress import silent
+from cmrpipe.readers.archives import pack
+from cmrpipe.readers.contours import read_contour
+from cmrpipe.readers.pixels import decode_pixels
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
 from tests.killing import killed

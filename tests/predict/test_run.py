@@ -23,7 +23,7 @@ from cmrpipe.cli import app
 from cmrpipe.cli.prediction import _said
 from cmrpipe.errors import ArchiveError
 from cmrpipe.files import sha256_file
-from cmrpipe.folders import replacing
+from cmrpipe.incremental.folders import replacing
 from cmrpipe.learn.leakage import pixel_digest
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.saved import read_model, write_model

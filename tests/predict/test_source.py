@@ -10,10 +10,10 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from cmrpipe.archives import pack
 from cmrpipe.errors import ArchiveError, LayoutError
 from cmrpipe.files import FILE_BYTES
 from cmrpipe.predict.source import find_patients
+from cmrpipe.readers.archives import pack
 from tests.bound import bound
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from cmrpipe.codes import Severity
-from cmrpipe.coverage import Cell, Coverage
 from cmrpipe.model import ContourKind
+from cmrpipe.pictures.coverage import Cell, Coverage
 from cmrpipe.report.facts import Epoch
 from cmrpipe.report.figures import coverage_map, line_chart, strip_plot
 

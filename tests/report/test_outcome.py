@@ -12,7 +12,7 @@ from cmrpipe.catalog import Catalog
 from cmrpipe.codes import Severity
 from cmrpipe.errors import InputError
 from cmrpipe.findings import read_findings
-from cmrpipe.manifest import read_manifest
+from cmrpipe.incremental.manifest import read_manifest
 from cmrpipe.report.artefacts import Artefacts
 from cmrpipe.report.outcome import outcome
 from cmrpipe.workspace import Workspace

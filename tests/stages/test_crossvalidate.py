@@ -18,7 +18,7 @@ from cmrpipe.cli import app
 from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import ParamsError, StoreError
 from cmrpipe.files import sha256_file
-from cmrpipe.incremental import Written
+from cmrpipe.incremental.refresh import Written
 from cmrpipe.learn.baselines import BASELINES, MeanShape
 from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.crosstable import cross_table

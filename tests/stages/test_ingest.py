@@ -9,14 +9,14 @@ import pydicom
 import pytest
 from pydicom.uid import RLELossless
 
-from cmrpipe import dicom
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import LayoutError
 from cmrpipe.files import FILE_BYTES
-from cmrpipe.layouts import strangers
 from cmrpipe.model import ContourRecord, ImageRecord
 from cmrpipe.params import IngestParams
 from cmrpipe.progress import silent
+from cmrpipe.readers import dicom
+from cmrpipe.readers.layouts import strangers
 from cmrpipe.stages import ingest as stage
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.summary import Summary

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.archives import pack
 from cmrpipe.catalog import Catalog
 from cmrpipe.codes import FindingCode
 from cmrpipe.errors import StaleError
 from cmrpipe.findings import read_findings
 from cmrpipe.landing import land, remove
-from cmrpipe.layouts import archive_file, contour_folders, patient_folders
 from cmrpipe.learn.source import DirectSource
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import Quarantine
 from cmrpipe.params import Params
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import read_quarantine, write_quarantine
+from cmrpipe.readers.archives import pack
+from cmrpipe.readers.layouts import archive_file, contour_folders, patient_folders
 from cmrpipe.samples import patient_samples
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.overlay import overlay

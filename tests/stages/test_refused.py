@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from cmrpipe import files, incremental, items
+from cmrpipe import files
 from cmrpipe.catalog import Catalog
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.connect.folder import FolderSource
 from cmrpipe.errors import InputError
+from cmrpipe.incremental import refresh as refreshing
 from cmrpipe.landing import land
 from cmrpipe.progress import silent
+from cmrpipe.readers import items
 from tests.stages.faulty import check, found
 from tests.stages.test_ingest import run, snapshot
 
@@ -42,7 +44,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
 
     os_scandir = os.scandir
     monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr("cmrpipe.layouts.read_whole", read_whole)
+    monkeypatch.setattr("cmrpipe.readers.layouts.read_whole", read_whole)
     return lambda path, code: refused.update({os.fspath(path): code})
 
 
@@ -145,7 +147,7 @@ def test_a_share_that_goes_meanwhile_stops_the_run(
         """What follows when all folders are listed."""
         refuse(victim, errno.ENOTCONN)
         refuse(raw / parent, errno.ENOTCONN)
-        return incremental.refresh(*args, **more)
+        return refreshing.refresh(*args, **more)
 
     monkeypatch.setattr("cmrpipe.stages.ingest.refresh", refresh)
     with pytest.raises(InputError, match=f"{parent}: cannot be read .*Check the disk"):
@@ -174,7 +176,7 @@ def test_a_linked_patient_who_cannot_be_looked_at_is_there(
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), item.path)
         return items.is_folder(item)
 
-    monkeypatch.setattr("cmrpipe.layouts.is_folder", is_folder)
+    monkeypatch.setattr("cmrpipe.readers.layouts.is_folder", is_folder)
     assert run(raw, tmp_path).gone == 0
     assert patient in Catalog(tmp_path / "catalog").patients()
 

@@ -19,12 +19,12 @@ from zarr.storage import ZipStore
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.geometry import label_image
-from cmrpipe.incremental import Unit, Written, read_manifest, refresh
-from cmrpipe.layouts import PHANTOM
+from cmrpipe.incremental.refresh import Unit, Written, read_manifest, refresh
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import ContourKind, Phase, Quarantine
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
+from cmrpipe.readers.layouts import PHANTOM
 from cmrpipe.samples import load_pixels, patient_samples
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.store import PatientData, StoreFormat, open_store, write_patient

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cmrpipe.errors import StoreError
-from cmrpipe.incremental import Written, refresh
+from cmrpipe.incremental.refresh import Written, refresh
 from cmrpipe.progress import silent
 from cmrpipe.store import StoreFormat, open_store, reader
 from cmrpipe.store.schema import SCHEMA_VERSION

@@ -21,7 +21,7 @@ from cmrpipe.findings import (
     from_dict,
     read_report,
 )
-from cmrpipe.manifest import shard_of
+from cmrpipe.incremental.manifest import shard_of
 from cmrpipe.model import Finding
 from cmrpipe.params import ValidateParams
 from cmrpipe.phantom import FAULTS, Truth, write_phantom

@@ -15,7 +15,7 @@ import pytest
 
 from cmrpipe.errors import StoreError
 from cmrpipe.files import write_bytes
-from cmrpipe.incremental import Unit, Written, refresh
+from cmrpipe.incremental.refresh import Unit, Written, refresh
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import write_quarantine

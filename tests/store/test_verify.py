@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.commit import commit
 from cmrpipe.errors import StoreError
-from cmrpipe.manifest import MANIFEST, read_manifest, read_root
+from cmrpipe.incremental.commit import commit
+from cmrpipe.incremental.manifest import MANIFEST, read_manifest, read_root
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import write_quarantine

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import CONTOURS
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.phantom.faults.kit import MISSHAPEN, UNUSABLE, Fault, Note, Scope, Site, Spot
+from cmrpipe.readers.layouts import CONTOURS
 
 _KINDS = ((Phase.ED, ContourKind.ENDO), (Phase.ED, ContourKind.EPI), (Phase.ES, ContourKind.ENDO))
 

@@ -7,10 +7,10 @@ from PIL import Image, ImageDraw
 from pydicom.dataset import FileDataset
 
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import DICOMS
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.phantom.dicom_writer import encode, uid
 from cmrpipe.phantom.faults.kit import MISSHAPEN, UNUSABLE, Fault, Note, Scope, Site, Spot
+from cmrpipe.readers.layouts import DICOMS
 
 _GONE = frozenset({Code.IMAGE_MISSING})
 _CROP = 8

@@ -15,13 +15,13 @@ import pydicom
 from pydicom.dataset import FileDataset
 
 from cmrpipe.codes import FindingCode
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.phantom.contour_writer import ORIGIN, contour_path, contour_text
 from cmrpipe.phantom.dicom_writer import encode
 from cmrpipe.phantom.link_writer import link_table
 from cmrpipe.phantom.scene import Grid
 from cmrpipe.phantom.truth import PatientTruth, Truth
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_TABLE
 
 
 class Scope(StrEnum):

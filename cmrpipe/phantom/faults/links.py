@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import CONTOURS, DICOMS, LINK_TABLE
 from cmrpipe.phantom.faults.kit import MISSHAPEN, Fault, Note, Scope, Site, Spot
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_TABLE
 
 _UNLINKED = frozenset({Code.PATIENT_WITHOUT_LINK, Code.CONTOURS_WITHOUT_LINK, Code.LINK_WITHOUT_CONTOURS})
 

@@ -9,11 +9,11 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.model import Points
 from cmrpipe.phantom.dicom_writer import encode, uid
 from cmrpipe.phantom.faults.allot import image_slots
 from cmrpipe.phantom.faults.kit import Fault, Note, Scope, Site, Spot
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 
 CUT_PX = 4
 """Rows and columns that are cut off at each side: enough to make another picture of it."""

@@ -9,10 +9,10 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import CONTOURS, DICOMS
 from cmrpipe.model import Phase
 from cmrpipe.phantom.dicom_writer import encode, uid
 from cmrpipe.phantom.faults.kit import Fault, Note, Scope, Site, Spot
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 
 SECOND_SERIES = 3
 """Images of the series that does not belong."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.layouts import CONTOURS
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.phantom.contour_writer import contour_path
 from cmrpipe.phantom.faults.kit import MISSHAPEN, Fault, Note, Scope, Site, Spot, reshape
 from cmrpipe.phantom.truth import shoelace
+from cmrpipe.readers.layouts import CONTOURS
 
 THIN_MM, THICK_MM = 1.0, 25.0
 """Wall thickness of the wall faults; healthy walls measure 6 to 12 mm at end-diastole."""

@@ -1,0 +1,1 @@
+"""Per-patient incremental work: what is unchanged is kept, what is new is committed whole."""

@@ -1,0 +1,256 @@
+"""Per-patient incremental work."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmrpipe.errors import InputError, ManifestError
+from cmrpipe.files import sha256_bytes
+from cmrpipe.incremental.manifest import (
+    commit_file,
+    located,
+    pending,
+    read_manifest,
+    read_root,
+    shard_file,
+    shard_of,
+    waiting_files,
+)
+from cmrpipe.incremental.refresh import Unit, refresh
+from cmrpipe.progress import Progress, silent
+from tests.textunits import run, snapshot, write_text_unit
+
+
+def test_second_run_does_nothing(tmp_path: Path) -> None:
+    """Unchanged units are kept, and no file is touched."""
+    run(tmp_path, ["a:1", "b:1"])
+    times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    result = run(tmp_path, ["a:1", "b:1"])
+    assert (result.done, result.unchanged) == ((), ("a", "b"))
+    assert times == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+
+
+def test_only_the_changed_unit_is_redone(tmp_path: Path) -> None:
+    """A changed fingerprint redoes its unit; the result is that of a fresh run."""
+    run(tmp_path / "x", ["a:1", "b:1"])
+    assert run(tmp_path / "x", ["a:1", "b:2"]).done == ("b",)
+    run(tmp_path / "y", ["a:1", "b:2"])
+    assert snapshot(tmp_path / "x") == snapshot(tmp_path / "y")
+
+
+def test_gone_unit_is_removed_and_reported(tmp_path: Path) -> None:
+    """The files of a unit that is no longer wanted go, and its name is told."""
+    run(tmp_path, ["a:1", "b:1"])
+    assert run(tmp_path, ["a:1"]).gone == ("b",)
+    assert set(snapshot(tmp_path)) == {"manifest.json", shard_file(shard_of("a")), "units/a"}
+
+
+@pytest.mark.parametrize("harm", ["flip", "delete", "truncate"])
+def test_altered_output_is_made_again(tmp_path: Path, harm: str) -> None:
+    """A kept file whose bytes are not those recorded is made again, size and time notwithstanding."""
+    run(tmp_path, ["a:1", "b:1"])
+    whole = snapshot(tmp_path)
+    path = tmp_path / "units" / "a"
+    if harm == "delete":
+        path.unlink()
+    else:
+        path.write_bytes(b"a:2" if harm == "flip" else b"a")
+    result = run(tmp_path, ["a:1", "b:1"])
+    assert (result.done, result.repaired) == (("a",), ("a",))
+    assert snapshot(tmp_path) == whole
+
+
+def test_failure_leaves_the_old_output_and_keeps_finished_units(tmp_path: Path) -> None:
+    """When a unit fails the folder is as it was; the next run takes over what was finished."""
+    folder = tmp_path / "out"
+    run(folder, ["a:0"])
+    before = snapshot(folder)
+    units = [Unit("a", "a:1", "a:1"), Unit("b", "b:1", "b:1"), Unit("z", "z", "boom")]
+    with pytest.raises(RuntimeError, match="boom"):
+        refresh("test", folder, units, write_text_unit, listen=silent)
+    assert snapshot(folder) == before
+    told: list[Progress] = []
+    texts = ["a:1", "b:1", "z:1"]
+    result = refresh("test", folder, [Unit(t[0], t, t) for t in texts], write_text_unit, listen=told.append)
+    assert [p.unit for p in told] == ["z"]
+    assert result.done == ("a", "b", "z")
+    run(tmp_path / "fresh", texts)
+    assert snapshot(folder) == snapshot(tmp_path / "fresh")
+    assert not pending(folder).exists()
+
+
+@pytest.mark.parametrize("harm", ["other version", "altered"])
+def test_finished_unit_is_taken_over_only_when_it_is_what_is_wanted(tmp_path: Path, harm: str) -> None:
+    """What waits of a run that failed is made again when its inputs changed since, or its bytes."""
+    folder = tmp_path / "out"
+    with pytest.raises(RuntimeError, match="boom"):
+        refresh("test", folder, [Unit("a", "a:1", "a:1"), Unit("z", "z", "boom")], write_text_unit, listen=silent)
+    if harm == "altered":
+        (waiting_files(folder) / "units" / "a").write_text("a:9")
+    wanted = "a:2" if harm == "other version" else "a:1"
+    told: list[Progress] = []
+    refresh("test", folder, [Unit("a", wanted, wanted)], write_text_unit, listen=told.append)
+    assert [p.unit for p in told] == ["a"]
+    assert (folder / "units" / "a").read_text() == wanted
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """What a reader sees: the text of every unit, through the manifest, each held against its hash."""
+    seen = {}
+    for key, entry in read_manifest(folder).items():
+        for name, digest in entry["files"].items():
+            data = located(folder, name).read_bytes()
+            assert sha256_bytes(data) == digest
+            seen[key] = data.decode()
+    return seen
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing that handles exceptions handles it, and what follows does not run."""
+
+
+def test_a_commit_cut_at_any_step_shows_the_old_or_the_new_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a commit is cut, readers see one of the two states whole, and the next run ends as if nothing was."""
+    old, new = ["a:1", "b:1", "c:1", "d:1"], ["a:2", "b:1", "c:2", "e:1"]
+    states = [{text[0]: text for text in texts} for texts in (old, new)]
+    run(tmp_path / "fresh", new)
+    cuts = 0
+    for step in range(100):
+        folder = tmp_path / f"cut{step}"
+        run(folder, old)
+        left = step
+
+        def cut(function: Any) -> Any:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                nonlocal left
+                if left == 0:
+                    raise Killed
+                left -= 1
+                return function(*args, **kwargs)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", cut(Path.replace))
+            patch.setattr(Path, "unlink", cut(Path.unlink))
+            patch.setattr(shutil, "rmtree", cut(shutil.rmtree))
+            try:
+                run(folder, new)
+            except Killed:
+                cuts += 1
+            else:
+                break
+        assert contents(folder) in states
+        run(folder, new)
+        assert snapshot(folder) == snapshot(tmp_path / "fresh")
+    assert cuts > 10
+
+
+def test_commit_of_another_state_is_not_carried_on(tmp_path: Path) -> None:
+    """When the folder was put back to another version meanwhile, the commit that was cut is dropped."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1"])
+    first = snapshot(folder)
+    run(folder, ["a:2"])
+    commit_file(folder).parent.mkdir()
+    commit_file(folder).write_text(json.dumps({"from": "0" * 64, "beside": [], "root": {"shards": {}}}))
+    for name, data in first.items():
+        (folder / name).write_bytes(data)
+    assert contents(folder) == {"a": "a:1"}
+    assert run(folder, ["a:1"]).unchanged == ("a",)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", shard_file(shard_of("a"))])
+def test_any_flipped_bit_of_the_manifest_is_found(tmp_path: Path, name: str) -> None:
+    """A manifest with one bit flipped is refused by readers or reads the same; a writer makes anew what it lost."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1", "b:1"])
+    whole, seen = (folder / name).read_bytes(), (read_root(folder), read_manifest(folder))
+    for bit in range(0, 8 * len(whole), 5):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        (folder / name).write_bytes(data)
+        with suppress(ManifestError):
+            assert (read_root(folder), read_manifest(folder)) == seen
+    run(folder, ["a:1", "b:1"])
+    assert (folder / name).read_bytes() == whole
+
+
+def test_one_patient_more_rewrites_one_piece_of_the_manifest(tmp_path: Path) -> None:
+    """Of 200 units' manifest, only the piece that the new one is in is written, and the root."""
+    texts = [f"u{i}:1" for i in range(200)]
+    run(tmp_path / "out", texts)
+    before = snapshot(tmp_path / "out")
+    run(tmp_path / "out", [*texts, "new:1"])
+    after = snapshot(tmp_path / "out")
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {"units/new", shard_file(shard_of("new")), "manifest.json"}
+
+
+def test_processes_give_the_same_bytes(tmp_path: Path) -> None:
+    """One process or two: the same files, the same manifest."""
+    texts = [f"{name}:1" for name in "abcdef"]
+    run(tmp_path / "one", texts, workers=1)
+    run(tmp_path / "two", texts, workers=2)
+    assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
+
+
+def test_damaged_manifest_costs_a_new_start_only(tmp_path: Path) -> None:
+    """A manifest that is not JSON is not trusted: all units are made again."""
+    run(tmp_path, ["a:1"])
+    (tmp_path / "manifest.json").write_text("{")
+    assert run(tmp_path, ["a:1"]).done == ("a",)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "sub/page.html", "manifest.json", ".git/HEAD"])
+def test_what_no_stage_wrote_is_never_removed(tmp_path: Path, name: str) -> None:
+    """A folder with files of somebody's own is refused, and stays as it is, also with a manifest.json of its own."""
+    folder = tmp_path / "home"
+    for stranger in (name, "photo.jpg"):
+        (folder / stranger).parent.mkdir(parents=True, exist_ok=True)
+        (folder / stranger).write_text('{"name": "a web page"}')
+    before = snapshot(folder)
+    with pytest.raises(InputError, match=r"home: holds files that `cmrpipe test` did not write .* with --out"):
+        run(folder, ["a:1"])
+    assert snapshot(folder) == before
+
+
+def test_another_stage_s_output_is_refused(tmp_path: Path) -> None:
+    """A folder that one stage filled is not emptied by another."""
+    run(tmp_path / "out", ["a:1"])
+    before = snapshot(tmp_path / "out")
+    with pytest.raises(InputError, match="is the output of `cmrpipe test`"):
+        refresh("other", tmp_path / "out", [Unit("b", "b", "b:1")], write_text_unit, listen=silent)
+    assert snapshot(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "manifest", "all of an earlier layout"])
+def test_our_own_folder_with_a_part_of_its_manifest_lost_is_filled_again(tmp_path: Path, lost: str) -> None:
+    """What is left of a manifest says whose folder it is."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1"])
+    whole = snapshot(folder)
+    if lost == "manifest.json":
+        (folder / lost).unlink()
+    else:
+        shutil.rmtree(folder / "manifest")
+    if lost.endswith("layout"):
+        (folder / "manifest.json").write_text(json.dumps({"schema": 1, "stage": "test", "units": {}}))
+    assert run(folder, ["a:1"]).done == ("a",)
+    assert snapshot(folder) == whole
+
+
+def test_progress_counts_what_is_done(tmp_path: Path) -> None:
+    """Each unit that is done is told once, with the total of those to do."""
+    told: list[Progress] = []
+    units = [Unit(key, key, f"{key}:1") for key in "abc"]
+    refresh("test", tmp_path, units, write_text_unit, listen=told.append)
+    assert [(p.unit, p.done, p.total) for p in told] == [("a", 1, 3), ("b", 2, 3), ("c", 3, 3)]

@@ -1,0 +1,240 @@
+"""Headers and pixels of DICOM files."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
+
+from cmrpipe.errors import DicomError
+from cmrpipe.model import ImageRecord
+from cmrpipe.readers.dicom import file_number, read_header
+from cmrpipe.readers.pixels import decode_pixels, with_decoded
+
+
+def first_image(folder: Path) -> Path:
+    """Some image of a folder in the layout."""
+    return sorted(folder.glob("dicoms/*/*.dcm"))[0]
+
+
+def header(path: Path) -> ImageRecord:
+    """The record of a file."""
+    return read_header(path.read_bytes(), f"dicoms/P/{path.name}", "P")
+
+
+def test_header_equals_pydicoms_on_real_data(final_data: Path) -> None:
+    """Every field that is read equals what pydicom's Dataset says, for images of every patient."""
+    for path in sorted(final_data.glob("dicoms/*/*.dcm"))[::37]:
+        record = header(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ds = pydicom.dcmread(path)
+            assert record.error == ""
+            assert record.instance_number == ds.InstanceNumber
+            assert record.trigger_time_ms == pytest.approx(float(ds.TriggerTime))
+            assert record.position_mm == tuple(map(float, ds.ImagePositionPatient))
+            assert record.orientation == tuple(map(float, ds.ImageOrientationPatient))
+            assert record.pixel_spacing_mm == tuple(map(float, ds.PixelSpacing))
+            assert (record.rows, record.columns) == (ds.Rows, ds.Columns)
+            assert (record.series_uid, record.sop_uid) == (ds.SeriesInstanceUID, ds.SOPInstanceUID)
+            assert record.frames_per_slice == ds.CardiacNumberOfImages
+            assert record.heart_rate_bpm == float(ds.HeartRate)
+            assert record.modality == "MR"
+            pixels = ds.pixel_array
+        assert (record.pixel_min, record.pixel_max) == (pixels.min(), pixels.max())
+        np.testing.assert_array_equal(decode_pixels(path.read_bytes(), path), pixels)
+        assert decode_pixels(path.read_bytes(), path).dtype == np.int16
+
+
+def test_identifying_tags_never_leave_the_file(small_phantom: Path, tmp_path: Path) -> None:
+    """A record holds neither name nor birth date of the patient."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.PatientName, ds.PatientBirthDate = "Secret^Person", "19610412"
+    ds.save_as(tmp_path / "1.dcm")
+    text = repr(header(tmp_path / "1.dcm"))
+    assert "Secret" not in text
+    assert "19610412" not in text
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_other_transfer_syntaxes_say_the_same(small_phantom: Path, tmp_path: Path, syntax: UID) -> None:
+    """Implicit and big-endian files give the same record but for bytes and syntax."""
+    path = first_image(small_phantom)
+    ds = pydicom.dcmread(path)
+    if syntax == ExplicitVRBigEndian:
+        ds.PixelData = ds.pixel_array.astype(">i2").tobytes()
+        ds["PixelData"].VR = "OW"
+    ds.file_meta.TransferSyntaxUID = syntax
+    del ds._pixel_array
+    target = tmp_path / path.name
+    pydicom.dcmwrite(
+        target, ds, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
+    )
+    ours, theirs = header(target), header(path)
+    for name in ("rows", "columns", "position_mm", "trigger_time_ms", "sop_uid", "pixel_min", "pixel_max", "error"):
+        assert getattr(ours, name) == getattr(theirs, name)
+
+
+def test_compressed_pixels_have_the_same_facts(small_phantom: Path, tmp_path: Path) -> None:
+    """Decoded once, so that constant and equal images are seen in them, too."""
+    path = first_image(small_phantom)
+    ds = pydicom.dcmread(path)
+    ds.compress(RLELossless)
+    ds.save_as(tmp_path / path.name)
+    record = header(tmp_path / path.name)
+    assert record.pixel_crc32 is None
+    record, plain = with_decoded(record, (tmp_path / path.name).read_bytes()), header(path)
+    for name in ("error", "pixel_min", "pixel_max", "pixel_crc32"):
+        assert getattr(record, name) == getattr(plain, name)
+    assert with_decoded(plain, b"") is plain
+
+
+def test_compressed_pixels_that_cannot_be_decoded_are_told(small_phantom: Path, tmp_path: Path) -> None:
+    """Not by the first stage that wants them: by the record."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.compress(RLELossless)
+    ds.PixelData = pydicom.encaps.encapsulate([b"no such thing"])
+    ds.save_as(tmp_path / "1.dcm")
+    record = with_decoded(header(tmp_path / "1.dcm"), (tmp_path / "1.dcm").read_bytes())
+    assert "its pixels cannot be read" in record.error
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_more_pixels_than_one_image_has_are_told(small_phantom: Path, tmp_path: Path, implicit: bool) -> None:
+    """Frames that the header does not count."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.PixelData = ds.PixelData * 3
+    if implicit:
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    pydicom.dcmwrite(tmp_path / "1.dcm", ds, implicit_vr=implicit, little_endian=True)
+    assert "pixels are those of 3 images" in header(tmp_path / "1.dcm").error
+
+
+def test_palette_colours_are_no_grey_values(small_phantom: Path, tmp_path: Path) -> None:
+    """One sample a pixel, and yet no image of intensities."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.PhotometricInterpretation = "PALETTE COLOR"
+    ds.save_as(tmp_path / "1.dcm")
+    assert "palette" in header(tmp_path / "1.dcm").error
+
+
+@pytest.mark.parametrize(("data", "cause"), [(b"", "empty"), (b"hello, not an image\n" * 20, "not a DICOM file")])
+def test_other_files_are_told(tmp_path: Path, data: bytes, cause: str) -> None:
+    """A file that is no DICOM is a record with an error, not an exception."""
+    (tmp_path / "7.dcm").write_bytes(data)
+    record = header(tmp_path / "7.dcm")
+    assert cause in record.error
+    assert record.file_number == 7
+
+
+@pytest.mark.parametrize(("kind", "bits"), [("<i2", 16), ("<u2", 12), ("<u2", 16), ("u1", 8)])
+@pytest.mark.parametrize("slope", [None, 0.5])
+def test_large_is_bright_whatever_the_file_says(
+    small_phantom: Path, tmp_path: Path, kind: str, bits: int, slope: float | None
+) -> None:
+    """An image stored as MONOCHROME1 with its values mirrored is the original but for an offset."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    stored = (ds.pixel_array.astype(np.int32) // 8).clip(0, 255)
+    dark = (-1 - stored if kind == "<i2" else (1 << bits) - 1 - stored).astype(kind)
+    ds.PhotometricInterpretation = "MONOCHROME1"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = dark.dtype.itemsize * 8, bits, bits - 1
+    ds.PixelRepresentation = int(kind == "<i2")
+    if slope is not None:
+        ds.RescaleSlope, ds.RescaleIntercept = slope, 3.0
+    ds.PixelData = dark.tobytes()
+    ds.save_as(tmp_path / "1.dcm")
+    pixels = decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
+    assert pixels.dtype == (dark.dtype if slope is None else np.float32)
+    np.testing.assert_array_equal(pixels, stored if slope is None else stored * slope + 3)
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_floating_point_pixels_are_not_called_truncated(small_phantom: Path, tmp_path: Path, implicit: bool) -> None:
+    """They are another element, which is named."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.FloatPixelData = ds.pixel_array.astype("<f4").tobytes()
+    ds.BitsAllocated = 32
+    del ds.PixelData
+    if implicit:
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    pydicom.dcmwrite(tmp_path / "1.dcm", ds, implicit_vr=implicit, little_endian=True)
+    assert header(tmp_path / "1.dcm").error == "pixels that are no integers (Float Pixel Data) are not supported"
+
+
+@pytest.mark.parametrize("name", ["Rows", "Columns"])
+def test_an_image_without_extent_is_told(small_phantom: Path, tmp_path: Path, name: str) -> None:
+    """No row or no column: a record with an error, not an exception."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    setattr(ds, name, 0)
+    ds.save_as(tmp_path / "1.dcm")
+    assert "absent or 0" in header(tmp_path / "1.dcm").error
+
+
+def test_a_number_that_no_image_has_is_none(small_phantom: Path, tmp_path: Path) -> None:
+    """An InstanceNumber beyond what DICOM allows is as good as none."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds["InstanceNumber"]._value = "99999999999999999999"
+    ds.save_as(tmp_path / "1.dcm")
+    record = header(tmp_path / "1.dcm")
+    assert (record.instance_number, record.error) == (None, "")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_rescale_tags_that_are_no_number_are_told(small_phantom: Path, tmp_path: Path) -> None:
+    """Empty ones are absent; two values are an error that names the file."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.add_new("RescaleSlope", "DS", "")
+    ds.save_as(tmp_path / "1.dcm")
+    np.testing.assert_array_equal(decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm"), ds.pixel_array)
+    ds.add_new("RescaleSlope", "DS", ["1", "2"])
+    ds.save_as(tmp_path / "1.dcm")
+    with pytest.raises(DicomError, match=r"1\.dcm"):
+        decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
+
+
+@pytest.mark.parametrize("keep", [0.995, 0.5, 0.05])
+def test_truncation_is_told(small_phantom: Path, tmp_path: Path, keep: float) -> None:
+    """Wherever a file is cut, its record has an error, and its pixels are refused."""
+    data = first_image(small_phantom).read_bytes()
+    (tmp_path / "1.dcm").write_bytes(data[: int(len(data) * keep)])
+    assert header(tmp_path / "1.dcm").error
+    with pytest.raises(DicomError, match=r"1\.dcm"):
+        decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(2.0, None), (None, -5.0), (0.5, 3.0), (1.0, 0.0)])
+def test_rescale_tags_are_applied_when_either_is_there(
+    small_phantom: Path, tmp_path: Path, slope: float | None, intercept: float | None
+) -> None:
+    """A missing slope is 1 and a missing intercept 0; the result is float32."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    stored = ds.pixel_array.astype(np.float64)
+    if slope is not None:
+        ds.RescaleSlope = slope
+    if intercept is not None:
+        ds.RescaleIntercept = intercept
+    ds.save_as(tmp_path / "1.dcm")
+    pixels = decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
+    assert pixels.dtype == np.float32
+    np.testing.assert_allclose(pixels.astype(np.float64), stored * (slope or 1.0) + (intercept or 0.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("7.dcm", 7),
+        ("0048.dcm", 48),
+        ("a7.dcm", None),
+        ("7", 7),
+        ("x", None),
+        ("IM-0003-0048.dcm", 48),
+        ("IM-3.dcm", None),
+        ("20231231123456789.dcm", None),
+        (f"{'9' * 200}.dcm", None),
+    ],
+)
+def test_number_in_the_file_name(name: str, number: int | None) -> None:
+    """The number is the whole stem, or the last one in names as the contours have them; or there is none."""
+    assert file_number(f"dicoms/P/{name}") == number
