@@ -104,7 +104,7 @@ def test_a_catalog_made_of_damaged_bytes_is_told_when_the_file_is_back(space: Sp
     path = contoured(space)
     good = sha256_file(path)
     flip(path)
-    code = space.root / "cmrpipe" / "dicom.py"
+    code = space.root / "cmrpipe" / "readers" / "dicom.py"
     code.write_text(code.read_text() + "# another version\n")
     shutil.rmtree(Workspace(space.root).state)  # as after new code, ingest reads everything
     for stage in STAGES:
