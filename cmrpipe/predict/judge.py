@@ -12,10 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cmrpipe.linking import image_number
-from cmrpipe.model import ImageRecord
-from cmrpipe.nouns import counted
-from cmrpipe.predict.groups import (
+from cmrpipe.groups import (
     depth,
     full_slices,
     groups,
@@ -26,6 +23,9 @@ from cmrpipe.predict.groups import (
     same_turn,
     without_shallow,
 )
+from cmrpipe.linking import image_number
+from cmrpipe.model import ImageRecord
+from cmrpipe.nouns import counted
 from cmrpipe.predict.kinds import over_beats, unfit
 from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg
 from cmrpipe.slices import ASSUMED, arrange, main_series, normal
@@ -154,7 +154,7 @@ def _spacing(record: ImageRecord) -> str:
 def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     """Find the short-axis stack among a patient's images.
 
-    Of the groups that could each be one stack (see `cmrpipe.predict.groups`), the stack is an oblique one with enough
+    Of the groups that could each be one stack (see `cmrpipe.groups`), the stack is an oblique one with enough
     slices; a cine before what has fewer images a slice; one across the ventricle's usual long axis before others; then
     the one with the most slices of full depth, then with the most slice positions, then with the most images.
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from cmrpipe.frames import grouped
+from cmrpipe.groups import axis_of
 from cmrpipe.model import ImageRecord
-from cmrpipe.predict.groups import axis_of
 from cmrpipe.slices import SAME_SLICE_MM, along
 
 LONGEST_BEAT_MS = 3000.0

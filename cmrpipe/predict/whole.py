@@ -10,9 +10,9 @@ from statistics import median
 import numpy as np
 
 from cmrpipe.frames import frames_said
+from cmrpipe.groups import LIKE, depth, parallel, places, slice_places
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
-from cmrpipe.predict.groups import LIKE, depth, parallel, places, slice_places
 from cmrpipe.slices import SAME_SLICE_MM, measure_gap, normal
 
 UNEVEN = 0.1
