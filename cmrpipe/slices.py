@@ -59,12 +59,16 @@ def _order(record: ImageRecord) -> tuple[float, float, str]:
     return number, instance, record.path
 
 
-def main_series(records: Iterable[ImageRecord]) -> frozenset[str]:
+def main_series(records: Iterable[ImageRecord], apart_mm: float = SAME_SLICE_MM) -> frozenset[str]:
     """UIDs of the series that make up the short-axis stack.
 
     The series with the most images is the stack (the lowest series number, then UID, among equals). Another series
     joins when its slices are parallel and none lies where the stack already has one: scanners may write each slice as
     a series of its own. A series without geometry does not join.
+
+    Parameters
+    ----------
+    apart_mm : distance from the stack's slices, along the normal, from which on a series' slices are others
     """
     series: dict[str, list[ImageRecord]] = {}
     for record in records:
@@ -85,7 +89,7 @@ def main_series(records: Iterable[ImageRecord]) -> frozenset[str]:
         for uid in ranked[1:]:
             own, places = _common_normal(series[uid]), along(series[uid], axis)
             parallel = own is not None and abs(_dot(own, axis)) >= SAME_NORMAL_COSINE
-            if parallel and places and all(abs(a - b) >= SAME_SLICE_MM for a in places for b in taken):
+            if parallel and places and all(abs(a - b) >= apart_mm for a in places for b in taken):
                 chosen.add(uid)
                 taken += places
     return frozenset(chosen)

@@ -1,6 +1,7 @@
 """Sorting a patient's images into the layout by their headers, whatever their files are called.
 
-The images of one series go to `<InstanceNumber>.dcm`. What is no MR image, belongs to another series, or cannot be told
+The images of one series go to `<InstanceNumber>.dcm`; so do those of series that make up one stack, unless their
+numbers begin anew: then they are numbered by place. What is no MR image, belongs to another series, or cannot be told
 from another image is put aside with the reason; nothing is dropped in silence, and nothing is guessed.
 """
 
@@ -9,20 +10,24 @@ from __future__ import annotations
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pydicom
 
+from cmrpipe.connect.stacking import FEWEST_PLACES, Stack, find_stacks, numbers_by_place
+from cmrpipe.groups import positions
 from cmrpipe.model import ImageRecord
 from cmrpipe.readers.asides import Aside
 
-_PLACES, _FRAMES = 3, 2
-"""A short-axis cine has at least so many slice positions with at least so many images each."""
+_FRAMES = 2
+"""A short-axis cine has at least so many images at `FEWEST_PLACES` slice positions."""
 _DIGITS = 1
 """Decimals to which positions are compared, mm."""
 _LONGEST_NAME = 120
+_SHOWN = 40
+"""Characters of a description that a reason repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,13 @@ def _unusable(record: ImageRecord) -> str:
 
 
 def _description(image: Found) -> str:
+    """SeriesDescription; "" of a file that went meanwhile, which is seen when the source is looked at again."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # UIDs with leading zeros
-        header = pydicom.dcmread(image.path, stop_before_pixels=True, specific_tags=["SeriesDescription"])
+        try:
+            header = pydicom.dcmread(image.path, stop_before_pixels=True, specific_tags=["SeriesDescription"])
+        except FileNotFoundError:
+            return ""
     return str(header.get("SeriesDescription") or "")
 
 
@@ -80,35 +89,101 @@ def _is_cine(images: Sequence[Found]) -> bool:
             return False
         places[tuple(round(x, _DIGITS) for x in image.record.position_mm)] += 1
     orientations = {tuple(round(x, 2) for x in image.record.orientation or ()) for image in images}
-    return len(orientations) == 1 and sum(count >= _FRAMES for count in places.values()) >= _PLACES
+    return len(orientations) == 1 and sum(count >= _FRAMES for count in places.values()) >= FEWEST_PLACES
 
 
-def _choose(series: dict[str, list[Found]], pattern: str) -> tuple[str | None, str]:
-    """The series to take and why the others are not; None where it cannot be told."""
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """UIDs of the series to take, none where it cannot be told, and why the others are not.
+
+    Attributes
+    ----------
+    why : of all but those in `special`
+    """
+
+    taken: frozenset[str]
+    why: str
+    special: Mapping[str, str] = field(default_factory=dict)
+
+
+def _choose(series: Mapping[str, Sequence[Found]], pattern: str) -> _Choice:
+    """The series to take: the one that fits, else those that fit and are one stack together."""
     if pattern:
         fitting = [uid for uid, images in series.items() if re.search(pattern, _description(images[0]), re.IGNORECASE)]
         words = f"whose description fits source.series {pattern!r}"
     elif len(series) == 1:
-        return next(iter(series)), ""
+        return _Choice(frozenset(series), "")
     else:
         fitting = [uid for uid, images in series.items() if _is_cine(images)]
         words = "that is a short-axis cine (parallel slices over time)"
-    if len(fitting) == 1:
-        return fitting[0], f"not the series {words}"
-    return None, f"{len(fitting) or 'none'} of {len(series)} series {words}; choose one with source.series"
+    among = fitting if pattern else list(series)
+    stacks = find_stacks(_once(image for uid in among for image in series[uid]), named=bool(pattern))
+    if len(fitting) == 1 and (pattern or _holds(fitting[0], series[fitting[0]], stacks)):
+        return _Choice(frozenset(fitting), f"not the series {words}")
+    if not stacks:
+        why = f"{len(fitting) or 'none'} of {len(series)} series {words}"
+        return _Choice(frozenset(), f"{why}; choose one with source.series")
+    if len(stacks) > 1:
+        parts = sum(len(stack.taken | stack.again) for stack in stacks)
+        why = f"{len(stacks)} stacks of parallel slices in {parts} of {len(series)} series"
+        return _Choice(frozenset(), f"{why}; {_which(stacks, series)}")
+    (stack,) = stacks
+    why = f"not of the {len(stack.taken)} series that make up the short-axis stack"
+    again = "its slice is in the stack already, from another series (acquired again)"
+    special = {uid: f"not a series {words}" for uid in series if uid not in among} if pattern else {}
+    return _Choice(stack.taken, why, special | dict.fromkeys(stack.again, again))
+
+
+def _holds(uid: str, images: Sequence[Found], stacks: Iterable[Stack]) -> bool:
+    """Whether a series that fits alone is the stack: more than half of its own, and with more slices than any other."""
+    places = positions([image.record for image in images])
+    return all(stack.places < 2 * places if uid in stack.taken else stack.places < places for stack in stacks)
+
+
+def _which(stacks: Iterable[Stack], series: Mapping[str, Sequence[Found]]) -> str:
+    """What there is to choose from."""
+    names = [{_description(series[uid][0])[:_SHOWN] for uid in stack.taken} for stack in stacks]
+    several = sorted(set().union(*names))
+    if sum(map(len, names)) > len(several):
+        return f"their descriptions do not tell them apart ({', '.join(map(repr, several))})"
+    return f"choose one with source.series ({', '.join(map(repr, several))})"
 
 
 def _number(images: Sequence[Found]) -> tuple[dict[str, Found], list[Aside]]:
-    """Images of one series under their numbers; of equal ones the first, of different ones with one number none."""
+    """Images under their names; of equal ones the first, of different ones with one number none.
+
+    The number is InstanceNumber, unless the numbers begin anew from slice to slice: in series that have some in common,
+    or in one of which they tell fewer than half of the images apart.
+    """
+    own = [image.record.instance_number or 0 for image in images]
+    placed, asides = _named(images, own, "have InstanceNumber")
+    by_series: dict[str, set[int]] = defaultdict(set)
+    for image, number in zip(images, own, strict=True):
+        by_series[image.record.series_uid].add(number)
+    once = _once(images)
+    anew = sum(map(len, by_series.values())) > len(set(own)) or 2 * len(placed) < len(once)
+    by_place = numbers_by_place(once) if anew else None
+    if by_place is None:
+        return placed, asides
+    numbers = dict(zip((record.sha256 for record in once), by_place, strict=True))
+    return _named(images, [numbers[image.record.sha256] for image in images], "are, by place and time, number")
+
+
+def _once(images: Iterable[Found]) -> list[ImageRecord]:
+    """Without copies."""
+    return list({image.record.sha256: image.record for image in images}.values())
+
+
+def _named(images: Sequence[Found], numbers: Sequence[int], words: str) -> tuple[dict[str, Found], list[Aside]]:
     by_number: dict[int, list[Found]] = defaultdict(list)
-    for image in images:
-        by_number[image.record.instance_number or 0].append(image)
+    for image, number in zip(images, numbers, strict=True):
+        by_number[number].append(image)
     placed: dict[str, Found] = {}
     asides: list[Aside] = []
     for number, equal in sorted(by_number.items()):
         first, *others = sorted(equal, key=lambda image: image.what)
         if any(other.record.sha256 != first.record.sha256 for other in others):
-            reason = f"{len(equal)} different images have InstanceNumber {number}"
+            reason = f"{len(equal)} different images {words} {number}"
             asides += [image.aside(reason) for image in equal]
             continue
         placed[f"{number}.dcm"] = first
@@ -123,7 +198,7 @@ def sort_patient(images: Sequence[Found], pattern: str = "") -> Sorted:
     ----------
     images : all that the source has of the patient
     pattern : regular expression that the description of the series to take must hold; "": the only series, or the
-        only one that is a stack of slices over time
+        only one that is a stack of slices over time. Where not just one fits, series that are one stack together
     """
     asides: list[Aside] = []
     series: dict[str, list[Found]] = defaultdict(list)
@@ -135,12 +210,9 @@ def sort_patient(images: Sequence[Found], pattern: str = "") -> Sorted:
             series[image.record.series_uid].append(image)
     if not series:
         return Sorted({}, tuple(asides))
-    chosen, why = _choose(series, pattern)
+    choice = _choose(series, pattern)
     for uid, others in series.items():
-        if uid != chosen:
-            asides += [image.aside(why) for image in others]
-    placed: dict[str, Found] = {}
-    if chosen is not None:
-        placed, equal = _number(series[chosen])
-        asides += equal
-    return Sorted(placed, tuple(asides))
+        if uid not in choice.taken:
+            asides += [image.aside(choice.special.get(uid, choice.why)) for image in others]
+    placed, equal = _number([image for uid in sorted(choice.taken) for image in series[uid]])
+    return Sorted(placed, (*asides, *equal))
