@@ -49,6 +49,7 @@ class FindingCode(StrEnum):
     IMAGE_PATIENT_MISMATCH = "image-patient-mismatch"
     PATIENT_RENAMED = "patient-renamed"
     PATIENT_ID_SHARED = "patient-id-shared"
+    PERSON_IN_TWO_PATIENTS = "person-in-two-patients"
     IMAGE_CONSTANT = "image-constant"
     IMAGE_BLANK_END = "image-blank-end"
     CONTOUR_IN_IMAGE = "contour-in-image"

@@ -95,6 +95,7 @@ class ValidateParams(Section):
             FindingCode.STUDY_IN_TWO_PATIENTS,
             FindingCode.PATIENTS_ALIKE,
             FindingCode.IMAGE_PATIENT_MISMATCH,
+            FindingCode.PERSON_IN_TWO_PATIENTS,
             FindingCode.IMAGE_CONSTANT,
             FindingCode.IMAGE_BLANK_END,
             FindingCode.CONTOUR_IN_IMAGE,

@@ -3,8 +3,9 @@
 An image that names another patient than its folder is in the wrong place. But where most images of a folder name one
 patient, of whom there is nothing else in the set, somebody gave the patients other names on the way: a de-identified
 export in folders of the study's own names. The first is told by the image, the second once, and leaves nothing out but
-images of that folder that name a third one. One name in most folders of a set is a filler (`ANONYMOUS`), and one in two
-folders of different studies is a person who came twice: neither says that an image is in the wrong place.
+images of that folder that name a third one. One name in most folders of a set is a filler (`ANONYMOUS`) and tells
+nobody apart. One in two folders of different studies is a person who came twice: no image is in the wrong place, but
+only the first visit is used, or a model might be tested on a person whom it has learnt from.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def _of(images: object, usable: object) -> str:
 def settle(findings: Sequence[Finding], patients: Iterable[str]) -> list[Finding]:
     """The findings of all patients, those told once turned into errors where the name is somebody else's, too.
 
-    A name that everybody was given tells nobody apart: it is told of the set. So are visits of one person, each a study
-    of its own: of the first of their folders.
+    A name that everybody was given tells nobody apart: it is told of the set. Visits of one person, each a study of its
+    own, are told of all but the first of their folders.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def settle(findings: Sequence[Finding], patients: Iterable[str]) -> list[Finding
     return [
         *settled,
         *(_everybodys(renamed[name]) for name in sorted(crowds)),
-        *(_visits(renamed[name]) for name in sorted(visits - crowds)),
+        *(found for name in sorted(visits - crowds) for found in _visits(renamed[name])),
     ]
 
 
@@ -138,18 +139,17 @@ def _everybodys(some: Sequence[Finding]) -> Finding:
     )
 
 
-def _visits(some: Sequence[Finding]) -> Finding:
-    one, other, *further = sorted(found.patient_id for found in some)
+def _visits(some: Sequence[Finding]) -> Iterator[Finding]:
+    first, *later = sorted(found.patient_id for found in some)
     shared = some[0].evidence["header_patient_id"]
-    more = f" and {len(further)} further folder{'' if len(further) == 1 else 's'}" if further else ""
-    return finding(
-        Code.PATIENT_ID_SHARED,
-        f"{one}{',' if further else ' and'} {other}{more} carry PatientID {shared}, each in a study of its own: visits "
-        "of one person, it seems; nothing is left out for it. Splits go by the folder, so that one visit may be learnt "
-        "from and another tested on: put them under one id, or leave all but one out.",
-        patient_id=one,
-        path=f"{DICOMS}/{one}",
-        other_patient=other,
-        patients=2 + len(further),
-        header_patient_id=shared,
-    )
+    for patient in later:
+        yield finding(
+            Code.PERSON_IN_TWO_PATIENTS,
+            f"{patient} carries PatientID {shared}, and so does {first}, each in a study of its own: visits of one "
+            f"person, it seems. {first} is used, {patient} is not: one might be learnt from and the other tested on. "
+            "Put them under one id; or, if they are two people, keep this one in quarantine.csv.",
+            patient_id=patient,
+            path=f"{DICOMS}/{patient}",
+            header_patient_id=shared,
+            other_patient=first,
+        )

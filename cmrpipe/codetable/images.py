@@ -126,10 +126,16 @@ IMAGES: Table = {
     ),
     _C.PATIENT_ID_SHARED: CodeInfo(
         _W,
-        "folders carry one PatientID: a program gave it to everybody, or they are visits of one person",
+        "folders carry one PatientID, which a program gave to everybody",
         "PatientID (0010,0020) of most images of folders of other names: of three folders who are most of the set, or "
-        "of nine; of fewer where each has a StudyInstanceUID of its own",
-        "give each person an id of its own; put visits of one person under one id, or leave all but one out",
+        "of nine",
+        "give each person an id of its own at the source",
+    ),
+    _C.PERSON_IN_TWO_PATIENTS: CodeInfo(
+        _E,
+        "a patient carries another one's PatientID, in a study of its own: visits of one person; the first is used",
+        "PatientID (0010,0020) of most images of fewer folders of other names, each with a StudyInstanceUID of its own",
+        "put visits of one person under one id; keep the row where they are two people",
     ),
     _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
     _C.IMAGE_BLANK_END: CodeInfo(

@@ -94,13 +94,14 @@ def test_a_name_that_everybody_was_given_is_told_once() -> None:
     assert [f.code for f in told({**nine, **apart})] == [SHARED]
 
 
-def test_visits_of_one_person_are_told_once() -> None:
-    """Each a study of its own: what they must not be split for is said; one study, or none named, is an error."""
+def test_of_visits_of_one_person_the_first_is_used() -> None:
+    """Each a study of its own: nobody is learnt from and tested on; where one study is named, or none, both are out."""
     visits, others = {"A": ["ANON"] * 3, "B": ["anon"] * 3}, {f"Q{k}": [f"Q{k}"] for k in range(5)}
     (found,) = told({**visits, **others}, {"A": "1.1", "B": "1.2"})
-    assert (found.code, found.patient_id, found.path, found.evidence["other_patient"]) == (SHARED, "A", "dicoms/A", "B")
-    assert "Splits go by the folder" in found.message
-    assert left_out([found]) == set()
+    assert (found.code, found.path, found.evidence["other_patient"]) == (Code.PERSON_IN_TWO_PATIENTS, "dicoms/B", "A")
+    assert left_out([found]) == {"B"}
+    three = told({**visits, "C": ["Anon"] * 3, **others}, {"A": "1.1", "B": "1.2", "C": "1.3"})
+    assert left_out(three) == {"B", "C"}
     for studies in ({"A": "1.1", "B": "1.1"}, {"A": "1.1"}):
         assert left_out(told({**visits, **others}, studies)) == {"A", "B"}
     assert left_out(told({**visits, "Q": ["Q", "ANON", "Q"]}, {"A": "1.1", "B": "1.2"})) == {"A", "B", "dicoms/Q/2.dcm"}

@@ -27,6 +27,7 @@ SIZE: Size = {"slices": 6, "frames": 8, "rows": 48, "columns": 56}
 UNPLANTED = {
     FindingCode.LINK_TABLE_MISSING,  # without a table nothing else could be found
     FindingCode.LINK_TABLE_UNREADABLE,
+    FindingCode.PATIENT_ID_SHARED,  # takes most patients of a set; tests/checks/test_patientids.py
     FindingCode.IMAGE_PUT_ASIDE,  # told at landing, before there is a set to plant it in
     FindingCode.CONTOUR_NOT_DRAWN,  # no fault, but the protocol
     FindingCode.QUARANTINE_WITHOUT_EFFECT,  # quarantine.csv is no part of a set

@@ -104,7 +104,8 @@ def _visits(site: Site, spot: Spot, rng: np.random.Generator) -> Note:
     for patient in spot.patients:
         for path in site.images(patient):
             site.change_image(path, change)
-    return _note(spot, f"PatientID was made {name} in all images of both")
+    _, later = sorted(patient.patient_id for patient in spot.patients)
+    return Note(f"{DICOMS}/{later}", f"PatientID was made {name} in all images of both", patient_id=later)
 
 
 def _cut(site: Site, spot: Spot, _: np.random.Generator) -> Note:
@@ -177,7 +178,7 @@ FAULTS = (
     Fault(
         "patient-visits",
         "two patients' images carry one PatientID, which is neither folder's",
-        Code.PATIENT_ID_SHARED,
+        Code.PERSON_IN_TWO_PATIENTS,
         Scope.PATIENT,
         _visits,
         patients=2,
