@@ -12,6 +12,7 @@ from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.options import Contours, Root
 from cmrpipe.connect.address import full_address
+from cmrpipe.workspace import Workspace
 from flows.run import Watcher
 from flows.steps import land_step, writing
 
@@ -35,6 +36,7 @@ def land(
 
     root = workspace.resolve()
     with console.guarded("land"), console.needs("flows"), console.progress() as listen:
+        Workspace(root).check()
         watch = Watcher(listen)
 
         def tell(step: str, event: Mapping[str, Any]) -> None:

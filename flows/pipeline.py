@@ -43,7 +43,7 @@ def pipeline(
     Parameters
     ----------
     source : folder or DICOMweb URL (see docs/sources.md); None: the phantom when nothing has landed yet
-    workspace : folder with dvc.yaml and params.yaml
+    workspace : folder with .dvc and flows/
     stages : names, in order
     contours : folder with contours and link table for a source of images only; source.contours by default
     judge : hold a new model against the current one, and mark it current when it is no worse

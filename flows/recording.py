@@ -14,7 +14,7 @@ from cmrpipe.readers.layouts import CONTOURS, DICOMS, PHANTOM, contour_folders, 
 from cmrpipe.workspace import HERE, Workspace
 from flows.folders import UnrecordedError, record_folder
 from flows.integrity.trees import Entries
-from flows.rawrecord import remember, settle, tried, unexplained
+from flows.rawrecord import remember, settle_raw, tried, unexplained
 
 
 def record_raw(workspace: Path, *, meant: Callable[[str], bool], timeout_s: float | None = None) -> None:
@@ -30,8 +30,9 @@ def record_raw(workspace: Path, *, meant: Callable[[str], bool], timeout_s: floa
     UnrecordedError : recorded files are missing or altered, the raw folder does not stand at a record that came from
         elsewhere, or it holds somebody who was forgotten; the record stays as it was
     DvcError : DVC failed
+    GitError : git could not merge the record
     """
-    settle(workspace, timeout_s=timeout_s)
+    settle_raw(workspace, timeout_s=timeout_s)
     forgotten = _check_forgotten(workspace, meant)
 
     def unmeant(known: Entries, now: Entries) -> list[str]:

@@ -70,7 +70,7 @@ def reingest(
     ----------
     source : folder or DICOMweb URL that patients arrive at; None: what the worker's CMRPIPE_SOURCE names, else only
         what has landed is looked at, which must be something: the phantom is for `pipeline` and `cmrpipe run`
-    workspace : folder with dvc.yaml and params.yaml
+    workspace : folder with .dvc and flows/
     contours : folder with contours and link table for a source of images only; source.contours by default
     train_after : new or changed labelled slices since the last model that start a training; 0: never
     train_deployment : the deployment that trains

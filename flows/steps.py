@@ -19,7 +19,7 @@ from cmrpipe.readers.layouts import ASIDE, LINK_FOLDER, PHANTOM, patient_folders
 from cmrpipe.workspace import Workspace
 from flows.dvc import Outcome, run_dvc
 from flows.lock import write_lock
-from flows.rawrecord import settle
+from flows.rawrecord import settle_raw
 from flows.recording import record_raw
 from flows.secured import Secured
 
@@ -65,7 +65,8 @@ def land_step(
     def warn(message: str) -> None:
         tell("land", {"event": "log", "level": "warning", "message": message})
 
-    settle(workspace, warn, timeout_s)
+    recover(home.raw)
+    settle_raw(workspace, warn, timeout_s)
     chosen = choose_source(home, source)
 
     def listen(event: Progress) -> None:
@@ -73,9 +74,7 @@ def land_step(
 
     landed: Landed | None = None
     written: set[str] = set()
-    if chosen is None:
-        recover(home.raw)
-    else:
+    if chosen is not None:
         params = _source_params(home, chosen, contours, listen)
         origin = open_source(chosen, params, home.raw, name=name, credentials=credentials)
         landed = _land(home, origin, params, listen)

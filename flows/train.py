@@ -47,7 +47,7 @@ def train(
 
     Parameters
     ----------
-    workspace : folder with dvc.yaml and params.yaml
+    workspace : folder with .dvc and flows/
     fetch : first bring code and records (git) and just the data that training reads (DVC's remote) up to date; for a
         worker on a machine of its own
     may_lose : mean Dice that the new model may lose against the current one, on patients that neither has seen

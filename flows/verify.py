@@ -66,7 +66,7 @@ def verify(
 
     Parameters
     ----------
-    workspace : folder with dvc.yaml and params.yaml
+    workspace : folder with .dvc and flows/
     remote : a DVC remote to hash too, "" for the default one; None: none (a remote's hashing reads all of it)
     repair : bring back what is bad; without, it is only told
     timeout_h : hours that each of the two may take, waiting for another writer included

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from cmrpipe.workspace import HERE, Workspace
 from flows.dvc import run_dvc
-from flows.git import GitError, git, git_timed, identity, is_repository, refuse_detached, refuse_unmerged, upstream
+from flows.git import (
+    GitError,
+    git,
+    git_timed,
+    identity,
+    is_repository,
+    refuse_detached,
+    refuse_halfway,
+    refuse_unmerged,
+    upstream,
+)
 from flows.integrity.records import read_records, tracked
 from flows.models import VERDICTS
 from flows.updating import settle, update
@@ -42,10 +52,11 @@ def commit_records(workspace: Path, message: str) -> str:
 
     Raises
     ------
-    GitError : no branch is checked out, or files are not merged; nothing is committed then
+    GitError : no branch is checked out, files are not merged, or a merge is under way; nothing is committed then
     """
     refuse_detached(workspace)
     refuse_unmerged(workspace)
+    refuse_halfway(workspace)
     there = [name for name in RECORDS if (workspace / name).exists()]
     there += sorted(path.relative_to(workspace).as_posix() for path in Workspace(workspace).data.glob("*.dvc"))
     git(workspace, "add", "--", *there)
@@ -114,6 +125,8 @@ def record(workspace: Path, message: str, *, commit: bool, push: bool, timeout_s
     if (commit or push) and is_repository(workspace):
         settle(workspace)
         refuse_detached(workspace)
+        refuse_unmerged(workspace)
+        refuse_halfway(workspace)
     if not commit:
         said.append("not committed: not asked for")
     elif not is_repository(workspace):

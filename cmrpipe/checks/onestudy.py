@@ -203,7 +203,7 @@ def _identifier_told(tag: str, names: Sequence[str]) -> Finding:
     """Of patients who have one identifier and nothing else in common."""
     one, other = names[:2]
     further = len(names) - 2
-    more = f" and {further} further patient{'' if further == 1 else 's'}" if further else ""
+    more = f" and {counted(further, 'further patient')}" if further else ""
     return finding(
         Code.STUDY_UID_SHARED,
         f"{one}{',' if further else ' and'} {other}{more} have one {tag}, and nothing else in their headers says that "

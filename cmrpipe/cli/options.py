@@ -45,7 +45,7 @@ Out = Annotated[Path, path_option("--out", help="Output folder.")]
 OutFolder = Annotated[Path, path_option("--out", help="Folder to write to.")]
 State = Annotated[Path, path_option("--state", help="What was seen on this machine; may be deleted.")]
 ParamsFile = Annotated[Path, path_option("--params", help="Parameters of all stages.")]
-Root = Annotated[Path, path_option(help="Folder with dvc.yaml and params.yaml.")]
+Root = Annotated[Path, path_option(help="A workspace: folder with .dvc and flows/.")]
 Contours = Annotated[
     str, typer.Option(help="Folder with contourfiles/ and link.csv, for a source of images only (source.contours).")
 ]

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cmrpipe.errors import InputError
-from cmrpipe.files import sync_folder, write_json
+from cmrpipe.files import sync_folder, write_text
 from cmrpipe.incremental.locking import alone
 
 _NEW, _OLD, _GONE, _PLACES = "new", "old", "gone", "places.json"
@@ -64,7 +64,8 @@ def replacing(lock: Path, *places: Path) -> Iterator[tuple[Path, ...]]:
             fresh = tuple(work / _NEW / str(number) for number in range(len(places)))
             for folder in fresh:
                 folder.mkdir(parents=True)
-            write_json(work / _PLACES, [place.relative_to(lock.parent).as_posix() for place in places])
+            names = [place.relative_to(lock.parent).as_posix() for place in places]
+            write_text(work / _PLACES, json.dumps(names))  # in ASCII: a name need not be UTF-8
             yield fresh
             _exchange(work, places)
         except BaseException:

@@ -3,8 +3,7 @@
 from cmrpipe.landing.forgotten import Forgotten
 from cmrpipe.landing.land import Landed, land
 from cmrpipe.landing.ledger import Ledger
-from cmrpipe.landing.place import check_landed, recover, remove, replaced, staging
-from cmrpipe.landing.underway import content_of
+from cmrpipe.landing.place import check_landed, content_of, recover, remove, replaced, staging
 from cmrpipe.landing.words import describe_landing, landing_parts, troubles
 
 __all__ = [

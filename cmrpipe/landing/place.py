@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from cmrpipe.errors import LandingError
-from cmrpipe.files import sync_folder, write_bytes, write_json
+from cmrpipe.connect.copying import hash_tree
+from cmrpipe.connect.source import content_digest
+from cmrpipe.errors import ArchiveError, LandingError
+from cmrpipe.files import sha256_file, sync_folder, write_bytes, write_json
 from cmrpipe.landing.ledger import Entry, Ledger
 from cmrpipe.logger import Logger
 from cmrpipe.readers.layouts import standing
@@ -118,6 +120,10 @@ class Placer:
         last = self._ledger.last(entry.folder)
         if last is None or replace(last, when="") != replace(entry, when=""):
             self._ledger.add(entry)
+        self._put_away(entry)
+
+    def _put_away(self, entry: Entry) -> None:
+        """What was replaced goes to its place, or, where DVC has it, altogether."""
         aside = standing(self._work / "old", entry.folder)
         if aside is not None and entry.kept and entry.kept != IN_DVC:
             keep = self._raw.parent / entry.kept
@@ -141,13 +147,21 @@ class Placer:
             shutil.rmtree(self._work / name, ignore_errors=True)
 
     def _complete(self) -> None:
-        """The folder that was being placed: in place already (the copy is gone from `new`), or not at all."""
+        """The folder that was being placed: in place already (the copy is gone from `new`), or not at all.
+
+        Where something else has been put there since the kill, by DVC say, that is no landing, and what it had replaced
+        is kept.
+        """
         try:
             entry = Entry(**json.loads((self._work / _PLACING).read_bytes()))
         except FileNotFoundError:
             return
-        if standing(self._work / "new", entry.folder) is None and standing(self._raw, entry.folder) is not None:
-            self._finish(entry)
+        if standing(self._raw, entry.folder) is not None:
+            placed = standing(self._work / "new", entry.folder) is None
+            if placed and content_of(self._raw, entry.folder) == entry.new:
+                self._finish(entry)
+            else:
+                self._put_away(entry)
         (self._work / _PLACING).unlink(missing_ok=True)
 
 
@@ -161,3 +175,14 @@ def recover(raw: Path) -> bool:
     Placer(raw, Ledger(raw)).recover()
     shutil.rmtree(staging(raw))
     return True
+
+
+def content_of(raw: Path, folder: str) -> str:
+    """Hash of what stands in the raw folder: the same for a folder and an archive of the same files; "" for nothing."""
+    place = standing(raw, folder)
+    if place is None:
+        return ""
+    try:
+        return content_digest(hash_tree(place))
+    except ArchiveError:  # what it held nobody knows any more
+        return sha256_file(place)

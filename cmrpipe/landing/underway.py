@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cmrpipe.connect.copying import hash_tree
-from cmrpipe.connect.source import Fetched, Look, Offer, Source, content_digest
-from cmrpipe.errors import ArchiveError, CmrpipeError, DiskError, LandingError
-from cmrpipe.files import disk_trouble, sha256_bytes, sha256_file, write_bytes
+from cmrpipe.connect.source import Fetched, Look, Offer, Source
+from cmrpipe.errors import CmrpipeError, DiskError, LandingError
+from cmrpipe.files import disk_trouble, sha256_bytes, write_bytes
 from cmrpipe.landing.ledger import CHANGED, NEW, SAME, Entry, Ledger, now
 from cmrpipe.landing.namesakes import check_namesake, check_table, naming, partners, stranded
-from cmrpipe.landing.place import Placer, remove
+from cmrpipe.landing.place import Placer, content_of, remove
 from cmrpipe.landing.tables import rows_of, without_rows
 from cmrpipe.logger import Logger
 from cmrpipe.readers.archives import pack
@@ -161,7 +161,10 @@ class Landing:
 
     def _ours(self, folder: str) -> bool:
         """Whether what stands of a folder, if anything does, is known to be what this source has under that name."""
-        if standing(self._raw, folder) is None or self._ledger.brought(folder, self._source.address):
+        source = self._source.address
+        if standing(self._raw, folder) is None or self._ledger.brought(folder, source):
+            return True
+        if self._ledger.older(folder, source):  # it was, and somebody corrected it
             return True
         if standing(self._new, folder) is None:  # it could not be looked at or fetched, still changes, or was refused
             return False
@@ -253,14 +256,3 @@ class Landing:
         self._placer.place(entry)
         (self.changed if old else self.new).append(offer.folder)
         log.info("landed", folder=offer.folder, changed=bool(old))
-
-
-def content_of(raw: Path, folder: str) -> str:
-    """Hash of what stands in the raw folder: the same for a folder and an archive of the same files; "" for nothing."""
-    place = standing(raw, folder)
-    if place is None:
-        return ""
-    try:
-        return content_digest(hash_tree(place))
-    except ArchiveError:  # what it held nobody knows any more
-        return sha256_file(place)

@@ -21,9 +21,11 @@ def named_here(root: Path) -> set[str]:
 
     Commits count that a branch, a tag, the stash or a log of one of these leads to.
     """
-    versions = ("--text", "--no-ext-diff", "--no-textconv", "--no-color", "-U0", "-p", "-m", "--format=%B")
+    versions = ("--text", "--no-ext-diff", "--no-textconv", "--no-color", "-U0", "-p", "-m", "--format=")
     globs = (f":(glob){pattern}" for pattern in _RECORDS)
-    found = set(_NAME.findall(said(root, "log", "--all", "--reflog", *versions, "--", *globs)))
+    everywhere = ("log", "--all", "--reflog")
+    found = set(_NAME.findall(said(root, *everywhere, *versions, "--", *globs)))
+    found |= set(_NAME.findall(said(root, *everywhere, "--format=%B")))  # of commits, too, that touch no record
     for pattern in _RECORDS:
         for path in root.glob(pattern):
             if path.is_file():

@@ -21,7 +21,7 @@ from flows.forget.owned import named_here, owned
 from flows.forget.person import Person, find_person
 from flows.forget.telling import tell_history
 from flows.forget.vault import Findings, Search
-from flows.git import git
+from flows.git import git, identity
 from flows.integrity.objects import Cache, Objects
 
 CACHE = Path(".dvc") / "cache" / "files" / "md5"
@@ -156,13 +156,15 @@ def test_contours_of_before_are_theirs_where_nobody_has_them(root: Path) -> None
 
 def test_the_workspaces_own_objects_are_those_of_all_its_history(root: Path, tmp_path: Path) -> None:
     """On branches, in commits that were amended away, in messages, as the records stand, and in its own cache."""
-    lists = [{"dicoms/P1/1.dcm": bytes([number])} for number in range(5)]
+    lists = [{"dicoms/P1/1.dcm": bytes([number])} for number in range(6)]
     record(root, lists[0], "amended away")
     git(root, "reset", "-q", "--hard", "HEAD~1")
     git(root, "switch", "-qc", "side")
     record(root, lists[1], f"data/raw {oid(NOW)} is now {oid(lists[2])}")
     git(root, "switch", "-q", "main")
+    git(root, *identity(root), "commit", "-q", "--allow-empty", "-m", f"data/raw {oid(OLD)} is now {oid(lists[5])}")
     (root / "data" / "raw.dvc").write_text(f"outs:\n- md5: {oid(lists[3])}\n  path: raw\n")
+    assert oid(lists[5]) in named_here(root)
     assert {oid(OLD), oid(NOW), *map(oid, lists[:4])} <= named_here(root)
     shutil.rmtree(root / ".git" / "logs")
     assert {oid(OLD), oid(NOW), *map(oid, lists[1:4])} <= named_here(root)

@@ -81,3 +81,15 @@ def test_what_is_not_merged_is_not_committed(repository: Path) -> None:
     with pytest.raises(GitError, match=r"dvc\.lock: changed here and elsewhere"):
         record(repository, "x", commit=True, push=False, timeout_s=10)
     assert git(repository, "rev-parse", "HEAD") == made
+
+
+def test_nothing_is_committed_in_the_middle_of_a_persons_merge(repository: Path) -> None:
+    """Git would refuse it, after all stages have run; told before."""
+    commit_records(repository, "first")
+    git(repository, "switch", "--quiet", "-c", "other")
+    git(repository, *identity(repository), "commit", "--quiet", "--allow-empty", "-m", "theirs")
+    git(repository, "switch", "--quiet", "main")
+    git(repository, *identity(repository), "merge", "--no-ff", "--no-commit", "other")
+    (repository / "dvc.lock").write_text("two\n")
+    with pytest.raises(GitError, match="a merge is under way"):
+        record(repository, "x", commit=True, push=False, timeout_s=10)

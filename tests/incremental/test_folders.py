@@ -145,3 +145,12 @@ def test_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(BusyError):
             put_back(tmp_path / LOCK)
     assert there(tmp_path) == ["A/first"]
+
+
+def test_a_place_may_have_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+    """An export's output, say; it comes back after a kill, too."""
+    place = tmp_path / os.fsdecode(b"M\xfcller")
+    for name in ("old", "new"):
+        with replacing(tmp_path / LOCK, place) as (folder,):
+            (folder / name).touch()
+    assert [path.name for path in place.iterdir()] == ["new"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.landing import Landed, Ledger, content_of, describe_landing, land
+from cmrpipe.landing import Landed, Ledger, content_of, describe_landing, land, recover
+from cmrpipe.landing.ledger import Entry
 from cmrpipe.progress import silent
 
 FOLDER = "contourfiles/A"
@@ -103,3 +104,49 @@ def test_contours_and_link_table_are_told_beside_the_patients(pair: Pair) -> Non
 def told(landed: Landed) -> str:
     """The words of a landing."""
     return describe_landing(landed.counts())
+
+
+def test_contours_of_a_patient_whose_images_were_corrected_elsewhere_land(pair: Pair) -> None:
+    """The images were this source's: contours that it has later are not refused as somebody else's."""
+    (pair.x / "link.csv").write_text("patient_id,original_id\nA,A\nA,A2\n")
+    pair.land(pair.x)
+    image = next((pair.raw / "dicoms" / "A").iterdir())
+    image.write_bytes(image.read_bytes() + b"corrected")
+    Ledger(pair.raw).take("dicoms/A", content_of(pair.raw, "dicoms/A"), "data/raw.dvc")
+    shutil.copytree(pair.x / FOLDER, pair.x / "contourfiles" / "A2")
+    landed = pair.land(pair.x)
+    assert (landed.new, landed.kept, landed.failed) == (("contourfiles/A2",), ("dicoms/A",), {})
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_what_dvc_brought_after_a_kill_is_no_landing(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, renamed: bool
+) -> None:
+    """A person who pulls before the landing is completed: the correction lands again, what it replaced is kept."""
+    (pair.x / FOLDER / "1.txt").write_text("2 2\n")
+    rename = Path.rename
+
+    def dying(self: Path, target: Path) -> Path:
+        if "new" in self.parts and Path(target).is_relative_to(pair.raw):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    def dead(_: Ledger, __: Entry) -> None:
+        raise KeyboardInterrupt
+
+    if renamed:
+        monkeypatch.setattr(Ledger, "add", dead)
+    else:
+        monkeypatch.setattr(Path, "rename", dying)
+    with pytest.raises(KeyboardInterrupt):
+        pair.land(pair.x)
+    monkeypatch.undo()
+    assert (pair.raw / FOLDER).exists() == renamed
+    (pair.raw / FOLDER).mkdir(exist_ok=True)
+    (pair.raw / FOLDER / "1.txt").write_text("9 9\n")
+    assert recover(pair.raw)
+    assert pair.text() == "9 9\n"
+    (kept,) = pair.raw.parent.glob(".raw-replaced/contourfiles/A/*/1.txt")
+    assert kept.read_text() == "1 1\n"
+    assert pair.land(pair.x).changed == (FOLDER,)
+    assert pair.text() == "2 2\n"
