@@ -19,6 +19,9 @@ LIKE = 2.0
 USUAL_FRAMES = 20.0
 """Images a slice that no cine needs to have more of, whatever else has."""
 
+FEWEST_SLICES = 3
+"""Slice positions below which a short-axis stack cannot be told from a single long-axis slice."""
+
 FEWEST_FRAMES = 8.0
 """Images a slice below which a group is no cine where another has as many."""
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pydicom
 
-from cmrpipe.connect.stacking import FEWEST_PLACES, Stack, find_stacks, numbers_by_place
-from cmrpipe.groups import positions
+from cmrpipe.connect.stacking import Stack, find_stacks, numbers_by_place
+from cmrpipe.groups import FEWEST_SLICES, positions
 from cmrpipe.model import ImageRecord
 from cmrpipe.readers.asides import Aside
 
 _FRAMES = 2
-"""A short-axis cine has at least so many images at `FEWEST_PLACES` slice positions."""
+"""A short-axis cine has at least so many images at `FEWEST_SLICES` slice positions."""
 _DIGITS = 1
 """Decimals to which positions are compared, mm."""
 _LONGEST_NAME = 120
@@ -89,7 +89,7 @@ def _is_cine(images: Sequence[Found]) -> bool:
             return False
         places[tuple(round(x, _DIGITS) for x in image.record.position_mm)] += 1
     orientations = {tuple(round(x, 2) for x in image.record.orientation or ()) for image in images}
-    return len(orientations) == 1 and sum(count >= _FRAMES for count in places.values()) >= FEWEST_PLACES
+    return len(orientations) == 1 and sum(count >= _FRAMES for count in places.values()) >= FEWEST_SLICES
 
 
 @dataclass(frozen=True, slots=True)

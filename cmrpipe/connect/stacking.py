@@ -12,12 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from cmrpipe.groups import depth, groups, is_cine, positions
+from cmrpipe.groups import FEWEST_SLICES, depth, groups, is_cine, positions
 from cmrpipe.model import ImageRecord
 from cmrpipe.slices import NUMBER, SAME_SLICE_MM, arrange, main_series
 
-FEWEST_PLACES = 3
-"""A stack has at least so many slice positions; slices that were acquired again are fewer."""
 _FEWEST_NAMED = 2
 """The same of series that the user has named."""
 
@@ -59,7 +57,7 @@ def find_stacks(records: Sequence[ImageRecord], *, named: bool) -> list[Stack]:
     for record in (record for group in found for record in group):
         series[record.series_uid].append(record)
     deepest = max(map(depth, series.values()), default=0.0)
-    stacks = list(_split([group for group in found if is_cine(group, deepest)], FEWEST_PLACES))
+    stacks = list(_split([group for group in found if is_cine(group, deepest)], FEWEST_SLICES))
     return stacks if stacks or not named else list(_split(found, _FEWEST_NAMED))
 
 
@@ -77,7 +75,7 @@ def _split(found: Iterable[list[ImageRecord]], fewest: int) -> Iterator[Stack]:
             series = main_series(left, _apart_mm(left))
             taken = [record for record in left if record.series_uid in series]
             left = [record for record in left if record.series_uid not in series]
-            again = left if positions(left) < FEWEST_PLACES else []
+            again = left if positions(left) < FEWEST_SLICES else []
             if (places := positions(taken)) >= fewest:
                 yield Stack(series, frozenset(record.series_uid for record in again), places)
             if again:

@@ -22,9 +22,9 @@ WORDS = {
     "aside": "{} files not sorted in (see data/raw/aside)",
 }
 """Words for the counts of a landing's patients (`Landed.counts`), in order."""
-CONTOURS = {f"contours_{key}": WORDS[key] for key in ("new", "changed", "kept", "unsettled", "failed", "blocked")}
-CONTOURS["contours_withdrawn"] = "{} gone from the source (still learnt from)"
-TABLE = {"table_new": "new", "table_changed": "changed", "table_withdrawn": "gone from the source"}
+CONTOUR_WORDS = {f"contours_{key}": WORDS[key] for key in ("new", "changed", "kept", "unsettled", "failed", "blocked")}
+CONTOUR_WORDS["contours_withdrawn"] = "{} gone from the source (still learnt from)"
+TABLE_WORDS = {"table_new": "new", "table_changed": "changed", "table_withdrawn": "gone from the source"}
 """Words for what became of contour sets and of the link table."""
 
 
@@ -36,7 +36,7 @@ def landing_parts(counts: Mapping[str, Any]) -> dict[str, list[str]]:
     shown = dict(counts)
     shown["not_in_source"] = shown.get("not_in_source", 0) - shown.get("withdrawn", 0)
     patients = _counted(shown, WORDS) or ["nothing"]
-    beside = {"contour sets": _counted(shown, CONTOURS), "link table": _counted(shown, TABLE)}
+    beside = {"contour sets": _counted(shown, CONTOUR_WORDS), "link table": _counted(shown, TABLE_WORDS)}
     return {"patients": patients, **{what: parts for what, parts in beside.items() if parts}}
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cmrpipe.groups import (
+    FEWEST_SLICES,
     depth,
     full_slices,
     groups,
@@ -29,9 +30,6 @@ from cmrpipe.nouns import counted
 from cmrpipe.predict.kinds import over_beats, unfit
 from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg
 from cmrpipe.slices import ASSUMED, arrange, main_series, normal
-
-FEWEST_SLICES = 3
-"""Slice positions below which a short-axis stack cannot be told from a single long-axis slice."""
 
 SURE_SLICES = 5
 """Slice positions below which parallel long-axis planes are as likely, which the result then says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cmrpipe.landing import Landed, describe_landing
-from cmrpipe.landing.words import CONTOURS, WORDS
+from cmrpipe.landing.words import CONTOUR_WORDS, WORDS
 
 
 def test_every_count_has_words_and_a_patient_counts_once() -> None:
@@ -26,7 +26,7 @@ def test_every_count_has_words_and_a_patient_counts_once() -> None:
     )
     counts = landed.counts()
     table = {"table_new": 0, "table_changed": 1, "table_withdrawn": 0}
-    expected = dict.fromkeys((*WORDS, *CONTOURS), 1) | {"not_in_source": 2, "aside": 3, "contours_withdrawn": 0}
+    expected = dict.fromkeys((*WORDS, *CONTOUR_WORDS), 1) | {"not_in_source": 2, "aside": 3, "contours_withdrawn": 0}
     assert counts == expected | table
     assert (landed.left, landed.whole) == (5, False)
     assert describe_landing({"event": "landed", "source": "heap", **counts, "left": landed.left}) == (
