@@ -16,12 +16,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_patient
 from cmrpipe.checks.twopatients import pixel_mark
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Finding, Sample
 from cmrpipe.nouns import counted
-from cmrpipe.readers.layouts import DICOMS
 
 GRID = 32
 """Cells of the coarse grid, along rows and along columns."""
@@ -228,13 +227,12 @@ def _told(patient: str, others: Sequence[tuple[int, float, str]], images: int) -
     count, value, other = others[0]
     further = len(others) - 1
     more = f" and {counted(further, 'further patient')}" if further else ""
-    return finding(
+    return of_patient(
         Code.PATIENTS_ALIKE,
+        patient,
         f"{patient} and {other}{more} seem to be one person: {count} contoured images are one picture in both but for "
         f"brightness, size or noise (agreement up to {value:.2f} of 1). Keep one of them; where they are two people, "
         "overrule with `keep`.",
-        patient_id=patient,
-        path=f"{DICOMS}/{patient}",
         other_patient=other,
         patients=len(others),
         alike=count,

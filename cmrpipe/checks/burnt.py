@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_patient
 from cmrpipe.checks.fit import Image, inside, outline, sample
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number
 from cmrpipe.model import Finding, Points, Sample
 from cmrpipe.params import ValidateParams
-from cmrpipe.readers.layouts import DICOMS
 
 ON_PX = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
 """Where a line is looked for, along the normal."""
@@ -76,12 +75,11 @@ def check_burnt(patient_id: str, samples: Sequence[Sample], limits: ValidatePara
         if shares and max(shares) > limits.burnt:
             told.append((one, max(shares)))
     if looked > 1 and len(told) > MOST * looked:
-        yield finding(
+        yield of_patient(
             Code.CONTOUR_IN_IMAGE,
+            patient_id,
             f"{patient_id}: {len(told)} of its {looked} contoured images have a line along their contour, which is "
             "drawn into the pixels. Export the images themselves, without graphics.",
-            patient_id=patient_id,
-            path=f"{DICOMS}/{patient_id}",
             images=len(told),
             share=round(float(np.median([share for _, share in told])), 3),
         )

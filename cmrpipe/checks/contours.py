@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_contour
 from cmrpipe.checks.steps import check_steps
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import polygon_area, protrusion, rounds, self_intersections
@@ -80,7 +80,6 @@ def check_shape(
     record: ContourRecord, contour: Contour, image: ImageRecord | None, patient_id: str, limits: ValidateParams
 ) -> Iterator[Finding]:
     """One contour by itself and against its image's size."""
-    where = {"patient_id": patient_id, "number": record.number, "path": record.path}
     points = contour.points
     if image is not None and image.rows and image.columns:
         beyond = max(
@@ -88,10 +87,11 @@ def check_shape(
             float((points - (np.array([image.columns, image.rows]) - 1 + BORDER_PX)).max()),
         )
         if beyond > 0:
-            yield finding(
+            yield of_contour(
                 Code.CONTOUR_OUT_OF_BOUNDS,
+                patient_id,
+                record,
                 f"{record.path} leaves its image of {image.rows} x {image.columns} pixels by {beyond:.1f} pixels.",
-                **where,  # type: ignore[arg-type]
                 beyond_px=round(beyond, 3),
             )
     crossings = self_intersections(points)
@@ -102,10 +102,11 @@ def check_shape(
             what = f"runs round {times} times: its points were written more than once"
         elif crossings:
             what = f"crosses itself {crossings} times"
-        yield finding(
+        yield of_contour(
             Code.CONTOUR_SELF_INTERSECTING,
+            patient_id,
+            record,
             f"{record.path} {what}.",
-            **where,  # type: ignore[arg-type]
             crossings=crossings,
             rounds=times,
         )

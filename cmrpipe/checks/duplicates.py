@@ -11,13 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import of_image, of_patient
 from cmrpipe.checks.places import CINE
 from cmrpipe.checks.twopatients import CROWD, FEWEST_OF_MOST, Equal
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.linking import image_number, pixel_facts
+from cmrpipe.linking import pixel_facts
 from cmrpipe.model import Finding, ImageRecord
-from cmrpipe.readers.layouts import DICOMS
 
 Groups: TypeAlias = Mapping[object, Sequence[ImageRecord]]
 """Images by what may tell one from the others."""
@@ -61,14 +60,13 @@ def _fillers(groups: Groups, images: int) -> set[object]:
 
 def _told_once(patient_id: str, what: str, groups: Sequence[Sequence[ImageRecord]]) -> Finding:
     count, (first, second, *_) = sum(map(len, groups)), groups[0]
-    return finding(
+    return of_patient(
         Code.IMAGE_IDS_SHARED,
+        patient_id,
         f"{patient_id}: {count} images have their {what} in common with images of other pixels ({first.path} and "
         f"{second.path}, for example): a program seems to have written it, so that it does not tell whether an image "
         "stands in two files; equal pixels do, and nothing else is left out for it. Export with identifiers of their "
         "own.",
-        patient_id=patient_id,
-        path=f"{DICOMS}/{patient_id}",
         images=count,
         identifier=what,
     )
@@ -77,12 +75,10 @@ def _told_once(patient_id: str, what: str, groups: Sequence[Sequence[ImageRecord
 def _duplicate(image: ImageRecord, first: ImageRecord, what: str) -> Finding:
     differ = pixel_facts(image) != pixel_facts(first)
     but = " and other pixels: neither is used" if differ else ""
-    return finding(
+    return of_image(
         Code.IMAGE_DUPLICATE_INSTANCE,
+        image,
         f"{image.path} has the {what} of {first.path}{but}.",
-        patient_id=image.patient_id,
-        number=image_number(image),
-        path=image.path,
         same_as=first.path,
         pixels_differ=differ,
     )
@@ -114,13 +110,12 @@ def check_pixels(patient_id: str, images: Sequence[ImageRecord], equal: Equal) -
                 yield _holds_pixels(first, later)
     if still:
         first, later = still[0]
-        yield finding(
+        yield of_patient(
             Code.IMAGE_REPEATED,
+            patient_id,
             f"{patient_id}: {len(still)} images hold the pixels of the frame beside them ({later.path} those of "
             f"{first.path}, for example): a cine that was stretched to more frames, or that ends as it begins, it "
             "seems; they are not left out.",
-            patient_id=patient_id,
-            path=f"{DICOMS}/{patient_id}",
             images=len(still),
             same_as=first.path,
         )
@@ -129,23 +124,22 @@ def check_pixels(patient_id: str, images: Sequence[ImageRecord], equal: Equal) -
 def _run(first: ImageRecord, same: Sequence[ImageRecord], frames: Mapping[int, set[int]]) -> set[str]:
     """Paths of images equal to `first` that follow one another with it in a cine, the last frame before the first.
 
-    None where these are more than a quarter of the cine, or two of them one frame: that is no heart that stands still.
+    None where these are more than a quarter of the cine, or two of them one frame: no heart stands still so long.
     """
     index = first.slice_index
     own = sorted(frames[index]) if index is not None else []
-    at = {own.index(i.frame): i for i in (first, *same) if i.slice_index == index and i.frame in own}
-    if len(own) < CINE or len(at) > len(own) / 4 or len(at) < sum(i.slice_index == index for i in (first, *same)):
+    here = [image for image in (first, *same) if image.slice_index == index]
+    at = {own.index(image.frame): image for image in here if image.frame in own}
+    if len(own) < CINE or len(at) > len(own) / 4 or len(at) < len(here):
         return set()
     ends = sum((rank + 1) % len(own) not in at for rank in at)
     return {image.path for image in at.values()} if ends == 1 else set()
 
 
 def _holds_pixels(first: ImageRecord, later: ImageRecord) -> Finding:
-    return finding(
+    return of_image(
         Code.IMAGE_DUPLICATE_PIXELS,
+        later,
         f"{later.path} holds the pixels of {first.path}.",
-        patient_id=later.patient_id,
-        number=image_number(later),
-        path=later.path,
         same_as=first.path,
     )

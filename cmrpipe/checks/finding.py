@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.codetable import CODES
-from cmrpipe.model import Evidence, Finding
+from cmrpipe.linking import image_number
+from cmrpipe.model import ContourRecord, Finding, ImageRecord
+from cmrpipe.readers.layouts import DICOMS
+
+Value: TypeAlias = float | int | str | bool | None
 
 
 def finding(
@@ -16,12 +21,33 @@ def finding(
     patient_id: str = "",
     number: int | None = None,
     path: str = "",
-    more: Mapping[str, float | int | str | bool | None] | None = None,
-    **evidence: float | int | str | bool | None,
+    more: Mapping[str, Value] | None = None,
+    **evidence: Value,
 ) -> Finding:
     """A finding with its code's own severity; `more` is evidence whose names are not known beforehand."""
-    kept: Evidence = {**evidence, **(more or {})}
-    return Finding(code, CODES[code].severity, patient_id, number, path, message, kept)
+    return _made(code, message, (patient_id, number, path), {**evidence, **(more or {})})
+
+
+def _made(
+    code: FindingCode, message: str, where: tuple[str, int | None, str], evidence: Mapping[str, Value]
+) -> Finding:
+    return Finding(code, CODES[code].severity, *where, message, dict(evidence))
+
+
+def of_image(code: FindingCode, image: ImageRecord, message: str, **evidence: Value) -> Finding:
+    """A finding about one image."""
+    where = (image.patient_id, image_number(image), image.path)
+    return _made(code, message, where, evidence)
+
+
+def of_contour(code: FindingCode, patient_id: str, contour: ContourRecord, message: str, **evidence: Value) -> Finding:
+    """A finding about one contour."""
+    return _made(code, message, (patient_id, contour.number, contour.path), evidence)
+
+
+def of_patient(code: FindingCode, patient_id: str, message: str, **evidence: Value) -> Finding:
+    """A finding about a patient's images as a whole."""
+    return _made(code, message, (patient_id, None, f"{DICOMS}/{patient_id}"), evidence)
 
 
 def count_by_severity(findings: Iterable[Finding]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_image, of_patient
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number
 from cmrpipe.model import Finding, ImageRecord
@@ -36,61 +36,57 @@ _ALIKE = 0.02
 
 def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
     """Files that cannot be used, and images that are not what the folder is for."""
-    modalities = {image.modality for image in images if not image.error}
-    throughout = len(images) > 1 and len(modalities) == 1 and "MR" not in modalities
+    usable = [image for image in images if not image.error]
+    modalities = {image.modality for image in usable}
+    throughout = len(usable) > 1 and len(modalities) == 1 and "MR" not in modalities
     if throughout:
-        yield _not_mr(images)
+        yield _not_mr(usable)
     for image in images:
-        where = {"patient_id": image.patient_id, "number": image_number(image), "path": image.path}
         if image.error:
             truncated = image.error.startswith("truncated")
             what_to_do = "" if names_its_mend(image.error) else f" {mend(image.error)}"
-            yield finding(
+            yield of_image(
                 Code.IMAGE_TRUNCATED if truncated else Code.IMAGE_UNREADABLE,
+                image,
                 f"{image.path} cannot be used: {image.error}.{what_to_do}",
-                **where,  # type: ignore[arg-type]
                 bytes=image.bytes,
             )
             continue
         if image.modality != "MR" and not throughout:
-            yield finding(
+            yield of_image(
                 Code.IMAGE_NOT_MR,
+                image,
                 f"{image.path} is not MR: its Modality is {image.modality or 'absent'}.",
-                **where,  # type: ignore[arg-type]
                 modality=image.modality,
             )
         if image.pixel_min is not None and image.pixel_min == image.pixel_max:
-            yield finding(
+            yield of_image(
                 Code.IMAGE_CONSTANT,
+                image,
                 f"All pixels of {image.path} are {image.pixel_min}.",
-                **where,  # type: ignore[arg-type]
                 value=image.pixel_min,
             )
 
 
 def _not_mr(images: Sequence[ImageRecord]) -> Finding:
-    """The finding for a patient whose images all have one other modality."""
-    usable = [image for image in images if not image.error]
-    patient, modality = usable[0].patient_id, usable[0].modality
-    return finding(
+    """The finding for a patient whose usable images all have one other modality."""
+    patient, modality = images[0].patient_id, images[0].modality
+    return of_patient(
         Code.IMAGE_NOT_MR,
-        f"{patient}: the Modality of all {len(usable)} images is {modality or 'absent'}, not MR. Programs that convert "
+        patient,
+        f"{patient}: the Modality of all {len(images)} images is {modality or 'absent'}, not MR. Programs that convert "
         "images write OT; where these are MR all the same, take image-not-mr out of validate.quarantine.",
-        patient_id=patient,
-        path=f"dicoms/{patient}",
         modality=modality,
-        images=len(usable),
+        images=len(images),
     )
 
 
 def undecodable(image: ImageRecord, cause: str) -> Finding:
     """The finding for an image that the catalog took for usable, and whose pixels cannot be had."""
-    return finding(
+    return of_image(
         Code.IMAGE_UNDECODABLE,
+        image,
         f"{image.path} cannot be used: {cause}. {mend(cause)}",
-        patient_id=image.patient_id,
-        number=image_number(image),
-        path=image.path,
     )
 
 
@@ -136,11 +132,10 @@ def _check_grid(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Find
         )
     else:
         return
-    yield finding(
+    yield of_patient(
         Code.GRID_ASSUMED,
+        patient_id,
         f"{patient_id}: {cause}.",
-        patient_id=patient_id,
-        path=f"dicoms/{patient_id}",
         frames_in_header=said,
     )
 
@@ -177,12 +172,10 @@ def _check_ends(series: Sequence[ImageRecord], share: float) -> Iterator[Finding
             least, most = others[0], others[int(_MOSTLY * (len(others) - 1))]
             if most - least > _ALIKE * rows or blank - most <= share * rows:
                 continue
-            yield finding(
+            yield of_image(
                 Code.IMAGE_BLANK_END,
+                image,
                 f"{image.path}: the last {blank} of {rows} rows are blank, {most} in the slice's others.",
-                patient_id=image.patient_id,
-                number=image_number(image),
-                path=image.path,
                 blank_rows=blank,
                 usual=most,
             )
@@ -229,7 +222,6 @@ def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> I
     usual = {uid: _usual([i for i in series if i.series_uid == uid]) for uid in {i.series_uid for i in series}}
     tilted: list[tuple[float, str]] = []
     for image in series:
-        where = {"patient_id": image.patient_id, "number": image_number(image), "path": image.path}
         if (image.rows, image.columns) != size or (
             image.pixel_spacing_mm
             and spacing
@@ -239,11 +231,11 @@ def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> I
         ):
             its_own = usual[image.series_uid][0]
             its_mend = _IN_ITSELF if _size(image) == its_own != (size, spacing) else ""
-            yield finding(
+            yield of_image(
                 Code.SIZE_CHANGES,
+                image,
                 f"{image.path} is {image.rows} x {image.columns} pixels of {image.pixel_spacing_mm} mm, "
                 f"its series {size[0]} x {size[1]} of {spacing}." + its_mend,
-                **where,  # type: ignore[arg-type]
                 rows=image.rows,
                 columns=image.columns,
             )
@@ -252,22 +244,21 @@ def _check_constancy(series: Sequence[ImageRecord], limits: ValidateParams) -> I
             if limits.angle_deg < angle <= _TILT_DEG and image.orientation == usual[image.series_uid][1]:
                 tilted.append((angle, image.path))
             elif angle > limits.angle_deg:
-                yield finding(
+                yield of_image(
                     Code.ORIENTATION_CHANGES,
+                    image,
                     f"{image.path} is turned by {angle:.1f} degrees against its series.",
-                    **where,  # type: ignore[arg-type]
                     angle_deg=round(angle, 3),
                 )
 
     if tilted:
         angle, path = max(tilted)
-        yield finding(
+        yield of_patient(
             Code.SERIES_TILTED,
+            series[0].patient_id,
             f"{series[0].patient_id}: {len(tilted)} images are turned by up to {angle:.1f} degrees against most of the "
             f"stack ({path}), each as its series is: slices planned anew, it seems; nothing is left out for it. "
             "Volumes take them for parallel.",
-            patient_id=series[0].patient_id,
-            path=f"dicoms/{series[0].patient_id}",
             images=len(tilted),
             angle_deg=round(angle, 3),
         )
@@ -291,12 +282,11 @@ def _check_gap(patient_id: str, series: Sequence[ImageRecord], limits: ValidateP
     if gap is None:
         return
     if gap.irregularity_mm > limits.gap * gap.gap_mm:
-        yield finding(
+        yield of_patient(
             Code.SLICE_GAP_IRREGULAR,
+            patient_id,
             f"{patient_id}: slices lie {gap.gap_mm:.2f} mm apart, but the gap after slice {gap.widest_after} "
             f"is off by {gap.irregularity_mm:.2f} mm.",
-            patient_id=patient_id,
-            path=f"dicoms/{patient_id}",
             gap_mm=round(gap.gap_mm, 4),
             off_by_mm=round(gap.irregularity_mm, 4),
             after_slice=gap.widest_after,
@@ -305,11 +295,10 @@ def _check_gap(patient_id: str, series: Sequence[ImageRecord], limits: ValidateP
     if headers:
         header = float(np.median(headers))
         if abs(header / gap.gap_mm - 1) > limits.gap_header:
-            yield finding(
+            yield of_patient(
                 Code.SLICE_GAP_HEADER,
+                patient_id,
                 f"{patient_id}: the header says {header:.2f} mm between slices, positions say {gap.gap_mm:.2f} mm.",
-                patient_id=patient_id,
-                path=f"dicoms/{patient_id}",
                 header_mm=header,
                 gap_mm=round(gap.gap_mm, 4),
             )

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_patient
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import LinkMap
 from cmrpipe.model import Finding, Link
@@ -133,11 +133,10 @@ def check_resolution(links: LinkMap, patients: Iterable[str], originals: Iterabl
     linked = {original for names in links.originals.values() for original in names}
     for patient in patients:
         if patient not in links.originals:
-            yield finding(
+            yield of_patient(
                 Code.PATIENT_WITHOUT_LINK,
+                patient,
                 f"{patient} has images, and no link gives contours to it.",
-                patient_id=patient,
-                path=f"dicoms/{patient}",
             )
     for original in originals:
         if original not in linked:

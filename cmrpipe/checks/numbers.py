@@ -13,11 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_patient
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number
 from cmrpipe.model import Finding, ImageRecord
-from cmrpipe.readers.layouts import DICOMS
 from cmrpipe.slices import main_series
 
 MOST = 0.5
@@ -45,23 +44,21 @@ def check_numbers(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fi
         anew += [image for image in wrong if image.path in in_order or len(depart) > MOST * len(numbered)]
         wrong = depart if len(depart) <= MOST * len(numbered) else []
     if by_series:
-        yield finding(
+        yield of_patient(
             Code.IMAGE_NUMBER_BY_SERIES,
+            patient_id,
             f"{patient_id}: {len(by_series)} images of {len({i.series_uid for i in by_series})} series carry an "
             f"InstanceNumber that counts within the series (first: {by_series[0].path}, InstanceNumber "
             f"{by_series[0].instance_number}); contours go by the files' names.",
-            patient_id=patient_id,
-            path=f"{DICOMS}/{patient_id}",
             images=len(by_series),
         )
     if anew:
-        yield finding(
+        yield of_patient(
             Code.IMAGES_RENUMBERED,
+            patient_id,
             f"{patient_id}: {len(anew)} of {len(numbered)} images carry another InstanceNumber than their file's "
             f"(first: {anew[0].path}, InstanceNumber {anew[0].instance_number}); contours go by the files' names. "
             "Check that they were drawn by these; they are not left out.",
-            patient_id=patient_id,
-            path=f"{DICOMS}/{patient_id}",
             images=len(anew),
             numbered_images=len(numbered),
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TypeAlias
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_patient
 from cmrpipe.checks.twopatients import Key, everybodys, mark
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels, image_number
@@ -204,13 +204,12 @@ def _identifier_told(tag: str, names: Sequence[str]) -> Finding:
     one, other = names[:2]
     further = len(names) - 2
     more = f" and {counted(further, 'further patient')}" if further else ""
-    return finding(
+    return of_patient(
         Code.STUDY_UID_SHARED,
+        one,
         f"{one}{',' if further else ' and'} {other}{more} have one {tag}, and nothing else in their headers says that "
         "they are one person; nothing is left out for it. Find out at the source: put one person under one id, and "
         "export others with identifiers of their own.",
-        patient_id=one,
-        path=f"{DICOMS}/{one}",
         other_patient=other,
         patients=len(names),
         identifier=tag,
@@ -223,13 +222,12 @@ def _told(patient: str, twins: Sequence[tuple[str, _Both]], totals: Mapping[str,
     mine, theirs = both.images
     further = len(twins) - 1
     more = f" (and {counted(further, 'further patient')})" if further else ""
-    return finding(
+    return of_patient(
         Code.STUDY_IN_TWO_PATIENTS,
+        patient,
         f"{patient} and {other}{more} seem to be one person: {len(mine)} of {totals[patient]} images here and "
         f"{len(theirs)} of {totals[other]} there are of one examination (one {both.tag}; first: {min(mine)} and "
         f"{min(theirs)}). Put them under one id; where they are two people, overrule with `keep`.",
-        patient_id=patient,
-        path=f"{DICOMS}/{patient}",
         other_patient=other,
         patients=len(twins),
         images=len(mine),

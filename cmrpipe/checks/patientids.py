@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_patient
 from cmrpipe.checks.twopatients import everybodys, mark
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import image_number
@@ -35,12 +35,11 @@ def check_patient_id(patient_id: str, images: Sequence[ImageRecord]) -> Iterator
     if most != usual and count > MOST * len(usable):
         usual, other = most, next(image.header_patient_id for name, image in named if name == most)
         own = f"most images of its folder {other}"
-        yield finding(
+        yield of_patient(
             Code.PATIENT_RENAMED,
+            patient_id,
             f"{patient_id}: {_of(count, len(usable))} carry PatientID {other}, which nothing else in the set has. "
             "Check that the folder's name is right; they are not left out.",
-            patient_id=patient_id,
-            path=f"{DICOMS}/{patient_id}",
             header_patient_id=other,
             images=count,
             usable_images=len(usable),
@@ -143,13 +142,12 @@ def _visits(some: Sequence[Finding]) -> Iterator[Finding]:
     first, *later = sorted(found.patient_id for found in some)
     shared = some[0].evidence["header_patient_id"]
     for patient in later:
-        yield finding(
+        yield of_patient(
             Code.PERSON_IN_TWO_PATIENTS,
+            patient,
             f"{patient} carries PatientID {shared}, and so does {first}, each in a study of its own: visits of one "
             f"person, it seems. {first} is used, {patient} is not: one might be learnt from and the other tested on. "
             "Put them under one id; or, if they are two people, keep this one in quarantine.csv.",
-            patient_id=patient,
-            path=f"{DICOMS}/{patient}",
             header_patient_id=shared,
             other_patient=first,
         )

@@ -11,11 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import of_patient
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import pixel_facts
 from cmrpipe.model import Finding, ImageRecord
-from cmrpipe.readers.layouts import DICOMS
 
 CINE = 8
 """Images that most slices have at least, where the headers do not say how many; fewer are selected frames."""
@@ -46,14 +45,13 @@ def check_places(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fin
     index = max(crowded, key=lambda at: len(slices[at]))
     first, second, *_ = next((members for (at, _), members in shared.items() if at == index), slices[index])
     where = f"slice {index} has {len(slices[index])} images, {first.path} and {second.path} among them"
-    yield finding(
+    yield of_patient(
         Code.IMAGES_AT_ONE_PLACE,
+        patient_id,
         f"{patient_id}: more than one image of a frame in {len(crowded)} of the stack's slices ({where}; slices: "
         f"{len(slices)}). One position may have been written for several slices, or a slice acquired twice. Contours "
         "are not held against the right neighbours, missing images are not seen, and volumes are not to be relied on. "
         "Keep one acquisition of each slice, or fetch the images with positions of their own.",
-        patient_id=patient_id,
-        path=f"{DICOMS}/{patient_id}",
         places=len(shared),
         slices=len(crowded),
         slice_index=index,

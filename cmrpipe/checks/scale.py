@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_patient
 from cmrpipe.clinical import FEWEST_FOR_EF, ClinicalValues
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
-from cmrpipe.readers.layouts import CONTOURS, DICOMS
+from cmrpipe.readers.layouts import CONTOURS
 from cmrpipe.slices import main_series, slice_gap_mm
 
 WHOLE = 96
@@ -46,25 +46,23 @@ def check_scale(patient_id: str, images: Sequence[ImageRecord], limits: Validate
     if odd:
         mm, image = odd[0]
         row, column = image.pixel_spacing_mm or (0.0, 0.0)
-        yield finding(
+        yield of_patient(
             Code.SCALE_IMPLAUSIBLE,
+            patient_id,
             f"{patient_id}: {len(odd)} of {len(fields)} images are {mm:.0f} mm wide ({image.rows} x {image.columns} "
             f"pixels of {row:g} x {column:g} mm); {_words(limits.field_mm)} mm are plausible. Hold PixelSpacing "
             "against the source: volumes go with its square. Where the images were cut, set validate.field_mm.",
-            patient_id=patient_id,
-            path=f"{DICOMS}/{patient_id}",
             field_mm=round(mm, 2),
             images=len(odd),
         )
     gap = slice_gap_mm(images)
     if gap is not None and _outside(gap, limits.slice_gap_mm):
-        yield finding(
+        yield of_patient(
             Code.SCALE_IMPLAUSIBLE,
+            patient_id,
             f"{patient_id}: slices lie {gap:.2f} mm apart; {_words(limits.slice_gap_mm)} mm are plausible. Hold "
             "ImagePositionPatient against the source: volumes go with it. Where children were scanned, set "
             "validate.slice_gap_mm.",
-            patient_id=patient_id,
-            path=f"{DICOMS}/{patient_id}",
             gap_mm=round(gap, 4),
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import of_contour
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import Floats, polygon_area, signed_area
 from cmrpipe.model import ContourRecord, Finding, Points
@@ -80,16 +80,16 @@ def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: 
     chord = np.roll(points, -1, axis=0) - points  # from each point to the next
     steps, of_pixels = np.linalg.norm(chord, axis=1), _of_pixels(chord)
     usual = float(np.sort(steps)[-3])
-    where = {"patient_id": patient_id, "number": record.number, "path": record.path}
     at = _jutting(points, steps, limits.open_steps * usual)
     if at is not None:
         x, y = points[at]
         out = float(min(steps[at - 1], steps[at]))
-        yield finding(
+        yield of_contour(
             Code.CONTOUR_SPIKE,
+            patient_id,
+            record,
             f"{record.path} has a point that juts out by {out:.1f} pixels, at x {x:.1f}, y {y:.1f} counted "
             "from 0. Mend that point, or draw the contour anew.",
-            **where,  # type: ignore[arg-type]
             out_px=round(out, 3),
             step_px=round(usual, 3),
         )
@@ -100,23 +100,25 @@ def check_steps(record: ContourRecord, points: Points, patient_id: str, limits: 
     if not straight and gap > limits.open_steps * usual and gap > OPEN_SHARE * steps.sum():
         x, y = points[longest]
         place = "its ends are" if longest == len(points) - 1 else f"after x {x:.1f}, y {y:.1f} (from 0) two points are"
-        yield finding(
+        yield of_contour(
             Code.CONTOUR_OPEN,
+            patient_id,
+            record,
             f"{record.path} is open: {place} {gap:.1f} pixels apart, its other points up to {usual:.2f}. "
             "Fetch the file anew, or close the contour.",
-            **where,  # type: ignore[arg-type]
             gap_px=round(gap, 3),
             step_px=round(usual, 3),
         )
         return
     lost, median = rounding_share(points), float(np.median(steps))
     if lost > limits.coarse and median > (STAIRS_PX if of_pixels else TRACED_PX):
-        yield finding(
+        yield of_contour(
             Code.CONTOUR_COARSE,
+            patient_id,
+            record,
             f"{record.path} has {len(points)} points, {median:.1f} pixels apart; the straight lines between them "
             f"enclose {lost / (1 + lost):.1%} less than a smooth curve through them. "
             "Export the whole outline, not its control points.",
-            **where,  # type: ignore[arg-type]
             points=len(points),
             step_px=round(median, 3),
             lost_share=round(lost / (1 + lost), 5),

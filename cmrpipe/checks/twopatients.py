@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TypeAlias
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import of_patient
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.files import canonical_json, sha256_bytes
 from cmrpipe.linking import PatientLabels, pixel_facts
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.nouns import counted
-from cmrpipe.readers.layouts import DICOMS
 
 COMPARED = 4
 """Pixels of so many images that two patients may share are compared. Where all of these are equal, so are the others:
@@ -198,11 +197,10 @@ def _told(code: Code, patients: tuple[str, str], shared: tuple[Sequence[Both], .
             f"{twin.path}). Find out at the source whether one was made from the other, or a program gives the same "
             "identifiers to several patients."
         )
-    return finding(
+    return of_patient(
         code,
+        one,
         message,
-        patient_id=one,
-        path=f"{DICOMS}/{one}",
         other_patient=other,
         images=images,
         equal_pixels=pixels,

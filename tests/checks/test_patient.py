@@ -58,4 +58,7 @@ def test_images_of_any_size_stop_nothing(spoil: Callable[[Image], Image], every:
     """Some of a patient's, or all of them; with contours beside them and, where these go round a corner, within."""
     corner = np.array([[0.0, 0.0], [0.4, 0.0], [0.4, 0.4], [0.0, 0.4]])
     samples = [drawn(s, corner) if i % 2 else s for i, s in enumerate(stack())]
-    codes([s if s.image is None or i % every else replace(s, image=spoil(s.image)) for i, s in enumerate(samples)])
+    found = codes(
+        [s if s.image is None or i % every else replace(s, image=spoil(s.image)) for i, s in enumerate(samples)]
+    )
+    assert (Code.CONTOUR_MISFIT in found) == (every > 1)  # of images that are left
