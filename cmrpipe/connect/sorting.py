@@ -134,8 +134,10 @@ def _choose(series: Mapping[str, Sequence[Found]], pattern: str) -> _Choice:
     return _Choice(stack.taken, why, special | dict.fromkeys(stack.again, again))
 
 
-def _holds(uid: str, images: Sequence[Found], stacks: Iterable[Stack]) -> bool:
+def _holds(uid: str, images: Sequence[Found], stacks: Sequence[Stack]) -> bool:
     """Whether a series that fits alone is the stack: more than half of its own, and with more slices than any other."""
+    if stacks and not any(uid in stack.taken for stack in stacks):
+        return False  # it has several images a slice, and another stack so many more that this is late enhancement
     places = positions([image.record for image in images])
     return all(stack.places < 2 * places if uid in stack.taken else stack.places < places for stack in stacks)
 

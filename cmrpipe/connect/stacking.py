@@ -17,7 +17,7 @@ from cmrpipe.model import ImageRecord
 from cmrpipe.slices import NUMBER, SAME_SLICE_MM, arrange, main_series
 
 _FEWEST_NAMED = 2
-"""The same of series that the user has named."""
+"""Slice positions that a stack of series needs that the user has named."""
 
 
 @dataclass(frozen=True, slots=True)
