@@ -52,7 +52,7 @@ class Landed:
     made_way : phantom patients that were removed because others came
     aside : images that were not sorted into the layout
     unread : files and folders of unsorted images that could not be read, with the cause: who has landed may lack them
-    table : what became of the source's link table: new, changed, withdrawn; "" where nothing did
+    table : what became of the source's link table: new, changed, withdrawn, kept, unsettled; "" where nothing did
     """
 
     new: tuple[str, ...]
@@ -88,13 +88,14 @@ class Landed:
         named = {own.name: getattr(self, own.name) for own in fields(self) if own.name not in _NO_FOLDERS}
         patients = {name: _of(DICOMS, what) for name, what in named.items()}
         contours = {f"contours_{part}": _of(CONTOURS, named[part]) for part in _BESIDE}
-        table = {f"table_{part}": int(self.table == part) for part in ("new", "changed", "withdrawn")}
+        table = {f"table_{part}": int(self.table == part) for part in _TABLE}
         return patients | {"aside": self.aside, "unread": len(self.unread)} | contours | table
 
 
 _NO_FOLDERS = ("aside", "unread", "table")
 _BESIDE = ("new", "changed", "kept", "unsettled", "failed", "blocked", "withdrawn")
 """What is told of contour folders, too."""
+_TABLE = ("new", "changed", "withdrawn", "kept", "unsettled")
 
 
 def _of(kind: str, folders: Iterable[str]) -> int:

@@ -219,6 +219,7 @@ class Landing:
             return
         if known is not None and self._is_older(unit, new):
             self.kept.append(unit)
+            self.table = "kept"
             return
         last = self._ledger.last(unit)
         if known is not None and last is not None and self._ledger.others(unit, address):
@@ -230,6 +231,7 @@ class Landing:
                 return
         if not steady:
             self.unsettled.append(LINK_TABLE)
+            self.table = "unsettled"
             return
         write_bytes(table, links)
         self.table = CHANGED if old else NEW

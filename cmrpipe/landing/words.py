@@ -24,7 +24,13 @@ WORDS = {
 """Words for the counts of a landing's patients (`Landed.counts`), in order."""
 CONTOUR_WORDS = {f"contours_{key}": WORDS[key] for key in ("new", "changed", "kept", "unsettled", "failed", "blocked")}
 CONTOUR_WORDS["contours_withdrawn"] = "{} gone from the source (still learnt from)"
-TABLE_WORDS = {"table_new": "new", "table_changed": "changed", "table_withdrawn": "gone from the source"}
+TABLE_WORDS = {
+    "table_new": "new",
+    "table_changed": "changed",
+    "table_withdrawn": "gone from the source",
+    "table_kept": "older in this source, kept as it is",
+    "table_unsettled": "still changing in the source, left for the next landing",
+}
 """Words for what became of contour sets and of the link table."""
 
 

@@ -58,6 +58,7 @@ def test_a_correction_stays_when_a_stale_copy_of_the_source_lands(pair: Pair) ->
     for _ in range(2):
         landed = pair.land(pair.y)
         assert (landed.changed, landed.kept, landed.failed) == ((), (FOLDER, "links/tiny"), {})
+        assert told(landed).endswith("; link table: older in this source, kept as it is")
         os.utime(pair.y / FOLDER / "1.txt", (1, 1))
     assert pair.text() == "2 2\n"
     assert "B,B" in pair.text("links/tiny.csv")

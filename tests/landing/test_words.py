@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cmrpipe.landing import Landed, describe_landing
-from cmrpipe.landing.words import CONTOUR_WORDS, WORDS
+from cmrpipe.landing.words import CONTOUR_WORDS, TABLE_WORDS, WORDS
 
 
 def test_every_count_has_words_and_a_patient_counts_once() -> None:
@@ -25,7 +25,7 @@ def test_every_count_has_words_and_a_patient_counts_once() -> None:
         table="changed",
     )
     counts = landed.counts()
-    table = {"table_new": 0, "table_changed": 1, "table_withdrawn": 0}
+    table = dict.fromkeys(TABLE_WORDS, 0) | {"table_changed": 1}
     expected = dict.fromkeys((*WORDS, *CONTOUR_WORDS), 1) | {"not_in_source": 2, "aside": 3, "contours_withdrawn": 0}
     assert counts == expected | table
     assert (landed.left, landed.whole) == (5, False)
