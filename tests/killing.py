@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Callable, Sequence
 from unittest.mock import patch
 
@@ -14,16 +15,20 @@ CALLS = ("mkdir", "rename", "replace", "rmdir", "unlink")
 def killed(work: Callable[[], object], step: int, calls: Sequence[str] = CALLS) -> bool:
     """Do `work` in a forked child, which gets SIGKILL as it is about to make the `step`th of some calls, from 1.
 
-    Returns whether it was killed; it is not where `work` ends before.
+    Returns whether it was killed; it is not where `work` ends before. A `work` that fails fails the test.
     """
     child = os.fork()
     if child == 0:
         try:
             _kill_at(step, calls)
             work()
-        finally:
             os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or status == 0
+    return os.WIFSIGNALED(status)
 
 
 def _kill_at(step: int, calls: Sequence[str]) -> None:

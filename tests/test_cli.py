@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 import typer
@@ -192,11 +193,20 @@ def test_an_empty_name_is_not_the_current_folder(bench: Path, arguments: tuple[s
 )
 def test_no_path_is_taken_from_an_empty_name(module: str) -> None:
     """By whatever option of whatever command."""
+    paths = 0
     for command in import_module(module).app.registered_commands:
         assert command.callback is not None
         hints = get_type_hints(command.callback, include_extras=True)
-        paths = {name: hint for name, hint in hints.items() if "pathlib.Path" in str(hint)}
-        assert [name for name, hint in paths.items() if hint.__metadata__[0].parser is not given_path] == []
+        of_paths = {name: hint for name, hint in hints.items() if Path in (hint, *_all_types(hint))}
+        assert [name for name, hint in of_paths.items() if hint.__metadata__[0].parser is not given_path] == []
+        paths += len(of_paths)
+    assert paths
+
+
+def _all_types(hint: object) -> Iterator[object]:
+    for part in get_args(hint):
+        yield part
+        yield from _all_types(part)
 
 
 @pytest.mark.parametrize("arguments", [("findings",), ("--help",), ("verify", "--help"), ("validate", "data/raw")])

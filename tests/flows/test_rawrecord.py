@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from cmrpipe.landing.ledger import ledger_file
 from flows.dvc import DvcError
 from flows.folders import UnrecordedError
 from flows.git import GitError, git, identity
+from flows.kept import records_kept, written_by
 from flows.rawrecord import settle_raw
 from flows.recording import record_raw
 from flows.steps import land_step
@@ -61,22 +62,12 @@ def run_here(arguments: list[str], workspace: Path, *, look: Callable[[], None] 
     """In the place of `run_dvc`: DVC in this process."""
     from dvc.cli import main
 
-    before, record = Path.cwd(), workspace / "data" / "raw.dvc"
-    was = record.read_bytes() if record.exists() else None
-    os.chdir(workspace)
-    try:
-        with warnings.catch_warnings(action="ignore"):  # DVC's own
-            code = main([*arguments, "-q"])
-        if code:
+    own = warnings.catch_warnings(action="ignore")  # DVC's own
+    with records_kept(workspace, written_by(arguments)), chdir(workspace), own:
+        if main([*arguments, "-q"]):
             raise DvcError(" ".join(arguments), "failed", "See above")
         if look is not None:
             look()
-    except UnrecordedError:
-        if was is not None:
-            record.write_bytes(was)
-        raise
-    finally:
-        os.chdir(before)
 
 
 @pytest.fixture
