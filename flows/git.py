@@ -104,7 +104,19 @@ def upstream(workspace: Path) -> str:
     return said(workspace, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
 
 
-def refuse_detached(workspace: Path) -> None:
+def refuse_uncommittable(workspace: Path) -> None:
+    """Refuse a checkout in which the records cannot be committed, before anything is done for it.
+
+    Raises
+    ------
+    GitError : no branch is checked out, files are not merged, or a person's merge, cherry-pick or revert is under way
+    """
+    _refuse_detached(workspace)
+    refuse_unmerged(workspace)
+    _refuse_halfway(workspace)
+
+
+def _refuse_detached(workspace: Path) -> None:
     """Commits are made on a branch: those on none are never pushed, and lost with the next checkout.
 
     Raises
@@ -117,7 +129,7 @@ def refuse_detached(workspace: Path) -> None:
         )
 
 
-def refuse_halfway(workspace: Path) -> None:
+def _refuse_halfway(workspace: Path) -> None:
     """In the middle of a merge and the like git commits all that is staged, or nothing.
 
     Raises

@@ -13,9 +13,7 @@ from flows.git import (
     git_timed,
     identity,
     is_repository,
-    refuse_detached,
-    refuse_halfway,
-    refuse_unmerged,
+    refuse_uncommittable,
     upstream,
 )
 from flows.integrity.records import read_records, tracked
@@ -54,9 +52,7 @@ def commit_records(workspace: Path, message: str) -> str:
     ------
     GitError : no branch is checked out, files are not merged, or a merge is under way; nothing is committed then
     """
-    refuse_detached(workspace)
-    refuse_unmerged(workspace)
-    refuse_halfway(workspace)
+    refuse_uncommittable(workspace)
     there = [name for name in RECORDS if (workspace / name).exists()]
     there += sorted(path.relative_to(workspace).as_posix() for path in Workspace(workspace).data.glob("*.dvc"))
     git(workspace, "add", "--", *there)
@@ -124,9 +120,7 @@ def record(workspace: Path, message: str, *, commit: bool, push: bool, timeout_s
     made = ""
     if (commit or push) and is_repository(workspace):
         settle(workspace)
-        refuse_detached(workspace)
-        refuse_unmerged(workspace)
-        refuse_halfway(workspace)
+        refuse_uncommittable(workspace)
     if not commit:
         said.append("not committed: not asked for")
     elif not is_repository(workspace):

@@ -87,11 +87,10 @@ def settle(findings: Sequence[Finding], patients: Iterable[str]) -> list[Finding
     settled = []
     for found in findings:
         name = _name(found) if found.code in _NAMED else ""
-        if found.code is Code.PATIENT_RENAMED and name not in crowds | visits:
-            others = owners[name] - {found.patient_id}
-            settled.append(_mismatch(found, min(others)) if others else found)
-        elif name not in crowds and (name not in visits or found.code not in _NAMED):
-            settled.append(found)
+        if name in crowds | visits:
+            continue
+        others = owners[name] - {found.patient_id} if found.code is Code.PATIENT_RENAMED else set()
+        settled.append(_mismatch(found, min(others)) if others else found)
     return [
         *settled,
         *(_everybodys(renamed[name]) for name in sorted(crowds)),

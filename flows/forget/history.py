@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cmrpipe.workspace import HERE
 from flows.forget.person import spellings
-from flows.git import GitError, git, identity, is_repository, refuse_detached, refuse_halfway, refuse_unmerged, said
+from flows.git import GitError, git, identity, is_repository, refuse_uncommittable, said
 from flows.updating import settle
 
 COMMITTED = (f"{HERE.raw}.dvc", *map(str, (HERE.lock, HERE.quarantine, HERE.pathology, HERE.forgotten)))
@@ -39,9 +39,7 @@ def ready(root: Path) -> None:
             raise GitError(root, "git has nothing to say of this checkout", "`git status` there says why")
         return
     settle(root)
-    refuse_halfway(root)
-    refuse_detached(root)
-    refuse_unmerged(root)
+    refuse_uncommittable(root)
 
 
 def commit(root: Path, subject: str, lines: Sequence[str]) -> tuple[str, ...]:

@@ -127,3 +127,15 @@ def test_one_modality_throughout_is_told_once() -> None:
     assert "validate.quarantine" in found.message
     images[1:] = [replace(i, modality="MR") for i in images[1:]]
     assert [f.path for f in check_files(images)] == ["dicoms/P/1.dcm"]
+
+
+def test_one_image_beside_a_file_that_cannot_be_used_is_told_by_itself() -> None:
+    """Of a single image nothing is throughout: the folder is not to blame."""
+    images = [
+        ImageRecord("dicoms/P/1.dcm", "", 9, "P", modality="OT"),
+        ImageRecord("dicoms/P/2.dcm", "", 9, "P", error="truncated"),
+    ]
+    assert [(f.code, f.path) for f in check_files(images)] == [
+        (Code.IMAGE_NOT_MR, "dicoms/P/1.dcm"),
+        (Code.IMAGE_TRUNCATED, "dicoms/P/2.dcm"),
+    ]
