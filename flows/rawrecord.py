@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import sha256_file, write_json
 from cmrpipe.landing import Ledger, content_of
 from cmrpipe.readers.layouts import folder_of, link_tables
@@ -91,9 +90,9 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
     if out is None or out.md5 == last.md5:
         return
     now = _standing(workspace)
+    known, cache = listed(workspace, out)
+    mine = _list(cache, last.md5)
     if now is None or now[0] != out.md5:
-        known, cache = listed(workspace, out)
-        mine = _list(cache, last.md5)
         entries = {} if now is None else now[1]
         own = [path for path, md5 in entries.items() if md5 not in (known.get(path), mine.get(path))]
         if entries and not last.md5:
@@ -106,7 +105,7 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
         if now is None or now[0] != out.md5:
             raise _another(workspace, [])
         tell(f"{RAW.as_posix()} was brought to {RECORD}, which is not what this workspace recorded last")
-    _take(workspace, out, last)
+    _take(workspace / RAW, {path for path, md5 in known.items() if md5 != mine.get(path)})
     write_json(workspace / _MEMORY, asdict(replace(last, md5=out.md5)))
 
 
@@ -172,7 +171,7 @@ def _refuse_older(workspace: Path, known: Entries, now: Entries) -> None:
         raise _another(workspace, [path for path in changed if path not in left])
 
 
-def _another(workspace: Path, own: list[str]) -> CmrpipeError:
+def _another(workspace: Path, own: list[str]) -> UnrecordedError:
     record = RAW.as_posix()
     if not own:
         return UnrecordedError(
@@ -203,15 +202,11 @@ def _bring(workspace: Path, needed: set[str], cache: Cache, timeout_s: float | N
         ) from error
 
 
-def _take(workspace: Path, out: Out, last: Memory) -> None:
-    """Write into the ledger what stands now in folders in which the two records differ."""
-    raw = workspace / RAW
+def _take(raw: Path, differ: set[str]) -> None:
+    """Write into the ledger what stands now in folders in which the two records differ, by files."""
     ledger = Ledger(raw)
     if not ledger.entries:
         return
-    known, cache = listed(workspace, out)
-    mine = _list(cache, last.md5)
-    differ = {path for path in known if known[path] != mine.get(path)}
     for folder in sorted({folder_of(path) for path in differ} & {entry.folder for entry in ledger.entries}):
         ledger.take(folder, content_of(raw, folder), RECORD)
     for table in sorted(differ.intersection(link_tables(raw))):

@@ -132,12 +132,14 @@ class Ledger:
     def add(self, entry: Entry) -> None:
         """Append a line, durable; a line that a kill cut short is closed first."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        torn = self.path.is_file() and not self.path.read_bytes().endswith(b"\n")
-        with self.path.open("ab") as stream:
-            if stream.tell() == 0:
+        with self.path.open("a+b") as stream:
+            end = stream.seek(0, os.SEEK_END)
+            if end == 0:
                 stream.write(_line(COLUMNS))
-            elif torn:
-                stream.write(b"\n")
+            else:
+                stream.seek(end - 1)
+                if stream.read(1) != b"\n":
+                    stream.write(b"\n")
             stream.write(_line(astuple(entry)))
             stream.flush()
             os.fsync(stream.fileno())
