@@ -27,6 +27,7 @@ from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
 from tests.killing import killed
 from tests.predict.oracle import PATIENT, folder_of
+from tests.predict.runs import everything
 
 
 def test_contours_are_read_back_as_they_were_drawn(out: Path, found: Prediction) -> None:
@@ -84,12 +85,6 @@ def test_tables_and_labels_agree(out: Path, found: Prediction) -> None:
     assert (folder / "overview.png").is_file()
 
 
-def _everything(folder: Path) -> dict[str, bytes]:
-    """Files below a folder, but for the lock's, and their content."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path != lock_file(folder)}
-
-
 @pytest.mark.parametrize("last", range(1, 6))
 def test_whatever_fails_while_folders_change_places_the_old_ones_stay(
     found: Prediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
@@ -97,7 +92,7 @@ def test_whatever_fails_while_folders_change_places_the_old_ones_stay(
     """Both: contours and results are of one run, whichever of the renames it is."""
     options, root = Options(1.0, overlays=False, segmentation=False), tmp_path
     write_patient(tmp_path / "out", found, root, "0" * 64, options)
-    before = _everything(tmp_path / "out")
+    before = everything(tmp_path / "out")
     rename, done = Path.rename, [0]
 
     def failing(path: Path, target: Path) -> Path:
@@ -110,10 +105,10 @@ def test_whatever_fails_while_folders_change_places_the_old_ones_stay(
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(OSError, match="no more"):
         write_patient(tmp_path / "out", found, root, "1" * 64, options)
-    assert _everything(tmp_path / "out") == before
+    assert everything(tmp_path / "out") == before
     monkeypatch.undo()
     write_patient(tmp_path / "out", found, root, "1" * 64, options)
-    after = _everything(tmp_path / "out")
+    after = everything(tmp_path / "out")
     assert after.keys() == before.keys()
     assert after != before
 
@@ -123,10 +118,10 @@ def test_a_run_that_is_killed_between_renames_leaves_the_old_ones(found: Predict
     """Contours and results, whichever rename it did not come to, once the next run has begun; and nothing else."""
     options, out = Options(1.0, overlays=False, segmentation=False), tmp_path / "out"
     write_patient(out, found, tmp_path, "0" * 64, options)
-    before = _everything(out)
+    before = everything(out)
     assert killed(lambda: write_patient(out, found, tmp_path, "1" * 64, options), last, ("rename",))
     put_back(lock_file(out))
-    assert _everything(out) == before
+    assert everything(out) == before
     assert {path.name for path in out.iterdir()} == {"patients", "contourfiles", lock_file(out).name}
 
 
@@ -136,7 +131,7 @@ def test_contours_that_cannot_be_written_leave_results_as_they_were(
     """They come last, or first: both of an earlier run stay, or both are new."""
     options = Options(1.0, overlays=False, segmentation=False)
     write_patient(tmp_path, found, tmp_path, "0" * 64, options)
-    before = _everything(tmp_path)
+    before = everything(tmp_path)
 
     def refuse(*_: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -144,7 +139,7 @@ def test_contours_that_cannot_be_written_leave_results_as_they_were(
     monkeypatch.setattr("cmrpipe.predict.output.contour_text", refuse)
     with pytest.raises(OSError, match="No space left"):
         write_patient(tmp_path, found, tmp_path, "1" * 64, options)
-    assert _everything(tmp_path) == before
+    assert everything(tmp_path) == before
 
 
 def test_a_refusal_takes_the_contours_away(found: Prediction, tmp_path: Path) -> None:
@@ -163,13 +158,13 @@ def test_two_runs_that_put_the_same_patient_there_do_not_meet(found: Prediction,
     """The lock is held from the first file on."""
     options = Options(1.0, overlays=False, segmentation=False)
     write_patient(tmp_path, found, tmp_path, "0" * 64, options)
-    before = _everything(tmp_path)
+    before = everything(tmp_path)
     with lock_file(tmp_path).open("a+") as other, pytest.MonkeyPatch.context() as patch:
         fcntl.flock(other, fcntl.LOCK_EX)
         patch.setenv("CMRPIPE_LOCK_TIMEOUT", "0")
         with pytest.raises(BusyError):
             write_patient(tmp_path, found, tmp_path, "1" * 64, options)
-    assert _everything(tmp_path) == before
+    assert everything(tmp_path) == before
 
 
 def test_pixels_are_untouched(small_phantom: Path, found: Prediction) -> None:
