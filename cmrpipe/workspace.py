@@ -90,7 +90,7 @@ class Workspace:
 
     @property
     def pathology(self) -> Path:
-        """Table of the patients' pathology, for the split; edited by people."""
+        """Table of the patients' pathology and visits of one person, for the split; edited by people."""
         return self.root / "pathology.csv"
 
     @property

@@ -146,7 +146,8 @@ def _visits(some: Sequence[Finding]) -> Iterator[Finding]:
             patient,
             f"{patient} carries PatientID {shared}, and so does {first}, each in a study of its own: visits of one "
             f"person, it seems. {first} is used, {patient} is not: one might be learnt from and the other tested on. "
-            "Put them under one id; or, if they are two people, keep this one in quarantine.csv.",
+            "Put them under one id; or, if they are two people, keep this one in quarantine.csv. To use both visits, "
+            "keep it, too, and give both one name in the column person of pathology.csv: splits keep them together.",
             header_patient_id=shared,
             other_patient=first,
         )

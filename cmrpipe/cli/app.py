@@ -187,7 +187,11 @@ def store(
 def train(
     store: StoreFolder = HERE.store,
     pathology: Annotated[
-        Path, path_option("--pathology", help="Table patient_id,pathology that the split is stratified by.")
+        Path,
+        path_option(
+            "--pathology",
+            help="Table patient_id,pathology[,person] that stratifies the split; ids of one person stay together.",
+        ),
     ] = HERE.pathology,
     out: Out = HERE.model,
     params: ParamsFile = PARAMS,

@@ -26,7 +26,8 @@ def crossvalidate_command(
     store: StoreFolder = HERE.store,
     out: OutFolder = HERE.crossvalidation,
     pathology: Annotated[
-        Path, path_option(help="Table patient_id,pathology that folds are stratified by.")
+        Path,
+        path_option(help="Table patient_id,pathology[,person] that stratifies folds; ids of one person stay together."),
     ] = HERE.pathology,
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Folds at a time; changes no output.")] = 1,
     params: ParamsFile = PARAMS,

@@ -1,23 +1,24 @@
 """Which patients a model learns from, which choose its best epoch, and which judge it.
 
-Patients are split, never images: two images of one heart are near copies of each other. Each part is taken from the
-patients in the order of a hash of (seed, id), so that membership depends on nothing but the seed and the set of ids,
-and a patient that arrives later moves few of the others. Where a table tells the patients' pathology, every part gets
-its share of each.
+Patients are split, never images: two images of one heart are near copies of each other. So are visits of one person:
+where a table tells that several ids are one person, they stay together. Each part is taken from the people in the order
+of a hash of (seed, id), so that membership depends on nothing but the seed and the set of ids, and a patient that
+arrives later moves few of the others. Where the table tells the patients' pathology, every part gets its share of each.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.files import canonical_json, sha256_bytes, write_json
+from cmrpipe.learn.cohort import Cohort
 
 SCHEMA = 1
 FEWEST = 3
@@ -43,114 +44,94 @@ class Split:
             raise ValueError(f"patients that are there twice: {', '.join(twice)}")
 
 
-Groups = Mapping[str, str]
-"""Pathology by patient id; patients that it does not name are a group of their own."""
+_UNKNOWN = Cohort()
 
 
-def _ordered(patients: Iterable[str], groups: Groups, seed: int) -> list[str]:
-    """Patients by hash; with groups, such that any run of neighbours holds each group by its share.
+def _ordered(patients: Iterable[str], cohort: Cohort, seed: int) -> list[tuple[str, ...]]:
+    """People, each with all their ids, by hash; any run of neighbours has each pathology by its share.
 
-    Member k of a group of n stands at (k + 0.5) / n of the way, so groups are spread evenly over the whole order. Of
-    members at the same place the seed decides, not the group's name.
+    Member k of a kind of n stands at (k + 0.5) / n of the way, so kinds are spread evenly over the whole order. Of
+    members at the same place the seed decides, not the kind's name.
     """
+    people = cohort.people(patients)
     members: dict[str, list[str]] = defaultdict(list)
-    for patient in sorted(set(patients), key=lambda p: (sha256_bytes(f"{seed}/{p}".encode()), p)):
-        members[groups.get(patient, "")].append(patient)
-    if len(members) == 1:
-        return next(iter(members.values()))
-    turn = {group: sha256_bytes(f"{seed}/group/{group}".encode()) for group in members}
-    spread = [
-        ((k + 0.5) / len(ids), turn[group], patient) for group, ids in members.items() for k, patient in enumerate(ids)
-    ]
-    return [patient for _, _, patient in sorted(spread)]
+    for first in sorted(people, key=lambda p: (sha256_bytes(f"{seed}/{p}".encode()), p)):
+        kinds = (cohort.pathology.get(patient, "") for patient in people[first])
+        members[next(filter(None, kinds), "")].append(first)
+    turn = {kind: sha256_bytes(f"{seed}/group/{kind}".encode()) for kind in members}
+    spread = [((k + 0.5) / len(ids), turn[kind], first) for kind, ids in members.items() for k, first in enumerate(ids)]
+    return [people[first] for _, _, first in (sorted(spread) if len(members) > 1 else spread)]
+
+
+def _all(people: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(people))
 
 
 def split_patients(
-    patients: Iterable[str], val_fraction: float, test_fraction: float, seed: int, groups: Groups | None = None
+    patients: Iterable[str], val_fraction: float, test_fraction: float, seed: int, cohort: Cohort = _UNKNOWN
 ) -> Split:
-    """Divide patients; each part gets its share, rounded; training and test get one at least.
+    """Divide patients; each part gets its share, rounded; training and test get one person at least.
 
     Parameters
     ----------
     patients : ids of the patients that have samples, in any order
-    val_fraction, test_fraction : shares of all patients, each below 0.5; a validation share of less than half a patient
+    val_fraction, test_fraction : shares of all people, each below 0.5; a validation share of less than half a person
         is nobody
     seed : another seed, another split
-    groups : pathology by patient; every part gets its share of each, as far as whole patients allow
+    cohort : every part gets its share of each pathology, as far as whole people allow; ids of one person stay together
 
     Raises
     ------
-    StoreError : there are fewer than three patients
+    StoreError : there are fewer than three people
     """
-    ids = _ordered(patients, groups or {}, seed)
-    if len(ids) < FEWEST:
-        names = ", ".join(ids) or "none"
+    people = _ordered(patients, cohort, seed)
+    if len(people) < FEWEST:
+        names = ", ".join(sorted(_all(people))) or "none"
         raise StoreError(
             "store",
-            f"has {len(ids)} patients with contours ({names}), and a model needs {FEWEST}: "
+            f"has {_count(people)} with contours ({names}), and a model needs {FEWEST}: "
             "two to learn from, one to judge it",
             "Land more patients, or see `cmrpipe validate` for why contours were left out",
         )
-    test = min(max(1, round(test_fraction * len(ids))), len(ids) - 2)
-    val = min(round(val_fraction * len(ids)), len(ids) - test - 1)
-    return Split(train=tuple(ids[test + val :]), val=tuple(ids[test : test + val]), test=tuple(ids[:test]))
+    test = min(max(1, round(test_fraction * len(people))), len(people) - 2)
+    val = min(round(val_fraction * len(people)), len(people) - test - 1)
+    return Split(train=_all(people[test + val :]), val=_all(people[test : test + val]), test=_all(people[:test]))
 
 
 def cross_splits(
-    patients: Iterable[str], folds: int | None, val_fraction: float, seed: int, groups: Groups | None = None
+    patients: Iterable[str], folds: int | None, val_fraction: float, seed: int, cohort: Cohort = _UNKNOWN
 ) -> list[Split]:
     """Splits in which every patient is judged once.
 
     Parameters
     ----------
     patients : ids
-    folds : number of splits; None judges one patient at a time
-    val_fraction : of the patients that are not judged in a split
-    seed, groups : as in `split_patients`
+    folds : number of splits; None judges one person at a time
+    val_fraction : of the people that are not judged in a split
+    seed, cohort : as in `split_patients`
 
     Raises
     ------
-    StoreError : there are fewer patients than folds, or fewer than three
+    StoreError : there are fewer people than folds, or fewer than three
     """
-    ids = sorted(set(patients)) if folds is None else _ordered(patients, groups or {}, seed)
-    count = len(ids) if folds is None else folds
-    if len(ids) < max(FEWEST, count):
-        raise StoreError("store", f"has {len(ids)} patients, too few for {count} folds", "Ask for fewer folds")
+    ids = set(patients)
+    people = list(cohort.people(ids).values()) if folds is None else _ordered(ids, cohort, seed)
+    count = len(people) if folds is None else folds
+    if len(people) < max(FEWEST, count):
+        raise StoreError("store", f"has {_count(people)}, too few for {count} folds", "Ask for fewer folds")
     splits = []
     for k in range(count):
-        test = ids[k * len(ids) // count : (k + 1) * len(ids) // count]
-        others = _ordered([patient for patient in ids if patient not in test], groups or {}, seed)
+        test = _all(people[k * len(people) // count : (k + 1) * len(people) // count])
+        others = _ordered(ids.difference(test), cohort, seed)
         val = min(round(val_fraction * len(others)), len(others) - 1)
-        splits.append(Split(tuple(others[val:]), tuple(others[:val]), tuple(test)))
+        splits.append(Split(_all(others[val:]), _all(others[:val]), test))
     return splits
 
 
-def read_groups(path: Path) -> dict[str, str]:
-    """Pathology by patient, from a table with columns patient_id and pathology; no file is an empty table.
-
-    Raises
-    ------
-    InputError : it is no such table, or names a patient twice
-    """
-    if not path.exists():
-        return {}
-    mend = "Give it the columns patient_id and pathology, and a row a patient"
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, strict=True))
-            columns = set(rows[0]) if rows else {"patient_id", "pathology"}
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(path, f"cannot be read ({error})", mend) from error
-    if not {"patient_id", "pathology"} <= columns:
-        raise InputError(path, f"has columns {', '.join(sorted(map(str, columns)))}", mend)
-    short = [number for number, row in enumerate(rows, 1) if None in row or None in row.values()]
-    if short:
-        raise InputError(path, f"has a row with more or fewer cells than columns (row {short[0]} of patients)", mend)
-    found = {row["patient_id"].strip(): row["pathology"].strip() for row in rows}
-    if len(found) < len(rows):
-        twice = sorted(p for p, n in Counter(row["patient_id"].strip() for row in rows).items() if n > 1)
-        raise InputError(path, f"names patients twice: {', '.join(twice)}", mend)
-    return found
+def _count(people: Sequence[tuple[str, ...]]) -> str:
+    """How many patients there are, and of how many people where that is another number."""
+    ids = len(_all(people))
+    return f"{ids} patients" + (f" who are {len(people)} people" if len(people) < ids else "")
 
 
 def write_split(path: Path, split: Split) -> None:

@@ -17,12 +17,13 @@ from cmrpipe.incremental.codeversion import code_version
 from cmrpipe.incremental.executors import Workers
 from cmrpipe.incremental.refresh import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.baselines import BASELINES
+from cmrpipe.learn.cohort import Cohort, read_cohort
 from cmrpipe.learn.crosstable import cross_table
 from cmrpipe.learn.dvcrecord import DvcRecord
 from cmrpipe.learn.evaluation import ImageScore
 from cmrpipe.learn.leftout import Absent, absent, account, images_left_out, union
 from cmrpipe.learn.scoretables import OURS, WAYS, read_scores, read_volumes
-from cmrpipe.learn.splits import FEWEST, Split, cross_splits, read_groups
+from cmrpipe.learn.splits import FEWEST, Split, cross_splits
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Pair
 from cmrpipe.params import EvaluateParams, TrainParams
@@ -129,7 +130,8 @@ def crossvalidate(
     folds : number of folds; None leaves one patient out at a time
     train, evaluate : their sections; val_fraction is of a fold's training patients, test_fraction is not used
     listen : told of folds and, where one is done at a time, of epochs
-    pathology : table that folds are stratified by; it need not be there
+    pathology : table that folds are stratified by, and of visits of one person, which stay together; it need not be
+        there
     workers : folds at a time
 
     Raises
@@ -155,8 +157,8 @@ def crossvalidate(
                 "two to learn from, one to judge",
                 "Land more patients, or see `cmrpipe validate` for why contours were left out",
             )
-        groups = read_groups(pathology) if pathology is not None else {}
-        splits = cross_splits(source.patients, folds, train.val_fraction, train.seed, groups)
+        cohort = read_cohort(pathology) if pathology is not None else Cohort()
+        splits = cross_splits(source.patients, folds, train.val_fraction, train.seed, cohort)
         tasks: list[Fold] = []
         for number, split in enumerate(splits, 1):
             name, settings = f"fold-{number:02d}", train.model_dump(mode="json")

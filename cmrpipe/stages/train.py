@@ -15,9 +15,10 @@ from cmrpipe.csvfile import DIGITS, write_table
 from cmrpipe.files import write_bytes, write_json
 from cmrpipe.incremental.codeversion import code_version
 from cmrpipe.incremental.refresh import Unit, Written, fingerprint, refresh, salvage
+from cmrpipe.learn.cohort import Cohort, read_cohort
 from cmrpipe.learn.extra import require_torch
 from cmrpipe.learn.leakage import digests, refuse_seen
-from cmrpipe.learn.splits import Split, read_groups, split_hash, split_patients, write_split
+from cmrpipe.learn.splits import Split, split_hash, split_patients, write_split
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import Listener, Progress, silent
 from cmrpipe.stages.summary import Summary
@@ -142,7 +143,8 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, path
         training that was killed goes on where it was
     params : the train section
     listen : told once an epoch
-    pathology : table of the patients' pathology, which the split is stratified by; it need not be there
+    pathology : table of the patients' pathology, which the split is stratified by, and of visits of one person, which
+        stay together; it need not be there
 
     Raises
     ------
@@ -152,8 +154,8 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, path
     """
     with open_store(store) as source:
         version = code_version(__name__)
-        groups = read_groups(pathology) if pathology is not None else {}
-        split = split_patients(source.patients, params.val_fraction, params.test_fraction, params.seed, groups)
+        cohort = read_cohort(pathology) if pathology is not None else Cohort()
+        split = split_patients(source.patients, params.val_fraction, params.test_fraction, params.seed, cohort)
         made_of = fingerprint(source.fingerprint, params.model_dump(mode="json"), version, asdict(split))
         progress = training_folder(out)
         work = partial(

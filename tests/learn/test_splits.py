@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmrpipe.errors import InputError, StoreError
-from cmrpipe.learn.splits import Split, cross_splits, read_groups, read_split, split_patients, write_split
+from cmrpipe.learn.cohort import Cohort
+from cmrpipe.learn.splits import Split, cross_splits, read_split, split_patients, write_split
 
 IDS = st.sets(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8), min_size=3)
 FRACTION = st.floats(0.01, 0.49)
@@ -17,8 +18,8 @@ FRACTION = st.floats(0.01, 0.49)
 @given(IDS, FRACTION, FRACTION, st.integers(0, 99))
 def test_every_patient_is_in_one_part(ids: set[str], val: float, test: float, seed: int) -> None:
     """Parts are disjoint and together all patients; training and test have one at least, pathologies or not."""
-    for groups in (None, {patient: patient[0] for patient in ids}):
-        split = split_patients(ids, val, test, seed, groups)
+    for cohort in (Cohort(), Cohort({patient: patient[0] for patient in ids})):
+        split = split_patients(ids, val, test, seed, cohort)
         assert sorted(split.train + split.val + split.test) == sorted(ids)
         assert split.train
         assert len(split.test) == min(max(1, round(test * len(ids))), len(ids) - 2)
@@ -29,8 +30,8 @@ def test_every_patient_is_in_one_part(ids: set[str], val: float, test: float, se
 def test_a_cross_validation_judges_every_patient_once(ids: set[str], folds: int, val: float, seed: int) -> None:
     """Whatever the number of folds, with groups or without; a fold's training patients are all others."""
     folds = min(folds, len(ids))
-    for groups in (None, {patient: patient[-1] for patient in ids}):
-        for splits in (cross_splits(ids, folds, val, seed, groups), cross_splits(ids, None, val, seed, groups)):
+    for cohort in (Cohort(), Cohort({patient: patient[-1] for patient in ids})):
+        for splits in (cross_splits(ids, folds, val, seed, cohort), cross_splits(ids, None, val, seed, cohort)):
             assert sorted(patient for split in splits for patient in split.test) == sorted(ids)
             assert all(sorted(s.train + s.val + s.test) == sorted(ids) for s in splits)
             assert all(s.train for s in splits)
@@ -41,31 +42,37 @@ def test_every_part_gets_its_share_of_each_pathology() -> None:
     """12 of one kind, 12 of another, 6 of a third: 2, 2 and 1 or 2 of each in every fold and in the test part."""
     groups = {f"P{i:02}": "HF-I" if i < 12 else "HF-NI" if i < 24 else "HYP" for i in range(30)}
     counts = {"HF-I": 12, "HF-NI": 12, "HYP": 6}
-    judged = [split.test for split in cross_splits(groups, 5, 0.1, 3, groups)]
-    judged.append(split_patients(groups, 0.1, 0.2, 3, groups).test)
+    judged = [split.test for split in cross_splits(groups, 5, 0.1, 3, Cohort(groups))]
+    judged.append(split_patients(groups, 0.1, 0.2, 3, Cohort(groups)).test)
     for part in judged:
         assert len(part) == 6
         for kind, count in counts.items():
             assert abs(sum(groups[p] == kind for p in part) - count / 5) < 1
 
 
-def test_pathologies_come_from_a_table(tmp_path: Path) -> None:
-    """No table is an empty one; a table without its columns, or that names a patient twice, is refused."""
-    path = tmp_path / "pathology.csv"
-    assert read_groups(path) == {}
-    path.write_text("patient_id,pathology\n")
-    assert read_groups(path) == {}
-    path.write_text("\ufeffpatient_id,age,pathology\nA,50,HF-I\nB,61,\n", encoding="utf-8")
-    assert read_groups(path) == {"A": "HF-I", "B": ""}
-    for text, cause in (
-        ("patient_id\nA\n", "has columns"),
-        ("patient_id,pathology\nA,x\nA,y\n", "twice: A"),
-        ("pathology,patient_id\nx,A\ny\n", "cells"),
-        ("patient_id,pathology\nA,x,1\n", "cells"),
-    ):
-        path.write_text(text)
-        with pytest.raises(InputError, match=cause):
-            read_groups(path)
+@given(IDS, st.lists(st.integers(0, 9), min_size=1), FRACTION, FRACTION, st.integers(0, 9), st.booleans())
+def test_visits_of_one_person_stay_together(
+    ids: set[str], visits: list[int], val: float, test: float, seed: int, kinds: bool
+) -> None:
+    """Whoever are visits of whom, with pathologies or without: nobody is in two parts, and every id is in one."""
+    person = {patient: f"person {number}" for patient, number in zip(sorted(ids), visits, strict=False)}
+    pathology = {patient: patient[0] for patient in ids} if kinds else {}
+    cohort = Cohort(pathology, person)
+    people = cohort.people(ids)
+    if len(people) < 3:
+        with pytest.raises(StoreError, match=f"{len(people)} people"):
+            split_patients(ids, val, test, seed, cohort)
+        return
+    one = split_patients(ids, val, test, seed, cohort)
+    assert len({person.get(p, p) for p in one.test}) == min(max(1, round(test * len(people))), len(people) - 2)
+    folds = [cross_splits(ids, n, val, seed, cohort) for n in (min(3, len(people)), None)]
+    for split in (one, *folds[0], *folds[1]):
+        parts = [set(split.train), set(split.val), set(split.test)]
+        assert sorted(split.train + split.val + split.test) == sorted(ids)
+        assert all(sum(not part.isdisjoint(some) for part in parts) == 1 for some in people.values())
+    for splits in folds:
+        assert sorted(patient for split in splits for patient in split.test) == sorted(ids)
+    assert len(folds[1]) == len(people)
 
 
 @given(IDS, st.integers(0, 99), st.randoms())
@@ -85,9 +92,9 @@ def test_seeds_give_other_splits() -> None:
 def test_groups_of_one_size_take_their_turns() -> None:
     """With as many patients of each pathology, any patient may be judged: the seed decides, not a name."""
     alone = dict(zip("abcde", ("HF-I", "HF-NI", "HYP", "N", ""), strict=True))
-    assert {split_patients(alone, 0, 0.2, seed, alone).test[0] for seed in range(50)} == set("abcde")
+    assert {split_patients(alone, 0, 0.2, seed, Cohort(alone)).test[0] for seed in range(50)} == set("abcde")
     pairs = {f"{kind}{i}": kind for kind in ("HF-I", "HF-NI", "HYP", "N") for i in range(2)}
-    judged = [{pairs[p] for p in split_patients(pairs, 0, 0.25, seed, pairs).test} for seed in range(50)]
+    judged = [{pairs[p] for p in split_patients(pairs, 0, 0.25, seed, Cohort(pairs)).test} for seed in range(50)]
     assert all(len(kinds) == 2 for kinds in judged)
     assert set().union(*judged) == {"HF-I", "HF-NI", "HYP", "N"}
 

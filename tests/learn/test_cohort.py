@@ -1,0 +1,40 @@
+"""The table of pathologies and persons."""
+
+from pathlib import Path
+
+import pytest
+
+from cmrpipe.errors import InputError
+from cmrpipe.learn.cohort import Cohort, read_cohort
+
+
+def test_the_table_is_read(tmp_path: Path) -> None:
+    """No table says nothing; other columns do not matter; a person without a name is one alone."""
+    path = tmp_path / "pathology.csv"
+    assert read_cohort(path) == Cohort()
+    path.write_text("patient_id,pathology\n")
+    assert read_cohort(path) == Cohort()
+    path.write_text("\ufeffpatient_id,age,pathology\nA,50,HF-I\nB,61,\n", encoding="utf-8")
+    assert read_cohort(path).pathology == {"A": "HF-I", "B": ""}
+    assert read_cohort(path).people("BA") == {"A": ("A",), "B": ("B",)}
+    path.write_text("person,patient_id,pathology\nann,C,HYP\n,D,\nann,A,HYP\n ,E,\n")
+    assert read_cohort(path).people("EDCBA") == {"A": ("A", "C"), "B": ("B",), "D": ("D",), "E": ("E",)}
+    assert read_cohort(path).people("CD") == {"C": ("C",), "D": ("D",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("patient_id\nA\n", "has columns"),
+        ("patient_id,pathology\nA,x\nA,y\n", "twice: A"),
+        ("pathology,patient_id\nx,A\ny\n", "cells"),
+        ("patient_id,pathology\nA,x,1\n", "cells"),
+        ("patient_id,pathology,person\nA,x,\nB,y,A\n", "a person's name: A"),
+    ],
+)
+def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, cause: str) -> None:
+    """Without its columns, with a patient twice, or with a name that `forget` could not tell from a patient's."""
+    path = tmp_path / "pathology.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=cause):
+        read_cohort(path)
