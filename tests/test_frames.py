@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmrpipe.checks.images import check_series
+from cmrpipe.checks.series import check_series
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.frames import frames_said
 from cmrpipe.model import ImageRecord

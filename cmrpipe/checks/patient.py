@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from cmrpipe.checks import contours, images, missing
+from cmrpipe.checks import contours, images, missing, series
 from cmrpipe.checks.alike import Look, looks
 from cmrpipe.checks.blankrows import check_blank_rows
 from cmrpipe.checks.burnt import check_burnt
@@ -84,7 +84,7 @@ def check_patient(
         *check_patient_id(patient, labels.images),
         *check_numbers(patient, labels.images),
         *check_duplicates(patient, labels.images),
-        *images.check_series(patient, labels.images, limits),
+        *series.check_series(patient, labels.images, limits),
         *check_places(patient, labels.images),
         *check_scale(patient, labels.images, limits),
         *check_blank_rows(labels, samples, pixels, limits.blank_rows),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from cmrpipe.checks.images import check_series
+from cmrpipe.checks.series import check_series
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import ImageRecord
 from cmrpipe.params import ValidateParams

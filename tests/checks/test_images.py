@@ -10,7 +10,8 @@ import pytest
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import JPEGLosslessSV1
 
-from cmrpipe.checks.images import check_files, check_series
+from cmrpipe.checks.images import check_files
+from cmrpipe.checks.series import check_series
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
 from cmrpipe.model import ImageRecord
