@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from cmrpipe.checks.finding import of_image, of_patient
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Finding, ImageRecord
-from cmrpipe.readers.mends import mend
-from cmrpipe.readers.refusals import names_its_mend
+from cmrpipe.readers.mends import with_mend
 
 
 def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
@@ -21,11 +20,10 @@ def check_files(images: Sequence[ImageRecord]) -> Iterator[Finding]:
     for image in images:
         if image.error:
             truncated = image.error.startswith("truncated")
-            what_to_do = "" if names_its_mend(image.error) else f" {mend(image.error)}"
             yield of_image(
                 Code.IMAGE_TRUNCATED if truncated else Code.IMAGE_UNREADABLE,
                 image,
-                f"{image.path} cannot be used: {image.error}.{what_to_do}",
+                f"{image.path} cannot be used: {with_mend(image.error)}",
                 bytes=image.bytes,
             )
             continue
@@ -63,5 +61,5 @@ def undecodable(image: ImageRecord, cause: str) -> Finding:
     return of_image(
         Code.IMAGE_UNDECODABLE,
         image,
-        f"{image.path} cannot be used: {cause}. {mend(cause)}",
+        f"{image.path} cannot be used: {with_mend(cause)}",
     )

@@ -32,17 +32,7 @@ def check_numbers(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fi
     apart = [image for image in numbered if _step(image)]
     if not apart:
         return
-    stack = main_series(images)
-    usual = {} if _broken(numbered, stack) else _steps(numbered, stack)
-    counted = [image for image in apart if usual.get(image.series_uid) == _step(image)]
-    wrong = [image for image in apart if usual.get(image.series_uid) != _step(image)]
-    anew = [image for image in counted if stack == {image.series_uid}]
-    by_series = [image for image in counted if stack != {image.series_uid}]
-    if len(wrong) > MOST * len(numbered) and not _broken(numbered, stack):
-        in_order = _in_order(numbered)
-        depart = [image for image in wrong if image.path not in in_order]
-        anew += [image for image in wrong if image.path in in_order or len(depart) > MOST * len(numbered)]
-        wrong = depart if len(depart) <= MOST * len(numbered) else []
+    by_series, anew, wrong = _sorted_out(numbered, apart, main_series(images))
     if by_series:
         yield of_patient(
             Code.IMAGE_NUMBER_BY_SERIES,
@@ -71,6 +61,26 @@ def check_numbers(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fi
             path=image.path,
             instance_number=image.instance_number,
         )
+
+
+def _sorted_out(
+    numbered: Sequence[ImageRecord], apart: Sequence[ImageRecord], stack: Collection[str]
+) -> tuple[list[ImageRecord], list[ImageRecord], list[ImageRecord]]:
+    """Images whose numbers differ: that count within their series, that were numbered anew, that are wrong."""
+    if _broken(numbered, stack):
+        return [], [], list(apart)
+    usual = _steps(numbered, stack)
+    counted = [image for image in apart if usual.get(image.series_uid) == _step(image)]
+    wrong = [image for image in apart if usual.get(image.series_uid) != _step(image)]
+    anew = [image for image in counted if stack == {image.series_uid}]
+    by_series = [image for image in counted if stack != {image.series_uid}]
+    most = MOST * len(numbered)
+    if len(wrong) > most:
+        in_order = _in_order(numbered)
+        depart = [image for image in wrong if image.path not in in_order]
+        anew += [image for image in wrong if image.path in in_order or len(depart) > most]
+        wrong = depart if len(depart) <= most else []
+    return by_series, anew, wrong
 
 
 def _step(image: ImageRecord) -> int | None:

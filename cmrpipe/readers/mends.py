@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cmrpipe.readers.refusals import names_its_mend
+
 DEFLATED = "the deflated transfer syntax is not supported"
 SEVERAL = "one image a file is expected"
 COLOUR = "a colour image ("
@@ -19,8 +21,12 @@ _MENDS = {
 }
 
 
-def mend(why: str) -> str:
-    """A sentence for a cause as `cmrpipe.readers.dicom` and `cmrpipe.readers.pixels` give it."""
+def with_mend(why: str) -> str:
+    """A cause, as `cmrpipe.readers.dicom` and `cmrpipe.readers.pixels` give it, and what to do about it."""
+    return f"{why}." if names_its_mend(why) else f"{why}. {_mend(why)}"
+
+
+def _mend(why: str) -> str:
     if _UNDECODED in why:
         packages = " ".join(["pylibjpeg", *sorted(set(_PACKAGE.findall(why)))])
         return (
