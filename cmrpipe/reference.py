@@ -8,8 +8,8 @@ from cmrpipe.params import Params
 
 _HEAD = """# Findings
 
-Written by `python -m cmrpipe.reference > docs/findings.md` from `cmrpipe/codetable/`; `cmrpipe findings` prints the
-same.
+Written by `python -m cmrpipe.reference > docs/findings.md` from `cmrpipe/codetable/`; `cmrpipe findings` prints it
+without thresholds' values and without marks.
 
 An error spoils labels or loses data, a warning may, an info does not. Thresholds stand with their parameter and its
 default; `validate.severity` changes a severity, and codes marked with * are in `validate.quarantine`: what they are

@@ -72,7 +72,10 @@ IMAGES: Table = {
         "give each image a number of its own, that by which the contours go",
     ),
     _C.IMAGE_DUPLICATE_PIXELS: CodeInfo(
-        _E, "two images hold the same pixels", "hash of the pixel bytes", "fetch the right image from its source"
+        _E,
+        "two images hold the same pixels",
+        "equal pixels, blank images apart",
+        "fetch the right image from its source",
     ),
     _C.IMAGE_REPEATED: CodeInfo(
         _W,
@@ -83,7 +86,7 @@ IMAGES: Table = {
     _C.IMAGE_IN_TWO_PATIENTS: CodeInfo(
         _E,
         "images of two patients are the same: one patient under two ids, or images in another's folder",
-        "equal pixels, blank images apart, and equal SOPInstanceUID; told once for two patients",
+        "equal pixels, blank images apart; told once for two patients",
         "find out whose they are and remove the other's, or one id; until then their contours are left out in both",
     ),
     _C.INSTANCE_IN_TWO_PATIENTS: CodeInfo(
@@ -187,8 +190,8 @@ IMAGES: Table = {
     ),
     _C.ORIENTATION_CHANGES: CodeInfo(
         _E,
-        "slices of one series are not parallel",
-        "angle between row or column directions of an image and of its series, degrees",
+        "slices of one stack are not parallel",
+        "angle between row or column directions of an image and of most of the stack, degrees",
         "remove images of other planes (localizers, long axis)",
         "validate.angle_deg",
     ),
@@ -224,7 +227,7 @@ IMAGES: Table = {
         _I,
         "slice or frame is not in the headers, but comes from the images' numbers, trigger times and order",
         "no position; no CardiacNumberOfImages, or one that no slice reaches; numbers and trigger times in conflict",
-        "look whether images are missing; check ingest.frames_per_slice, tried where nothing else tells",
+        "look whether images are missing; check ingest.frames_per_slice, tried where no header says",
         "ingest.frames_per_slice",
     ),
     _C.SCALE_IMPLAUSIBLE: CodeInfo(
