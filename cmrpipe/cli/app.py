@@ -43,7 +43,8 @@ from cmrpipe.workspace import HERE
 
 app = new_app(
     name="cmrpipe",
-    about="From cardiac MR slices and expert contours to a verified training store and an evaluated model.",
+    about="From cardiac MR slices and expert contours to a verified training store and an evaluated model.\n\n"
+    "Exit codes of stages: 0 clean, 1 findings of severity error, 2 could not run, 141 nobody reads the output.",
     no_args_is_help=True,
 )
 
@@ -67,7 +68,7 @@ def _faults(value: bool) -> None:
 def _main(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
 ) -> None:
-    """Exit codes of stages: 0 clean, 1 findings of severity error, 2 could not run, 141 nobody reads the output."""
+    """Options of the program itself."""
 
 
 @app.command(cls=Logged)

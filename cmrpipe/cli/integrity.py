@@ -19,7 +19,7 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def verify_store_command(
-    patients: Annotated[list[str] | None, typer.Argument(metavar="[PATIENT ...]")] = None,
+    patients: Annotated[list[str] | None, typer.Argument(metavar="PATIENT", help="Only these patients' files.")] = None,
     store: AnyStore = HERE.store,
     datasets: Annotated[bool, typer.Option("--datasets", help="Read every array too, against its own hash.")] = False,
     workers: Workers = CORES,

@@ -34,7 +34,9 @@ def path_option(*names: str, help: str) -> Any:  # noqa: A002 as typer calls it
 Raw = Annotated[Path, path_option("--raw", help="Raw folder: dicoms/, contourfiles/, link tables.")]
 Catalog = Annotated[Path, path_option("--catalog", help="Output of ingest.")]
 Findings = Annotated[Path, path_option("--findings", help="Output of validate.")]
-Tables = Annotated[Path, path_option("--tables", help="Folder for findings.csv, missing.csv, clinical.csv.")]
+Tables = Annotated[
+    Path, path_option("--tables", help="Folder for findings.csv, findings.json, missing.csv, clinical.csv.")
+]
 QuarantineFile = Annotated[Path, path_option("--quarantine", help="What the store leaves out; people may edit it.")]
 Overlays = Annotated[Path, path_option("--overlays", help="Output of overlay.")]
 StoreFolder = Annotated[Path, path_option("--store", help="Output of store.")]

@@ -28,7 +28,7 @@ from flows.lock import write_lock
 app = new_app()
 out = Console(highlight=False, soft_wrap=True)
 
-Patients = Annotated[list[str] | None, typer.Argument(metavar="[PATIENT ...]", help="Only these patients' files.")]
+Patients = Annotated[list[str] | None, typer.Argument(metavar="PATIENT", help="Only these patients' files.")]
 RemoteName = Annotated[
     str | None, typer.Option("--remote", metavar="[NAME]", help="The DVC remote too; the default one without a name.")
 ]
