@@ -101,7 +101,9 @@ def read_model(folder: Path) -> Model:
         seen = np.load(io.BytesIO(images), allow_pickle=False)
         description = json.loads(text)
     except (OSError, EOFError, ValueError) as error:
-        raise InputError(folder, f"holds no model that can be read ({error})", _MEND) from error
+        raise InputError(
+            folder, f"holds no model that can be read ({error})", "Run `cmrpipe train`, or name another model"
+        ) from error
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         raise InputError(folder / DESCRIPTION, f"is not of schema {SCHEMA}", _MEND)
     _refuse_altered(folder, description, {WEIGHTS: weights, SEEN: images})

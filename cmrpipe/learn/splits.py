@@ -150,7 +150,7 @@ def read_split(path: Path) -> Split:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(path, f"cannot be read ({error})", mend) from error
+        raise InputError(path, f"cannot be read ({error})", "Run `cmrpipe train`, or name another model") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(path, f"is not a split of schema {SCHEMA}", mend)
     try:

@@ -55,7 +55,9 @@ def load_params(path: Path | None) -> Params:
     try:
         raw = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ParamsError(path, f"cannot be read ({error.strerror})", "Give its path with --params") from error
+        raise ParamsError(
+            path, f"cannot be read ({error.strerror})", "Run this in your checkout, or give its path with --params"
+        ) from error
     except ConstructorError as error:
         line = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}"
         raise ParamsError(f"{path}{line}", str(error.problem), "Mend this line") from error

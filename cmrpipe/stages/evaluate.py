@@ -190,7 +190,9 @@ def evaluate(store: Path, model: Path, out: Path, params: EvaluateParams, *, lis
     try:
         made_of = [sha256_file(model / name) for name in MODEL_FILES]
     except OSError as error:
-        raise InputError(model, f"holds no whole model ({error})", "Run `cmrpipe train` again") from error
+        raise InputError(
+            model, f"holds no whole model ({error})", "Run `cmrpipe train`, or name another model"
+        ) from error
     with open_store(store) as source:
         version = code_version(__name__)
         lacking, dvc = absent(source, split.test), recorded(store)
