@@ -111,7 +111,7 @@ def _kinds(records: Sequence[ImageRecord]) -> Iterator[list[ImageRecord]]:
 
 
 def is_cine(records: Sequence[ImageRecord], deepest: float) -> bool:
-    """Whether there are several images a slice, and more than half of what there are where most are.
+    """Whether there are two images a slice at least, and half of what there are where most are.
 
     Late enhancement has two images a slice, a map three to eight; beside a cine that is not one.
 

@@ -12,7 +12,7 @@ apex. What is kept must be part of one body that reaches through the slices:
    the latter. A slice without cavities ends the ventricle, too, unless what lies behind it is no small part of the
    whole: then it is a slice in which nothing could be found, it stays, and the ventricle has a hole there.
 3. *No atrium.* At the wider end, a slice is beyond the base when its cavity does not shrink towards end-systole while
-   the ventricle does (an atrium grows), or when it is far narrower at end-diastole than the next slice's, or has little
+   the ventricle does (an atrium grows), or when it is far smaller at end-diastole than the next slice's, or has little
    wall. What lies outside such a slice is beyond the base, too.
 
 The numbers were set on five real patients (see docs/predict.md) and are no more certain than that.
@@ -223,7 +223,7 @@ def _atria(drawings: dict[Place, Drawing], kept: Sequence[int]) -> list[Removed]
         share = here / there if there else 1.0
         wall, next_wall = (drawings.get(Place(i, ed), NOTHING).wall for i in (index, following))
         if share < NARROW:
-            why[index] = f"beyond the base: {share:.0%} as wide at end-diastole as the next slice"
+            why[index] = f"beyond the base: {share:.0%} of the next slice's area at end-diastole"
         elif wall < THIN * next_wall:
             why[index] = f"beyond the base: {wall / next_wall:.0%} of the next slice's wall at end-diastole"
         elif pumps and area[index].get(es, 0.0) >= here:
