@@ -75,7 +75,7 @@ def export_command(
     from cmrpipe.export import Kind, export
 
     if kind not in tuple(Kind):
-        raise typer.BadParameter(f"use {', '.join(Kind)}", param_hint="KIND")
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(Kind)}")
     with console.guarded("export"), console.progress() as listen:
         done = export(store, output, Kind(kind), listen=listen)
     for reason in done.left_out:

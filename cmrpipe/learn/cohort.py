@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,9 +27,16 @@ class Cohort:
     person: Mapping[str, str] = field(default_factory=dict)
 
     def people(self, patients: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """The patients by the first of each person's ids, both sorted; one whose person is not told is one alone."""
+        """The patients by the first of each person's ids, both sorted; one whose person is not told is one alone.
+
+        Raises
+        ------
+        InputError : a person has the name of one of these patients, who may or may not be meant
+        """
+        ids = set(patients)
+        _refuse_ids("the table of persons", set(self.person.values()) & ids)
         visits: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for patient in sorted(set(patients)):
+        for patient in sorted(ids):
             name = self.person.get(patient, "")
             visits[name, "" if name else patient].append(patient)
         return {some[0]: tuple(some) for some in sorted(visits.values())}
@@ -60,10 +67,15 @@ def read_cohort(path: Path) -> Cohort:
     if twice := sorted(patient for patient, count in Counter(ids).items() if count > 1):
         raise InputError(path, f"names patients twice: {', '.join(twice)}", mend)
     person = {patient: row.get(_PERSON, "").strip() for patient, row in zip(ids, rows, strict=True)}
-    if named := sorted(set(person.values()) & set(ids)):
+    _refuse_ids(path, set(person.values()) & set(ids))
+    return Cohort({patient: row[_PATHOLOGY].strip() for patient, row in zip(ids, rows, strict=True)}, person)
+
+
+def _refuse_ids(where: Path | str, named: Collection[str]) -> None:
+    """Refuse patients' ids for a person's name: `forget` takes rows that have an id."""
+    if named:
         raise InputError(
-            path,
-            f"has a patient's id for a person's name: {', '.join(named)}",
+            where,
+            f"has a patient's id for a person's name: {', '.join(sorted(named))}",
             f"In the column {_PERSON}, give all ids of one person one name that is no patient's id",
         )
-    return Cohort({patient: row[_PATHOLOGY].strip() for patient, row in zip(ids, rows, strict=True)}, person)

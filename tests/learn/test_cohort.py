@@ -38,3 +38,12 @@ def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, cause: str)
     path.write_text(text)
     with pytest.raises(InputError, match=cause):
         read_cohort(path)
+
+
+def test_a_person_named_after_a_patient_without_a_row_is_refused(tmp_path: Path) -> None:
+    """Taken for somebody else, that patient could be judged by a model that has learnt from the other visit."""
+    path = tmp_path / "pathology.csv"
+    path.write_text("patient_id,pathology,person\nB,,A\n")
+    with pytest.raises(InputError, match="a person's name: A"):
+        read_cohort(path).people("ABC")
+    assert read_cohort(path).people("BC") == {"B": ("B",), "C": ("C",)}
