@@ -97,7 +97,8 @@ class Ledger:
     def take(self, folder: str, content: str, record: str) -> None:
         """Write what stands now that another record of the raw folder was brought, where it is not what landed last.
 
-        Sources that brought just this earlier are the ones it is from: what they have had since may land again.
+        Sources that brought just this earlier, or replaced it, are the ones it is from: what they have had since may
+        land again.
 
         Parameters
         ----------
@@ -107,7 +108,9 @@ class Ledger:
         last = self._last.get(folder)
         if last is None or content in ("", last.new):
             return
-        had = {entry.source: entry.token for entry in self.entries if (entry.folder, entry.new) == (folder, content)}
+        lines = [entry for entry in self.entries if entry.folder == folder]
+        had = {entry.source: "" for entry in lines if entry.event == CHANGED and entry.old == content}
+        had |= {entry.source: entry.token for entry in lines if entry.new == content}
         for source, token in (had or {record: ""}).items():
             self.add(Entry(now(), RECORD, folder, source, token, last.new, content))
 

@@ -132,6 +132,19 @@ def test_an_older_commit_is_not_written_over_and_its_corrections_land_again(bob:
     assert bob.contour == "2 2\n"
 
 
+def test_corrections_of_a_clone_land_again_on_a_record_that_lacks_them(bob: Clone) -> None:
+    """What stood before them came by `dvc pull`, from no source of this workspace."""
+    first, memory = bob.record.read_text(), bob.root / ".dvc/tmp/cmrpipe-raw.json"
+    memory.unlink()
+    ledger_file(bob.raw).unlink()
+    bob.draw("2 2\n")
+    (bob.source / "link.csv").write_text("patient_id,original_id\nA,A\nB,B\n")
+    second = bob.land()
+    bob.record.write_text(first)
+    assert bob.land() == second
+    assert (bob.contour, bob.counts["contours_changed"], bob.counts["table_changed"]) == ("2 2\n", 1, 1)
+
+
 def test_what_landed_and_is_not_recorded_is_not_lost(bob: Clone) -> None:
     """Killed before it was recorded, while a colleague's record came: refused, with what to do, until somebody did."""
     theirs = corrected_elsewhere(bob)
