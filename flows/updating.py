@@ -33,6 +33,8 @@ def update(workspace: Path, timeout_s: float) -> None:
     """
     refuse_unmerged(workspace)
     git_timed(workspace, "fetch", "--quiet", timeout_s=timeout_s)
+    if not git(workspace, "rev-list", "--max-count=1", "HEAD..@{upstream}"):
+        return  # a rebase would do a person's merge again, and stop at what they had settled
     head, stash = git(workspace, "rev-parse", "HEAD"), _stash(workspace)
     mark = workspace / MARK
     mark.parent.mkdir(exist_ok=True)

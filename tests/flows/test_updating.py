@@ -65,6 +65,21 @@ def test_two_machines_put_their_commits_one_on_the_other(machines: tuple[Path, P
     assert git(one, "status", "--porcelain", "--untracked-files=no") == ""
 
 
+def test_a_merge_that_a_person_settled_is_not_done_again(machines: tuple[Path, Path]) -> None:
+    """By `git pull --no-rebase`, and not pushed yet: nothing is there to be put under it."""
+    one, two = machines
+    publish(one, "dvc.lock", "theirs\n")
+    (two / "dvc.lock").write_text("mine\n")
+    commit_records(two, "lock")
+    with pytest.raises(GitError, match="pull"):
+        git(two, *identity(two), "pull", "--no-rebase")
+    git(two, "checkout", "--theirs", "dvc.lock")
+    git(two, "add", "dvc.lock")
+    git(two, *identity(two), "commit", "--no-edit")
+    fetch(two, (), 60)
+    git(two, "push", "--quiet")
+
+
 @pytest.mark.parametrize("committed", [False, True])
 @pytest.mark.parametrize("staged", [False, True])
 def test_an_edit_that_no_longer_applies_stops_the_run_as_it_was(
