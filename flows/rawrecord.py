@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cmrpipe.files import sha256_file, write_json
 from cmrpipe.landing import Ledger, content_of
-from cmrpipe.readers.layouts import folder_of, link_tables
+from cmrpipe.readers.layouts import ASIDE, LINK_FOLDER, folder_of, link_tables
 from cmrpipe.workspace import HERE
 from flows.dvc import DvcError, run_dvc
 from flows.folders import UnrecordedError, listed, recorded
 from flows.git import is_repository, refuse_unmerged
-from flows.integrity.objects import Cache, Objects
+from flows.integrity.objects import Cache, Objects, copy_proven
 from flows.integrity.records import Out, RecordError
 from flows.integrity.trees import Entries, proven
 
@@ -73,7 +74,8 @@ def tried(workspace: Path, forgotten: str) -> set[str]:
 def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeout_s: float | None = None) -> None:
     """See to it that the raw folder stands at its record where another one has come than was made here last.
 
-    Nothing that landed and is not recorded yet is lost. The caller holds the write lock.
+    Nothing that landed and is not recorded yet is lost: it stays, where the other record has nothing else of the same
+    folder. The caller holds the write lock.
 
     Parameters
     ----------
@@ -82,8 +84,8 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
 
     Raises
     ------
-    UnrecordedError : it does not stand there, and is not brought: it holds what neither record has, or the record's
-        files cannot be had
+    UnrecordedError : it does not stand there, and is not brought: it holds what neither record has and nobody landed,
+        or what both changed, or the record's files cannot be had
     GitError : git could not merge the record
     """
     out, last = _recorded(workspace), remembered(workspace)
@@ -94,17 +96,22 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
     mine = _list(cache, last.md5)
     if now is None or now[0] != out.md5:
         entries = {} if now is None else now[1]
-        own = [path for path, md5 in entries.items() if md5 not in (known.get(path), mine.get(path))]
         if entries and not last.md5:
             _refuse_older(workspace, known, entries)
             return  # recording it tells what is altered or missing
+        kept, own = _landed_since(workspace / RAW, entries, known, mine)
         if own or tell is None:
             raise _another(workspace, own)
-        _bring(workspace, {out.md5, *known.values()}, cache, timeout_s)
+        _fetch(workspace, {out.md5, *known.values()}, cache, timeout_s)
+        if kept:
+            _put(workspace, known, entries, cache, kept)
+        else:
+            _checkout(workspace, timeout_s)
         now = _standing(workspace)
-        if now is None or now[0] != out.md5:
+        if now is None or _without(now[1], kept) != _without(known, kept):
             raise _another(workspace, [])
-        tell(f"{RAW.as_posix()} was brought to {RECORD}, which is not what this workspace recorded last")
+        beside = f"; what landed here and is not recorded yet stays: {', '.join(sorted(kept))}" if kept else ""
+        tell(f"{RAW.as_posix()} was brought to {RECORD}, which is not what this workspace recorded last{beside}")
     _take(workspace / RAW, {path for path, md5 in known.items() if md5 != mine.get(path)})
     write_json(workspace / _MEMORY, asdict(replace(last, md5=out.md5)))
 
@@ -117,11 +124,56 @@ def unexplained(raw: Path, paths: Iterable[str]) -> list[str]:
     for path in paths:
         folder = folder_of(path)
         if folder not in landed:
-            last = ledger.placed(folder)
-            landed[folder] = last is not None and last.new == content_of(raw, folder)
+            landed[folder] = _explained(raw, ledger, folder)
         if not landed[folder]:
             found.append(path)
     return found
+
+
+def _explained(raw: Path, ledger: Ledger, folder: str) -> bool:
+    """Whether a folder, or a link table with its suffix, is what was put there last, by the ledger."""
+    if folder.startswith(f"{LINK_FOLDER}/"):
+        last = ledger.placed(folder.removesuffix(".csv"))
+        return last is not None and (raw / folder).is_file() and last.new == sha256_file(raw / folder)
+    last = ledger.placed(folder)
+    return last is not None and last.new == content_of(raw, folder)
+
+
+def _landed_since(raw: Path, now: Entries, known: Entries, mine: Entries) -> tuple[set[str], list[str]]:
+    """What is in no record: folders and link tables that landed here since, on what both records have; other files.
+
+    Parameters
+    ----------
+    now, known, mine : what stands, what the record says that git has brought, and what was recorded here last
+    """
+    ledger = Ledger(raw)
+    kept: set[str] = set()
+    left: list[str] = []
+    stand, theirs, ours = _by_folder(now), _by_folder(known), _by_folder(mine)
+    for folder, files in sorted(stand.items()):
+        if files in (theirs.get(folder), ours.get(folder)):
+            continue
+        here, both = ours.get(folder), theirs.get(folder) == ours.get(folder)
+        own = [path for path, md5 in sorted(files.items()) if md5 not in (known.get(path), mine.get(path))]
+        if folder.startswith(f"{ASIDE}/") or _explained(raw, ledger, folder):
+            if both:
+                kept.add(folder)
+            else:
+                left += own or sorted(files.keys() ^ (here or {}).keys()) or sorted(files)
+        else:
+            left += own
+    return kept, left
+
+
+def _by_folder(entries: Entries) -> dict[str, Entries]:
+    found: dict[str, Entries] = {}
+    for path, md5 in entries.items():
+        found.setdefault(folder_of(path), {})[path] = md5
+    return found
+
+
+def _without(entries: Entries, folders: set[str]) -> Entries:
+    return {path: md5 for path, md5 in entries.items() if folder_of(path) not in folders}
 
 
 def _recorded(workspace: Path) -> Out | None:
@@ -189,17 +241,46 @@ def _another(workspace: Path, own: list[str]) -> UnrecordedError:
     )
 
 
-def _bring(workspace: Path, needed: set[str], cache: Cache, timeout_s: float | None) -> None:
-    """Let DVC put the recorded files in place, fetched first where they are not in the cache."""
+def _fetch(workspace: Path, needed: set[str], cache: Cache, timeout_s: float | None) -> None:
+    """Fetch the recorded files where they are not in the cache."""
+    if not all(cache.path(oid).is_file() for oid in needed):  # the list itself is one
+        _dvc(workspace, "fetch", timeout_s)
+
+
+def _checkout(workspace: Path, timeout_s: float | None) -> None:
+    """Let DVC put the recorded files in place, and no other."""
+    _dvc(workspace, "checkout", timeout_s)
+
+
+def _dvc(workspace: Path, command: str, timeout_s: float | None) -> None:
     try:
-        if not all(cache.path(oid).is_file() for oid in needed):  # the list itself is one
-            run_dvc(["fetch", RECORD], workspace, log_name="fetch-raw", timeout_s=timeout_s)
-        run_dvc(["checkout", RECORD], workspace, log_name="checkout-raw", timeout_s=timeout_s)
+        run_dvc([command, RECORD], workspace, log_name=f"{command}-raw", timeout_s=timeout_s)
     except DvcError as error:
         mend = f"Mend that, `dvc pull {RECORD}` (without a remote `dvc checkout {RECORD}`), then the same again"
         raise UnrecordedError(
             workspace / RAW, f"could not be brought to {RECORD}: {error.where} {error.cause}", mend
         ) from error
+
+
+def _put(workspace: Path, known: Entries, now: Entries, cache: Cache, kept: set[str]) -> None:
+    """Put the recorded files in place from the cache, beside folders that stay: DVC would remove these.
+
+    A kill on the way leaves files of either record, and the next run goes on.
+    """
+    raw = workspace / RAW
+    theirs, there = _without(known, kept), _without(now, kept)
+    for path in sorted(there.keys() - theirs.keys()):
+        (raw / path).unlink(missing_ok=True)
+        for folder in list((raw / path).parents)[: path.count("/")]:
+            with suppress(OSError):  # something else is in it
+                folder.rmdir()
+    for path, md5 in sorted(theirs.items()):
+        if there.get(path) != md5 and not copy_proven(cache.path(md5), raw / path, md5):
+            raise UnrecordedError(
+                raw / path,
+                f"could not be brought to {RECORD}: what DVC's cache has of it are other bytes",
+                "`cmrpipe rebuild` mends the cache, or says that it is lost; then the same again",
+            )
 
 
 def _take(raw: Path, differ: set[str]) -> None:

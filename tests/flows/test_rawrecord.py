@@ -159,6 +159,59 @@ def test_what_landed_and_is_not_recorded_is_not_lost(bob: Clone) -> None:
     assert (bob.record.read_text(), bob.contour, (bob.raw / "dicoms/C/1.dcm").exists()) == (theirs, "1 1\n", True)
 
 
+def killed_before_recording(bob: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source lands, and nothing records it."""
+
+    def kill(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.steps.record_raw", kill)
+        with pytest.raises(KeyboardInterrupt):
+            bob.land()
+
+
+@pytest.mark.parametrize("source", [True, False])
+def test_what_landed_just_before_a_kill_stays_beside_a_colleagues_record(
+    bob: Clone, monkeypatch: pytest.MonkeyPatch, source: bool
+) -> None:
+    """A new patient, a corrected one, and a contour that is gone: on top of what came, and recorded."""
+    theirs = corrected_elsewhere(bob)
+    shutil.copytree(bob.source / "dicoms/A", bob.source / "dicoms/D")
+    (bob.source / "dicoms/A/1.dcm").write_text("anew")
+    killed_before_recording(bob, monkeypatch)
+    bob.record.write_text(theirs)
+    bob.land(source)
+    assert "is not recorded yet stays: dicoms/A, dicoms/D" in bob.told[0]
+    assert bob.contour == "2 2\n"
+    assert (bob.raw / "dicoms/A/1.dcm").read_text() == "anew"
+    assert "B,B" in (bob.raw / "links/tiny.csv").read_text()
+    recorded = bob.record.read_text()
+    assert recorded != theirs
+    assert (bob.land(), bob.told) == (recorded, [])
+
+
+def test_a_landing_that_only_removed_a_file_is_not_undone(bob: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its files is in both records; it stays, and where a colleague changed that contour set, it is told."""
+    theirs = corrected_elsewhere(bob)
+    (bob.source / "contourfiles/A/2.txt").unlink()
+    killed_before_recording(bob, monkeypatch)
+    bob.record.write_text(theirs)
+    with pytest.raises(UnrecordedError, match=r"contourfiles/A/2\.txt"):
+        bob.land()
+    assert not (bob.raw / "contourfiles/A/2.txt").exists()
+
+
+def test_a_link_table_that_landed_just_before_a_kill_is_recorded_without_its_source(
+    bob: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger says that it landed."""
+    first = bob.record.read_text()
+    (bob.source / "link.csv").write_text("patient_id,original_id\nA,A\nB,B\n")
+    killed_before_recording(bob, monkeypatch)
+    assert bob.land(source=False) != first
+
+
 def test_a_checkout_that_was_cut_short_goes_on(bob: Clone) -> None:
     """What is in either record is nobody's own."""
     bob.record.write_text(theirs := corrected_elsewhere(bob))
