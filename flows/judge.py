@@ -15,7 +15,7 @@ from cmrpipe.cli.options import Root
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
 from flows.command import run_command
-from flows.keeping import bring_kept, record_kept
+from flows.keeping import bring_kept, is_kept, record_kept
 from flows.lock import write_lock
 from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, Verdict, current, decide, keep, kept, verdict_of
 from flows.steps import Tell
@@ -75,6 +75,8 @@ def judge(root: Path, tell: Tell, *, may_lose: float, least: int, timeout_s: flo
         if verdict.current:
             write_json(root / VERDICTS / CURRENT, asdict(verdict))
         write_json(root / VERDICTS / f"{model}.json", asdict(verdict))
+    elif not is_kept(root, model):
+        record_kept(root, model, timeout_s)
     return _as_it_stands(verdict, current(root))
 
 

@@ -36,6 +36,12 @@ def bring_kept(workspace: Path, timeout_s: float) -> None:
             )
 
 
+def is_kept(workspace: Path, model: str) -> bool:
+    """Whether a kept model is recorded; a conflict that was settled for a colleague's record leaves it out."""
+    out = recorded(workspace, KEPT)
+    return out is not None and any(path.startswith(f"{model}/") for path in listed(workspace, out)[0])
+
+
 def record_kept(workspace: Path, model: str, timeout_s: float) -> None:
     """Let DVC record the kept models. Only the comparison of the one that is being judged may have changed.
 

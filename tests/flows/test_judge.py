@@ -97,6 +97,19 @@ def test_models_that_were_not_fetched_are_fetched_when_one_is_judged(root: Path)
     assert str(third.model) in " ".join(listed(root))
 
 
+def test_a_model_that_a_settled_conflict_left_out_of_the_record_joins_it_again(root: Path) -> None:
+    """Both had trained; the colleague's record was taken, and their mark. No model is judged twice for that."""
+    theirs = judged(root, "one").model
+    record, mark = (root / "data/models.dvc").read_text(), (root / VERDICTS / "current.json").read_text()
+    mine = judged(root, "two")
+    both = (root / "data/models.dvc").read_text()
+    (root / "data/models.dvc").write_text(record)
+    (root / VERDICTS / "current.json").write_text(mark)
+    again = judged(root, "two")
+    assert (again.model, again.current, current(root)) == (mine.model, False, theirs)
+    assert (root / "data/models.dvc").read_text() == both
+
+
 def test_the_word_of_a_person_holds(root: Path) -> None:
     """The model that they did not choose is judged no second time, and what is said of it is true."""
     first, second = judged(root, "one"), judged(root, "two")
