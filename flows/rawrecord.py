@@ -236,8 +236,9 @@ def _another(workspace: Path, own: list[str]) -> UnrecordedError:
         workspace / RAW,
         f"has what is in no record ({own[0]}{more}), and {RECORD} is not what this workspace recorded last (git brings "
         "another one). Nothing was changed",
-        f"Copy {record} elsewhere if its sources are gone, `dvc pull --force {RECORD}` (without a remote `dvc checkout "
-        f"--force`) and land again what had landed; or, when it is right as it is: `dvc add {record}`",
+        "Put what its source has no more into a folder of its own, laid out alike (docs/sources.md), `dvc pull --force "
+        f"{RECORD}` (without a remote `dvc checkout --force {RECORD}`) and land again what had landed; or, when it is "
+        f"right as it is, without what git brought: `dvc add {record}`",
     )
 
 

@@ -152,7 +152,7 @@ def test_what_landed_and_is_not_recorded_is_not_lost(bob: Clone) -> None:
     (bob.raw / "dicoms/C/1.dcm").write_text("C")
     bob.record.write_text(theirs)
     for source in (True, False):
-        with pytest.raises(UnrecordedError, match=r"dicoms/C/1\.dcm.*Copy data/raw elsewhere"):
+        with pytest.raises(UnrecordedError, match=r"dicoms/C/1\.dcm.*dvc pull --force data/raw\.dvc"):
             bob.land(source)
     with pytest.raises(UnrecordedError, match=r"data/raw\.dvc is not what"):
         record_raw(bob.root, meant=lambda _: False)
