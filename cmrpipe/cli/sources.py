@@ -92,7 +92,8 @@ def sources_command(
 ) -> None:
     """Say what a source has that is new, changed or gone, against what has landed; do nothing.
 
-    Exit codes: 0 nothing to land and nothing gone, 1 something is, 2 could not look.
+    Patients and contours; the link table is not looked at. Exit codes: 0 nothing to land and nothing gone, 1 something
+    is, 2 could not look.
     """
     from cmrpipe.connect.opening import open_source
 
@@ -104,17 +105,19 @@ def sources_command(
     rows = [(offer.folder, "changed" if standing(raw, offer.folder) else "new") for offer in plan.todo]
     others = {offer.folder for offer in plan.todo if ledger.others(offer.folder, place.address)}
     quiet = {offer.folder for offer in plan.todo if offer.quiet}
-    rows += [(folder, "older than what stands, will not land") for folder in plan.kept]
-    rows += [(folder, "forgotten, will not land") for folder in plan.blocked]
     rows += [(folder, "gone from the source") for folder in plan.withdrawn]
     rows += [(folder, f"cannot be fetched: {cause}") for folder, cause in look.bad.items()]
     rows += [(what, cause) for what, cause in look.unread.items()]
-    shown = rows + ([(offer.folder, "unchanged") for offer in plan.unchanged] if everything else [])
+    settled = [(folder, "older than what stands, will not land") for folder in plan.kept]
+    settled += [(folder, "forgotten, will not land") for folder in plan.blocked]
+    shown = rows + settled + ([(offer.folder, "unchanged") for offer in plan.unchanged] if everything else [])
     for folder, state in sorted(shown):
         note = "" if folder in quiet or state not in ("new", "changed") else ", has to hold still first"
         note += ", landed from another source; lands if it is the same patient" if folder in others else ""
         typer.echo(f"{folder}  {state}{note}")
-    counts = Counter(state.partition(":")[0] for _, state in rows) | Counter({"unchanged": len(plan.unchanged)})
+    counts = Counter(state.partition(":")[0] for _, state in rows + settled) | Counter(
+        {"unchanged": len(plan.unchanged)}
+    )
     typer.echo(f"sources: folders: {', '.join(f'{count} {state}' for state, count in counts.items()) or 'none'}")
     raise typer.Exit(console.EXIT_FINDINGS if rows else console.EXIT_CLEAN)
 

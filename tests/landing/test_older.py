@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.landing import Landed, Ledger, content_of, describe_landing, land, recover
+from cmrpipe.landing import Forgotten, Landed, Ledger, content_of, describe_landing, land, recover
 from cmrpipe.landing.ledger import Entry
 from cmrpipe.progress import silent
+from tests.commands import cmrpipe
 
 FOLDER = "contourfiles/A"
 
@@ -151,3 +152,17 @@ def test_what_dvc_brought_after_a_kill_is_no_landing(
     assert kept.read_text() == "1 1\n"
     assert pair.land(pair.x).changed == (FOLDER,)
     assert pair.text() == "2 2\n"
+
+
+def test_what_will_not_land_is_told_and_is_nothing_to_land(pair: Pair, tmp_path: Path) -> None:
+    """`sources`: of a stale copy, and of somebody who was forgotten."""
+    (pair.x / FOLDER / "1.txt").write_text("2 2\n")
+    pair.land(pair.x)
+    shutil.rmtree(pair.raw / "dicoms/B")
+    Forgotten(tmp_path / "forgotten.csv").add(("dicoms/B",), "2026-01-01")
+    looked = cmrpipe(tmp_path, "sources", str(pair.y))
+    assert f"{FOLDER}  older than what stands, will not land" in looked.stdout
+    assert "dicoms/B  forgotten, will not land" in looked.stdout
+    assert looked.returncode == 0
+    (pair.y / "dicoms/A/1.dcm").write_text("anew")
+    assert cmrpipe(tmp_path, "sources", str(pair.y)).returncode == 1
