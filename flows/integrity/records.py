@@ -21,6 +21,8 @@ from flows.git import committed
 LOCK, PIPELINE, PARAMS = map(str, (HERE.lock, HERE.pipeline, HERE.params))
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 DIR = ".dir"
+_UNMERGED = re.compile(rb"^<{7} ", re.MULTILINE)
+_SETTLE = "Settle it, `git status` says how it came (docs/deploy.md, Two landed at once), then again"
 
 
 class RecordError(CmrpipeError, ValueError):
@@ -61,11 +63,15 @@ def _mend(name: str) -> str:
 
 
 def _load(path: Path, name: str) -> dict[str, Any]:
+    data = b""
     try:
-        value = yaml.safe_load(path.read_bytes())
+        data = path.read_bytes()
+        value = yaml.safe_load(data)
     except OSError as error:
         raise RecordError(path, f"is missing or unreadable ({error.strerror})", f"`git checkout {name}`") from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        if _UNMERGED.search(data):
+            raise RecordError(path, "was changed here and elsewhere, and is not merged", _SETTLE) from error
         raise RecordError(path, f"is altered: it is no YAML ({error})", _mend(name)) from error
     if value is None:
         mend = f"`git checkout {name}`; remove it where it was never committed"

@@ -93,6 +93,14 @@ def test_an_empty_record_is_told_with_its_mend(tmp_path: Path) -> None:
         tracked(tmp_path)
 
 
+def test_a_conflict_in_a_record_is_no_damage(tmp_path: Path) -> None:
+    """`git checkout` refuses it; a person settles it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/raw.dvc").write_text("outs:\n<<<<<<< HEAD\n- md5: 1\n=======\n- md5: 2\n>>>>>>> theirs\n")
+    with pytest.raises(RecordError, match=r"raw\.dvc: was changed here and elsewhere, and is not merged\. Settle it"):
+        tracked(tmp_path)
+
+
 def test_what_the_killed_command_does_not_write_is_nobodys_to_take_back(workspace: Path) -> None:
     """A folder that somebody had DVC record after the kill, say."""
     block = records_kept(workspace, written_by(["repro", "--single-item", "store"]))
