@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cmrpipe.files import sha256_file, write_json
 from cmrpipe.landing import Ledger, content_of
-from cmrpipe.readers.layouts import ASIDE, LINK_FOLDER, folder_of, link_tables
+from cmrpipe.readers.layouts import ASIDE, LINK_FOLDER, PHANTOM, folder_of, link_tables
 from cmrpipe.workspace import HERE
 from flows.dvc import DvcError, run_dvc
 from flows.folders import UnrecordedError, listed, recorded
@@ -153,15 +153,16 @@ def _landed_since(raw: Path, now: Entries, known: Entries, mine: Entries) -> tup
     for folder, files in sorted(stand.items()):
         if files in (theirs.get(folder), ours.get(folder)):
             continue
-        here, both = ours.get(folder), theirs.get(folder) == ours.get(folder)
         own = [path for path, md5 in sorted(files.items()) if md5 not in (known.get(path), mine.get(path))]
         if folder.startswith(f"{ASIDE}/") or _explained(raw, ledger, folder):
-            if both:
+            if theirs.get(folder) == ours.get(folder):
                 kept.add(folder)
             else:
-                left += own or sorted(files.keys() ^ (here or {}).keys()) or sorted(files)
+                left += own or sorted(files.keys() ^ ours.get(folder, {}).keys()) or sorted(files)
         else:
             left += own
+    if (PHANTOM in now) != (PHANTOM in known):  # phantom and real patients never stand in one set
+        left += [path for path in sorted(now) if folder_of(path) in kept]
     return kept, left
 
 

@@ -16,7 +16,7 @@ import flows.rawrecord
 from cmrpipe.landing import Forgotten
 from cmrpipe.landing.ledger import ledger_file
 from flows.dvc import DvcError
-from flows.folders import UnrecordedError
+from flows.folders import UnrecordedError, listed
 from flows.git import GitError, git, identity
 from flows.kept import records_kept, written_by
 from flows.rawrecord import settle_raw
@@ -189,6 +189,21 @@ def test_what_landed_just_before_a_kill_stays_beside_a_colleagues_record(
     recorded = bob.record.read_text()
     assert recorded != theirs
     assert (bob.land(), bob.told) == (recorded, [])
+
+
+def test_phantoms_of_the_record_do_not_come_back_beside_patients_who_made_them_go(
+    bob: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before it was recorded that they had made way, while a colleague's record has them still."""
+    theirs = corrected_elsewhere(bob)
+    shutil.copytree(bob.source / "dicoms/A", bob.source / "dicoms/D")
+    killed_before_recording(bob, monkeypatch)
+    mark = {"phantom.json": "1"}
+    monkeypatch.setattr(flows.rawrecord, "listed", lambda *args: ((found := listed(*args))[0] | mark, found[1]))
+    bob.record.write_text(theirs)
+    with pytest.raises(UnrecordedError, match=r"has what is in no record \(dicoms/D/1\.dcm\)"):
+        bob.land(source=False)
+    assert (bob.raw / "dicoms/D").exists()
 
 
 def test_a_landing_that_only_removed_a_file_is_not_undone(bob: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
