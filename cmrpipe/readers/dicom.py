@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
@@ -68,7 +69,16 @@ _LARGEST = 2**31 - 1
 _LONGEST = 64
 """Digits of a file name beyond which it is not looked at: Python refuses to read numbers of thousands of them."""
 _NUMBER_OF_FRAMES = 0x00280008
-_UNREADABLE = (InvalidDicomError, EOFError, OSError, ValueError, NotImplementedError, KeyError)
+_UNREADABLE = (
+    InvalidDicomError,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    KeyError,
+    struct.error,
+    RecursionError,
+)
 _WANTED = frozenset(
     Tag(tag)
     for tag in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 import zlib
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from cmrpipe.errors import DicomError
 from cmrpipe.model import ImageRecord
@@ -27,6 +28,8 @@ def stored_pixels(data: bytes, path: str | Path) -> tuple[npt.NDArray[Any], pydi
             return dataset.pixel_array, dataset
     except (
         InvalidDicomError,
+        BytesLengthException,
+        struct.error,
         OSError,
         EOFError,
         AttributeError,

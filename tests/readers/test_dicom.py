@@ -10,7 +10,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELos
 
 from cmrpipe.errors import DicomError
 from cmrpipe.model import ImageRecord
-from cmrpipe.readers.dicom import file_number, read_header
+from cmrpipe.readers.dicom import file_number, read_header, study_uid
 from cmrpipe.readers.pixels import decode_pixels, with_decoded
 
 
@@ -127,6 +127,43 @@ def test_other_files_are_told(tmp_path: Path, data: bytes, cause: str) -> None:
     record = header(tmp_path / "7.dcm")
     assert cause in record.error
     assert record.file_number == 7
+
+
+def behind_meta(data: bytes, more: bytes) -> bytes:
+    """A file's bytes with others in front of its first element behind the file meta group."""
+    start = 144 + int.from_bytes(data[140:144], "little")
+    return data[:start] + more + data[start:]
+
+
+_INTO = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\0\xe0\xff\xff\xff\xff"
+_OUT = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+
+@pytest.mark.parametrize("deep", [400, 5000])
+@pytest.mark.parametrize("closed", [0, 1])
+def test_sequences_without_end_are_told(small_phantom: Path, tmp_path: Path, deep: int, closed: int) -> None:
+    """Sequences within sequences, as deep as nobody can follow."""
+    data = behind_meta(first_image(small_phantom).read_bytes(), _INTO * deep + _OUT * deep * closed)
+    (tmp_path / "1.dcm").write_bytes(data)
+    assert "header cannot be read" in header(tmp_path / "1.dcm").error
+    assert study_uid(data) == ""
+
+
+def test_a_length_that_is_cut_off_is_told(small_phantom: Path, tmp_path: Path) -> None:
+    """The file ends within the length of an element."""
+    data = first_image(small_phantom).read_bytes()
+    start = 144 + int.from_bytes(data[140:144], "little")
+    (tmp_path / "1.dcm").write_bytes(data[:start] + b"\x08\0\x60\0OB\0\0\x01")
+    assert "header cannot be read" in header(tmp_path / "1.dcm").error
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_number_with_a_byte_too_many_is_told(small_phantom: Path) -> None:
+    """Of an element that only the pixels need, BitsStored."""
+    data = first_image(small_phantom).read_bytes()
+    at = data.index(b"\x28\0\x01\x01US") + 6
+    with pytest.raises(DicomError, match=r"1\.dcm"):
+        decode_pixels(data[:at] + b"\x03\0\x10\0\0" + data[at + 4 :], "1.dcm")
 
 
 @pytest.mark.parametrize(("kind", "bits"), [("<i2", 16), ("<u2", 12), ("<u2", 16), ("u1", 8)])
