@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import warnings
 import zlib
@@ -17,6 +18,9 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from cmrpipe.errors import DicomError
 from cmrpipe.model import ImageRecord
+
+_LARGEST = 1e12
+"""Values of pixels beyond are those of a broken rescale tag: sums of their squares would leave float32."""
 
 
 def stored_pixels(data: bytes, path: str | Path) -> tuple[npt.NDArray[Any], pydicom.Dataset]:
@@ -86,7 +90,8 @@ def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
 
     Raises
     ------
-    DicomError : it is not DICOM, or its pixels are truncated, or a rescale tag is no single number
+    DicomError : it is not DICOM, or its pixels are truncated, or a rescale tag is no single number or makes values
+        that float32 cannot be reckoned with
     """
     return _meant(*stored_pixels(data, path), path)
 
@@ -98,7 +103,12 @@ def _meant(pixels: npt.NDArray[Any], dataset: pydicom.Dataset, path: str | Path)
     slope, intercept = (_single(dataset, name, path) for name in ("RescaleSlope", "RescaleIntercept"))
     if slope is None and intercept is None:
         return np.asarray(pixels)
-    scaled = pixels.astype(np.float64) * (1.0 if slope is None else slope) + (intercept or 0.0)
+    slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = pixels.astype(np.float64) * slope + intercept
+    if not np.abs(scaled).max(initial=0) < _LARGEST:
+        cause = f"its pixels cannot be read (RescaleSlope {slope:g} and RescaleIntercept {intercept:g} make no values)"
+        raise DicomError(path, cause, "Fetch the file anew from its source")
     return np.asarray(scaled.astype(np.float32))
 
 
@@ -107,11 +117,14 @@ def _single(dataset: pydicom.Dataset, name: str, path: str | Path) -> float | No
 
     Raises
     ------
-    DicomError : it is no single number
+    DicomError : it is no single number, or not finite
     """
     value = dataset.get(name)
     try:
-        return None if value is None or value == "" else float(value)
+        number = None if value is None or value == "" else float(value)
+        if number is not None and not math.isfinite(number):
+            raise ValueError
+        return number
     except (TypeError, ValueError) as error:
         cause = f"its pixels cannot be read ({name} is {value!r}, no single number)"
         raise DicomError(path, cause, "Fetch the file anew from its source") from error

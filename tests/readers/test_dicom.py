@@ -231,6 +231,18 @@ def test_rescale_tags_that_are_no_number_are_told(small_phantom: Path, tmp_path:
         decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("number", ["nan", "-inf", "1e308", "1e30"])
+@pytest.mark.parametrize("name", ["RescaleSlope", "RescaleIntercept"])
+def test_rescale_tags_that_make_no_values_are_told(small_phantom: Path, tmp_path: Path, name: str, number: str) -> None:
+    """Neither NaN nor infinity comes out of a file, nor what turns into them where it is reckoned with."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.add_new(name, "LO", number)
+    ds.save_as(tmp_path / "1.dcm")
+    with pytest.raises(DicomError, match=rf"1\.dcm.*{name}"):
+        decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
+
+
 @pytest.mark.parametrize("keep", [0.995, 0.5, 0.05])
 def test_truncation_is_told(small_phantom: Path, tmp_path: Path, keep: float) -> None:
     """Wherever a file is cut, its record has an error, and its pixels are refused."""

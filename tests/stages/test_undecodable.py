@@ -24,12 +24,12 @@ def break_tags(path: Path, how: str) -> None:
     if how == "bits":
         image.BitsStored = image.BitsAllocated + 16
     else:
-        image.RescaleSlope = ["1", "2"]
+        image.add_new("RescaleSlope", "DS" if how == "rescale" else "LO", ["1", "2"] if how == "rescale" else how)
     image.save_as(path)
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("how", ["bits", "rescale"])
+@pytest.mark.parametrize("how", ["bits", "rescale", "nan"])
 def test_one_image_is_lost_and_no_more(clean: tuple[Path, Truth], tmp_path: Path, how: str) -> None:
     """One that is drawn in is told and left out; a frame in which nothing is drawn stops nothing."""
     base = tmp_path / "base"
