@@ -66,6 +66,8 @@ _NUMBER = {
 _VECTOR = {"position_mm": (0x00200032, 3), "orientation": (0x00200037, 6), "pixel_spacing_mm": (0x00280030, 2)}
 _SAMPLES_PER_PIXEL = 0x00280002
 _LARGEST = 2**31 - 1
+_FARTHEST, _FINEST = 1e9, 1e-6
+"""No measure of a patient, mm or ms, is larger, no pixel smaller: such numbers are fillers, and as good as none."""
 _LONGEST = 64
 """Digits of a file name beyond which it is not looked at: Python refuses to read numbers of thousands of them."""
 _NUMBER_OF_FRAMES = 0x00280008
@@ -144,6 +146,12 @@ def _numbers(raw: Raw, tag: int) -> tuple[float, ...] | None:
     return values if all(map(math.isfinite, values)) else None
 
 
+def _measure(raw: Raw, tag: int) -> tuple[float, ...] | None:
+    """The numbers of an element, None where there are none or one is beyond any measure."""
+    values = _numbers(raw, tag)
+    return values if values and max(map(abs, values)) <= _FARTHEST else None
+
+
 def _read(data: bytes, tags: frozenset[BaseTag]) -> tuple[dict[int, tuple[str | None, bytes]], str, int]:
     """Values of elements before the pixels; transfer syntax; offset of the pixel element."""
     stream = BytesIO(data)
@@ -177,11 +185,13 @@ def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
         entry = raw.get(tag)
         values[name] = int.from_bytes(entry[1][:2], order) if entry and entry[1] else None  # type: ignore[arg-type]
     for name, tag in _NUMBER.items():
-        numbers = _numbers(raw, tag)
+        numbers = _measure(raw, tag)
         values[name] = numbers[0] if numbers else None
     for name, (tag, length) in _VECTOR.items():
-        numbers = _numbers(raw, tag)
+        numbers = _measure(raw, tag)
         values[name] = numbers if numbers and len(numbers) == length else None
+    if any(0 < abs(number) < _FINEST for number in values["pixel_spacing_mm"] or ()):
+        values["pixel_spacing_mm"] = None
     samples = raw.get(_SAMPLES_PER_PIXEL)
     frames = _numbers(raw, _NUMBER_OF_FRAMES)
     return (

@@ -218,6 +218,26 @@ def test_a_number_that_no_image_has_is_none(small_phantom: Path, tmp_path: Path)
     assert (record.instance_number, record.error) == (None, "")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "field"),
+    [
+        ("PixelSpacing", ["1e308", "1e308"], "pixel_spacing_mm"),
+        ("PixelSpacing", ["1.5", "1e-300"], "pixel_spacing_mm"),
+        ("ImagePositionPatient", ["0", "0", "-1e300"], "position_mm"),
+        ("TriggerTime", ["1e200"], "trigger_time_ms"),
+    ],
+)
+def test_a_measure_beyond_any_patient_is_none(
+    small_phantom: Path, tmp_path: Path, name: str, text: list[str], field: str
+) -> None:
+    """Its square is infinite, or 0; the image itself is as good as any."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.add_new(name, "DS", text)
+    ds.save_as(tmp_path / "1.dcm")
+    record = header(tmp_path / "1.dcm")
+    assert (getattr(record, field), record.error) == (None, "")
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_rescale_tags_that_are_no_number_are_told(small_phantom: Path, tmp_path: Path) -> None:
     """Empty ones are absent; two values are an error that names the file."""
