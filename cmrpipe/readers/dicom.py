@@ -68,6 +68,11 @@ _SAMPLES_PER_PIXEL = 0x00280002
 _LARGEST = 2**31 - 1
 _FARTHEST, _FINEST = 1e9, 1e-6
 """No measure of a patient, mm or ms, is larger, no pixel smaller: such numbers are fillers, and as good as none."""
+_MOST_PIXELS = 1 << 24
+"""Pixels of an image, at most: MR images have 1,024 by 1,024, and what a few compressed bytes unpack to has to fit in
+memory several times."""
+_BESIDE = 1 << 20
+"""Bytes that may stand around compressed pixels."""
 _LONGEST = 64
 """Digits of a file name beyond which it is not looked at: Python refuses to read numbers of thousands of them."""
 _NUMBER_OF_FRAMES = 0x00280008
@@ -202,6 +207,13 @@ def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
     )
 
 
+def _compressed_problem(there: int, expected: int) -> str:
+    """What is wrong with so many bytes of compressed pixels for an image of `expected` bytes."""
+    if there > 2 * expected + _BESIDE:
+        return f"{there:,} bytes of compressed pixels, far more than the image's {expected:,}"
+    return "" if there > 0 else "truncated: it ends before its pixels"
+
+
 def _pixels(data: bytes, offset: int, values: Mapping[str, Any]) -> tuple[dict[str, int], str]:
     """Facts of the stored pixels whose element starts at `offset`, and what is wrong with them."""
     syntax = values["transfer_syntax_uid"]
@@ -209,12 +221,12 @@ def _pixels(data: bytes, offset: int, values: Mapping[str, Any]) -> tuple[dict[s
     group, element = (int.from_bytes(data[at : at + 2], order) for at in (offset, offset + 2))  # type: ignore[arg-type]
     if floating := _FLOAT_PIXELS.get(group << 16 | element):
         return {}, f"pixels that are no integers ({floating}) are not supported"
-    if syntax.startswith(_COMPRESSED_PREFIX) or syntax == RLELossless:
-        return {}, "" if offset < len(data) else "truncated: it ends before its pixels"
     bits = values["bits_allocated"]
+    expected = values["rows"] * values["columns"] * (bits or 0) // 8
+    if syntax.startswith(_COMPRESSED_PREFIX) or syntax == RLELossless:
+        return {}, _compressed_problem(len(data) - offset, expected)
     if bits not in (8, 16, 32):
         return {}, f"{bits} bits a pixel are not supported"
-    expected = values["rows"] * values["columns"] * bits // 8
     start = offset + (8 if syntax == ImplicitVRLittleEndian else 12)
     missing = expected - max(0, len(data) - start)
     if missing > 0:
@@ -266,6 +278,8 @@ def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
     problem = ""
     if not values["rows"] or not values["columns"]:
         problem = "no image in it (Rows and Columns are absent or 0)"
+    elif (pixels := values["rows"] * values["columns"]) > _MOST_PIXELS:
+        problem = f"{pixels:,} pixels, more than any MR image ({_MOST_PIXELS:,} are read at most)"
     elif frames > 1:
         problem = f"a multi-frame object of {frames} frames; {SEVERAL}"
     elif samples != 1:

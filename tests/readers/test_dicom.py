@@ -101,6 +101,28 @@ def test_compressed_pixels_that_cannot_be_decoded_are_told(small_phantom: Path, 
     assert "its pixels cannot be read" in record.error
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_an_image_beyond_memory_is_told(small_phantom: Path, tmp_path: Path, compressed: bool) -> None:
+    """A few bytes that would unpack to gigabytes: nobody tries."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    if compressed:
+        ds.compress(RLELossless)
+    ds.Rows = ds.Columns = 65535
+    ds.save_as(tmp_path / "1.dcm")
+    record = header(tmp_path / "1.dcm")
+    assert "4,294,836,225 pixels, more than any MR image" in record.error
+    assert with_decoded(record, b"") is record
+
+
+def test_compressed_pixels_that_unpack_to_more_than_an_image_are_told(small_phantom: Path, tmp_path: Path) -> None:
+    """A decoder unpacks all that there is, and takes what it needs."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.compress(RLELossless)
+    ds.PixelData = pydicom.encaps.encapsulate([b"\1\0\0\0\x40" + b"\0" * 59 + b"\x81\0" * (1 << 20)])
+    ds.save_as(tmp_path / "1.dcm")
+    assert "bytes of compressed pixels, far more than" in header(tmp_path / "1.dcm").error
+
+
 @pytest.mark.parametrize("implicit", [False, True])
 def test_more_pixels_than_one_image_has_are_told(small_phantom: Path, tmp_path: Path, implicit: bool) -> None:
     """Frames that the header does not count."""
