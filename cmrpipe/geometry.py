@@ -6,6 +6,7 @@ Lengths and areas are in pixels and square pixels unless a `spacing_mm` (between
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,6 +27,9 @@ PIXELS: Spacing = (1.0, 1.0)
 
 NO_AREA = 1e-12
 """Square pixels; a polygon with less has no centroid of its own, and the mean of its points stands in."""
+
+_PAIRS = 1 << 20
+"""So many pairs of edges, or of points and edges, are compared at a time: memory does not go with their number."""
 
 
 def _following(points: Points) -> Points:
@@ -77,20 +81,33 @@ def self_intersections(points: Points) -> int:
     falls exactly on a vertex is recognised by the sides on which the outline arrives and leaves.
     """
     points = points[np.any(points != _following(points), axis=1)]
+    return sum(_crossings(points, i, j) + _crossings_at_vertices(points, i, j) for i, j in _near_edges(points))
+
+
+def _near_edges(points: Points) -> Iterator[tuple[Indices, Indices]]:
+    """Pairs of edges, not neighbours of one another, whose bounding boxes overlap, some at a time: there may be n²."""
     n = len(points)
     if n < 4:  # a triangle's edges are all neighbours
-        return 0
+        return
     start, end = points, _following(points)
     low, high = np.minimum(start, end), np.maximum(start, end)
     order = np.argsort(low[:, 0], kind="stable")  # only edges that overlap along x are compared
-    reach = np.searchsorted(low[order, 0], high[order, 0], side="right")
-    i, j = (order[k] for k in ranges(np.arange(1, n + 1), reach))
-    overlap = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
-    neighbours = np.isin(np.abs(i - j), (1, n - 1))
-    i, j = i[overlap & ~neighbours], j[overlap & ~neighbours]
+    first, reach = np.arange(1, n + 1), np.searchsorted(low[order, 0], high[order, 0], side="right")
+    batch = np.cumsum(np.maximum(reach - first, 0)) // _PAIRS
+    for part in np.split(np.arange(n), np.flatnonzero(np.diff(batch)) + 1):
+        edge, other = ranges(first[part], reach[part])
+        i, j = order[part[edge]], order[other]
+        overlap = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
+        near = overlap & ~np.isin(np.abs(i - j), (1, n - 1))
+        yield i[near], j[near]
+
+
+def _crossings(points: Points, i: Indices, j: Indices) -> int:
+    """Pairs of edges whose ends lie on both sides of each other."""
+    start, end = points, _following(points)
     of_i = _side(start[i], end[i], start[j]) * _side(start[i], end[i], end[j])
     of_j = _side(start[j], end[j], start[i]) * _side(start[j], end[j], end[i])
-    return int(((of_i < 0) & (of_j < 0)).sum()) + _crossings_at_vertices(points, i, j)
+    return int(((of_i < 0) & (of_j < 0)).sum())
 
 
 def rounds(points: Points) -> int:
@@ -151,10 +168,12 @@ def _crossings_at_vertices(points: Points, i: Indices, j: Indices) -> int:
     """Crossings where a vertex lies on another edge or on another vertex, among candidate pairs of edges."""
     n = len(points)
     found: set[tuple[int, int]] = set()
-    for edge, other in zip(np.concatenate([i, j]).tolist(), np.concatenate([j, i]).tolist(), strict=True):
+    edges, others = np.concatenate([i, j]), np.concatenate([j, i])
+    on_line = _side(points[edges], points[(edges + 1) % n], points[others]) == 0
+    for edge, other in zip(edges[on_line].tolist(), others[on_line].tolist(), strict=True):
         a, b, vertex = points[edge], points[(edge + 1) % n], points[other]
         ab, av = b - a, vertex - a
-        if ab[0] * av[1] != ab[1] * av[0] or not 0 <= float(ab @ av) < float(ab @ ab):
+        if not 0 <= float(ab @ av) < float(ab @ ab):
             continue
         before = points[edge - 1] if np.array_equal(vertex, a) else a
         arm_in, arm_out = before - vertex, b - vertex
@@ -195,6 +214,9 @@ def distances(points: Points, polygon: Points) -> Floats:
     """Shortest distance of each of (m, 2) points to a polygon's outline, (m,)."""
     if len(points) == 0:
         return np.zeros(0)
+    some = max(1, _PAIRS // len(polygon))
+    if len(points) > some:
+        return np.concatenate([distances(points[at : at + some], polygon) for at in range(0, len(points), some)])
     edges = _following(polygon) - polygon
     length = np.hypot(edges[:, 0], edges[:, 1])
     to_start = np.sqrt((points[:, :1] - polygon[:, 0]) ** 2 + (points[:, 1:] - polygon[:, 1]) ** 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from cmrpipe.geometry import (
     canonical_outline,
     centroid,
     contains_points,
+    distances,
     label_image,
     polygon_area,
     protrusion,
@@ -116,6 +118,18 @@ def test_self_intersections(points: Points, crossings: int) -> None:
     assert self_intersections(points) == crossings
     assert self_intersections(points[::-1]) == crossings
     assert self_intersections(np.roll(points, 1, axis=0)) == crossings
+
+
+def test_outlines_of_thousands_of_points_fit_in_memory() -> None:
+    """Every edge of a zigzag overlaps all others: they are compared some at a time."""
+    points = np.column_stack([np.tile([20.0, 100.0], 3_000), np.linspace(20, 100, 6_000)])
+    tracemalloc.start()
+    try:
+        assert self_intersections(points) == 5_997
+        assert distances(points, points + np.array([0.0, 500.0])).min() == pytest.approx(420, abs=0.1)
+        assert tracemalloc.get_traced_memory()[1] < 200e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -14,6 +14,10 @@ FOLDERS = {"i-contours": ContourKind.ENDO, "o-contours": ContourKind.EPI}
 _KINDS = {"i": ContourKind.ENDO, "o": ContourKind.EPI}
 _NAME = re.compile(r"IM-\d+-(?P<number>0*[0-9]{1,9})-(?P<kind>[io])contour-(?P<maker>\w+)\.txt", re.IGNORECASE)
 MIN_POINTS = 3
+MOST_POINTS = 10_000
+"""Points of an outline, at most: they are compared each with each."""
+_MOST_BYTES = 1 << 24
+"""Bytes of a contour file, at most: beyond, its lines are not counted."""
 FARTHEST_PX = 1e6
 """A coordinate beyond is no place in an image (DICOM's have 65,535 rows at most) but a filler."""
 
@@ -38,7 +42,7 @@ def is_manual(path: str) -> bool:
 
 
 def _parse(text: str) -> list[tuple[float, float]]:
-    points = []
+    points: list[tuple[float, float]] = []
     for number, line in enumerate(text.splitlines(), 1):
         parts = line.replace(",", " ").split()
         if not parts:
@@ -53,6 +57,8 @@ def _parse(text: str) -> list[tuple[float, float]]:
             raise ValueError(f"line {number} is not finite: {line.strip()[:40]!r}")
         if max(abs(x), abs(y)) > FARTHEST_PX:
             raise ValueError(f"line {number} is no place in an image: {line.strip()[:40]!r}")
+        if len(points) == MOST_POINTS + 1:  # the last may repeat the first
+            raise ValueError(f"more than {MOST_POINTS:,} points; no outline of a ventricle has as many")
         points.append((x, y))
     return points
 
@@ -80,6 +86,9 @@ def read_contour(data: bytes, path: str, origin: float) -> ContourRecord:
     original_id = path.split("/")[1] if path.count("/") > 1 else ""
     number, kind, unclear = _name(path)
     base = {"path": path, "sha256": sha256_bytes(data), "bytes": len(data), "original_id": original_id}
+    if len(data) > _MOST_BYTES:
+        why = f"it has {len(data):,} bytes, more than any contour ({_MOST_BYTES:,} are read at most)"
+        return ContourRecord(**base, number=number, kind=kind, error=why)  # type: ignore[arg-type]
     try:
         rows = _parse(data.decode("utf-8-sig"))
     except UnicodeDecodeError:

@@ -38,6 +38,8 @@ def test_content_hash_knows_a_copy() -> None:
         (b"1 2\n3 4\n1.7976931348623157e+308 5\n6 7\n", "line 3 is no place in an image"),
         (b"1 2\n3 -1e300\n4 5\n6 7\n", "line 2 is no place in an image"),
         (b"\xff\xfe\x00\x01", "is not text"),
+        (b"1 2\n3 4\n5 7\n" * 4_000, "more than 10,000 points"),
+        (b"1 2\n3 4\n5 7\n" + b" " * (1 << 24), "more than any contour"),
     ],
 )
 def test_bad_files_say_line_and_cause(data: bytes, cause: str) -> None:
