@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -19,6 +20,8 @@ from cmrpipe.errors import SourceError
 STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
 PATIENT_ID, MODALITY = "00100020", "00080060"
 _Search: TypeAlias = Callable[[int, int], Iterable[Any]]
+_UID = re.compile(r"[0-9A-Za-z._-]{1,64}")
+"""As servers in the field write them; by the standard they have digits and dots alone."""
 _TRIES = 4
 _REFUSED = (401, 403)
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -162,14 +165,23 @@ class Server:
         )
 
     def instances(self, study: str, series: str) -> list[str]:
-        """UIDs of a series' instances, sorted."""
+        """UIDs of a series' instances, sorted.
+
+        Raises
+        ------
+        SourceError : one is none, and would be a path or a pattern where files are named by it
+        """
         search = self._client.search_for_instances
         rows = self._pages(
             lambda limit, offset: search(study, series, limit=limit, offset=offset),
             "the instances of a series",
             SOP_UID,
         )
-        return sorted(value(row, SOP_UID) for row in rows)
+        uids = sorted(value(row, SOP_UID) for row in rows)
+        for uid in uids:
+            if not _UID.fullmatch(uid):
+                raise SourceError(self.address, f"names an instance {uid[:80]!r}, which is no UID", "Ask its operator")
+        return uids
 
     def instance(self, study: str, series: str, sop: str) -> bytes:
         """An instance's bytes."""

@@ -1,0 +1,115 @@
+"""A DICOMweb server that means harm, or is broken, on the loopback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pydicom
+import pytest
+
+from cmrpipe.connect.opening import open_source
+from cmrpipe.errors import SourceError
+from cmrpipe.landing import Landed, land
+from cmrpipe.params import SourceParams
+from cmrpipe.progress import silent
+
+Answer: TypeAlias = Callable[[BaseHTTPRequestHandler], None]
+
+_MULTIPART = 'multipart/related; type="application/dicom"; boundary=x'
+
+
+def rows(*found: dict[str, Any]) -> Answer:
+    """Answer a search; its second page is empty."""
+    return lambda asked: give(asked, json.dumps([] if "offset=0" not in asked.path else found).encode())
+
+
+def give(asked: BaseHTTPRequestHandler, body: bytes, kind: str = "application/dicom+json", code: int = 200) -> None:
+    """Answer a request."""
+    asked.send_response(code)
+    asked.send_header("Content-Type", kind)
+    asked.end_headers()
+    asked.wfile.write(body)
+
+
+def tag(value: object) -> dict[str, Any]:
+    """An element of an answer."""
+    return {"Value": [value]}
+
+
+class Harmful:
+    """A server of one patient with one series, whose answers a test replaces."""
+
+    def __init__(self) -> None:
+        self.studies = rows({"0020000D": tag("1.2"), "00100020": tag("P1")})
+        self.series = rows({"0020000E": tag("1.2.3"), "00080060": tag("MR")})
+        self.instances = rows({"00080018": tag("1.2.3.4")})
+        self.instance: Answer = lambda asked: give(asked, b"")
+        server = self
+
+        class _Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+            def do_GET(self) -> None:
+                """Answer with what stands at the end of the path."""
+                name = self.path.partition("?")[0].rpartition("/")[2]
+                with suppress(ConnectionError):
+                    getattr(server, name, server.instance)(self)
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        self.address = f"http://127.0.0.1:{self._http.server_port}/dicom-web"
+
+    def land(self, raw: Path) -> Landed:
+        """Land from it."""
+        settings = SourceParams.model_validate({"settle_s": 0.0, "timeout_s": 5.0})
+        return land(open_source(self.address, settings, raw), raw, listen=silent)
+
+    def stop(self) -> None:
+        """End it."""
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def harmful() -> Iterator[Harmful]:
+    """The server."""
+    server = Harmful()
+    yield server
+    server.stop()
+
+
+def image(path: Path, sop: str) -> Answer:
+    """Answer with an image of another SOPInstanceUID."""
+    dataset = pydicom.dcmread(path)
+    dataset.add_new("SOPInstanceUID", "LO", sop)
+    dataset.save_as(changed := path.with_name("changed.dcm"))
+    body = b"--x\r\nContent-Type: application/dicom\r\n\r\n" + changed.read_bytes() + b"\r\n--x--"
+    return lambda asked: give(asked, body, _MULTIPART)
+
+
+@pytest.fixture
+def one(small_phantom: Path, tmp_path: Path) -> Path:
+    """An image."""
+    return Path(shutil.copy(sorted(small_phantom.glob("dicoms/*/*.dcm"))[0], tmp_path / "1.dcm"))
+
+
+@pytest.mark.parametrize("sop", ["../../raw/dicoms/P0/IM-0001", "/etc/x", "*", "a/b", "1.2\0", "", "1" * 300])
+def test_what_is_no_uid_touches_no_file(harmful: Harmful, one: Path, tmp_path: Path, sop: str) -> None:
+    """Instances are kept by their UIDs: one that is a path or a pattern would stand for files that have landed."""
+    raw = tmp_path / "data" / "raw"
+    landed = raw / "dicoms" / "P0" / "IM-0001-0048.dcm"
+    landed.parent.mkdir(parents=True)
+    landed.write_bytes(b"landed")
+    harmful.instances = rows({"00080018": tag("!")}, {"00080018": tag(sop)})
+    harmful.instance = image(one, "!")
+    with pytest.raises(SourceError, match="which is no UID"):
+        harmful.land(raw)
+    assert landed.read_bytes() == b"landed"
