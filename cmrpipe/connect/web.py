@@ -16,6 +16,7 @@ from urllib3.util import Retry
 
 from cmrpipe.connect.credentials import MEND, Credentials
 from cmrpipe.errors import SourceError
+from cmrpipe.files import canonical_json
 
 STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
 PATIENT_ID, MODALITY = "00100020", "00080060"
@@ -24,6 +25,8 @@ _UID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 """As servers in the field write them; by the standard they have digits and dots alone."""
 _TRIES = 4
 _REFUSED = (401, 403)
+_BUSY = (408, 429, 503, 504)
+"""Answers that may be others a moment later."""
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
@@ -62,9 +65,15 @@ def check_address(address: str, credentials: Credentials, *, plain_http: bool) -
 
 
 def value(row: Mapping[str, Any], tag: str) -> str:
-    """A value of an answer, "" where there is none."""
-    values = row.get(tag, {}).get("Value") or [""]
-    return str(values[0])
+    """A value of an answer, "" where there is none that is plain."""
+    first = (row.get(tag, {}).get("Value") or [""])[0]
+    return str(first) if isinstance(first, str | int | float) else ""
+
+
+def _is_row(row: object) -> bool:
+    """Whether a part of an answer is a data set: of each tag a list of values, or nothing."""
+    entries = row.values() if isinstance(row, dict) else [None]
+    return all(isinstance(entry, dict) and isinstance(entry.get("Value") or [], list) for entry in entries)
 
 
 class Server:
@@ -85,7 +94,15 @@ class Server:
         self._page = page
         session = requests.Session()
         session.trust_env = False if _loopback(urlsplit(address).hostname or "") else session.trust_env
-        retry = Retry(total=_TRIES - 1, connect=2, read=2, status=0, backoff_factor=0.3)
+        retry = Retry(
+            total=_TRIES - 1,
+            connect=2,
+            read=2,
+            backoff_factor=0.3,
+            status_forcelist=_BUSY,
+            raise_on_status=False,
+            respect_retry_after_header=False,  # a server could bid us wait for years
+        )
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
         if credentials.token:
@@ -93,7 +110,7 @@ class Server:
         elif credentials.user:
             session.auth = (credentials.user, credentials.password)
         self._client = _Client(self.address, session=session, permissive_uid=True, timeout=timeout_s)
-        self._client.set_http_retry_params(max_attempts=_TRIES, wait_exponential_multiplier=300)
+        self._client.set_http_retry_params(retry=False)  # the session does
 
     @contextmanager
     def _plain_words(self, what: str) -> Iterator[None]:
@@ -104,7 +121,10 @@ class Server:
             code = error.response.status_code if error.response is not None else 0
             if code in _REFUSED:
                 raise SourceError(self.address, f"refuses us ({code})", MEND) from None
-            mend = "Check the address (for Orthanc it ends in /dicom-web)" if code == 404 else "Ask its operator"
+            mends = {404: "Check the address (for Orthanc it ends in /dicom-web)"} | dict.fromkeys(
+                _BUSY, "Run again later"
+            )
+            mend = mends.get(code, "Ask its operator")
             raise SourceError(self.address, f"answered {code} when asked for {what}", mend) from None
         except requests.Timeout:
             raise SourceError(
@@ -117,15 +137,16 @@ class Server:
         except requests.RequestException as error:
             cause = f"cannot be reached ({type(error).__name__}) when asked for {what}"
             raise SourceError(self.address, cause, "Check that it runs, its address, and the network") from None
-        except (ValueError, StopIteration, KeyError, TypeError) as error:
+        except (ValueError, StopIteration, KeyError, TypeError, AttributeError, RecursionError) as error:
             cause = f"gave an answer that is not DICOMweb when asked for {what} ({type(error).__name__})"
             raise SourceError(self.address, cause, "Check the address (for Orthanc it ends in /dicom-web)") from None
 
     def _ask(self, ask: _Search, what: str, limit: int, offset: int) -> list[dict[str, Any]]:
         with self._plain_words(what):
             page = list(ask(limit, offset))
-            if not all(isinstance(row, dict) for row in page):
+            if not all(map(_is_row, page)):
                 raise ValueError
+            canonical_json(page)  # half of a surrogate pair is no text, and could be written nowhere
             return page
 
     def _pages(self, ask: _Search, what: str, uid: str) -> list[dict[str, Any]]:

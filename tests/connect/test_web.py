@@ -113,3 +113,44 @@ def test_what_is_no_uid_touches_no_file(harmful: Harmful, one: Path, tmp_path: P
     with pytest.raises(SourceError, match="which is no UID"):
         harmful.land(raw)
     assert landed.read_bytes() == b"landed"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'"hello"',
+        b'[{"0020000D": [1]}]',
+        b'[{"0020000D": {"Value": 5}}]',
+        b'[{"0020000D": {"Value": {"a": 1}}}]',
+        b'[{"0020000D": {"Value": ["1.2"]}, "00100020": {"Value": ["a\\ud800"]}}]',
+        b"[" * 100_000,
+    ],
+)
+def test_an_answer_that_is_no_dicomweb_is_told(harmful: Harmful, tmp_path: Path, body: bytes) -> None:
+    """Whatever shape it has, in plain words."""
+    harmful.studies = lambda asked: give(asked, body)
+    with pytest.raises(SourceError, match="not DICOMweb"):
+        harmful.land(tmp_path / "data" / "raw")
+
+
+def test_an_id_that_is_no_text_is_none(harmful: Harmful, tmp_path: Path) -> None:
+    """Its study is put aside as one without PatientID."""
+    harmful.studies = rows({"0020000D": tag("1.2"), "00100020": tag({"Alphabetic": "x"})})
+    landed = harmful.land(tmp_path / "data" / "raw")
+    assert (landed.new, landed.aside) == ((), 1)
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_busy_server_is_told(harmful: Harmful, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """It is asked several times, and then the landing ends in plain words."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    asked_for: list[str] = []
+
+    def busy(asked: BaseHTTPRequestHandler) -> None:
+        asked_for.append(asked.path)
+        give(asked, b"", code=code)
+
+    harmful.studies = busy
+    with pytest.raises(SourceError, match=rf"answered {code} .*Run again later"):
+        harmful.land(tmp_path / "data" / "raw")
+    assert len(asked_for) == 4
