@@ -16,7 +16,7 @@ from urllib3.util import Retry
 
 from cmrpipe.connect.credentials import MEND, Credentials
 from cmrpipe.errors import SourceError
-from cmrpipe.files import canonical_json
+from cmrpipe.files import FILE_BYTES, canonical_json
 
 STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
 PATIENT_ID, MODALITY = "00100020", "00080060"
@@ -27,6 +27,9 @@ _TRIES = 4
 _REFUSED = (401, 403)
 _BUSY = (408, 429, 503, 504)
 """Answers that may be others a moment later."""
+_ROWS_BYTES = FILE_BYTES // 4
+"""The longest answer to a search."""
+_BLOCK = 1 << 20
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
@@ -103,6 +106,7 @@ class Server:
             raise_on_status=False,
             respect_retry_after_header=False,  # a server could bid us wait for years
         )
+        session.hooks["response"] = [self._read]
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
         if credentials.token:
@@ -111,6 +115,24 @@ class Server:
             session.auth = (credentials.user, credentials.password)
         self._client = _Client(self.address, session=session, permissive_uid=True, timeout=timeout_s)
         self._client.set_http_retry_params(retry=False)  # the session does
+
+    def _read(self, response: requests.Response, **_: object) -> None:
+        """Read an answer, one that leads elsewhere too; a server could send, or have unpacked, without end.
+
+        Raises
+        ------
+        SourceError : it is longer than any that is read
+        """
+        most = FILE_BYTES if response.request.headers.get("Accept") == _ACCEPT else _ROWS_BYTES
+        body = bytearray()
+        for block in response.iter_content(_BLOCK):
+            body += block
+            if len(body) > most:
+                response.close()
+                raise SourceError(
+                    self.address, f"sends more than {most:,} bytes at once", "See what it is, or lower source.page"
+                )
+        response._content = bytes(body)  # noqa: SLF001 as reading it all would
 
     @contextmanager
     def _plain_words(self, what: str) -> Iterator[None]:

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -34,6 +35,8 @@ def give(asked: BaseHTTPRequestHandler, body: bytes, kind: str = "application/di
     """Answer a request."""
     asked.send_response(code)
     asked.send_header("Content-Type", kind)
+    if code == HTTPStatus.FOUND:
+        asked.send_header("Location", asked.path)
     asked.end_headers()
     asked.wfile.write(body)
 
@@ -154,3 +157,28 @@ def test_a_busy_server_is_told(harmful: Harmful, tmp_path: Path, monkeypatch: py
     with pytest.raises(SourceError, match=rf"answered {code} .*Run again later"):
         harmful.land(tmp_path / "data" / "raw")
     assert len(asked_for) == 4
+
+
+def _without_end(asked: BaseHTTPRequestHandler, kind: str, code: int = 200) -> None:
+    """Answer, and go on for as long as somebody listens."""
+    give(asked, b" ", kind, code)
+    while True:
+        asked.wfile.write(b" " * 1000)
+
+
+@pytest.mark.parametrize("what", ["studies", "redirect", "instance"])
+def test_an_answer_without_end_is_not_read_to_it(
+    harmful: Harmful, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A search, what leads elsewhere, and an instance: of each there is a most."""
+    monkeypatch.setattr("cmrpipe.connect.web._ROWS_BYTES", 5_000_000)
+    monkeypatch.setattr("cmrpipe.connect.web.FILE_BYTES", 6_000_000)
+    if what == "instance":
+        harmful.instance = lambda asked: _without_end(asked, _MULTIPART)
+    else:
+        harmful.studies = lambda asked: _without_end(asked, "text/html", 200 if what == "studies" else 302)
+    try:
+        told = str(harmful.land(tmp_path / "data" / "raw").failed)
+    except SourceError as error:
+        told = str(error)
+    assert f"sends more than {6 if what == 'instance' else 5},000,000 bytes" in told
