@@ -125,6 +125,24 @@ def test_what_does_not_fit_is_put_aside_with_its_reason(heap: Path, small_phanto
     assert found.items() <= expected.items()
 
 
+@pytest.mark.parametrize(
+    "name", ["漢" * 100, "PH~", "lost+found", "PH.tmp", "PH.dvc", "PH.zip", "PH\x7f", "PH\x9b31m", "PH\u202e21", "P\nH"]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_an_id_that_names_no_folder_is_put_aside(heap: Path, small_phantom: Path, tmp_path: Path, name: str) -> None:
+    """One too long stopped the landing of everybody; others would have landed as strays, which nobody reads."""
+    path = sorted(small_phantom.glob("dicoms/*/*.dcm"))[0]
+    change(path, heap / "odd", SpecificCharacterSet="ISO_IR 192", PatientID=name)
+    raw = tmp_path / "data" / "raw"
+    landed = land_unsorted(heap, raw)
+    assert sorted(landed.new) == sorted(
+        f"{kind}/{place.name}" for kind in ("contourfiles", "dicoms") for place in (small_phantom / kind).iterdir()
+    )
+    told = {aside.what: aside.reason for aside in read_asides(raw)}["odd"]
+    assert "cannot name a folder" in told
+    assert told.isprintable()
+
+
 def test_two_cines_are_ambiguous_until_one_is_named(heap: Path, small_phantom: Path, tmp_path: Path) -> None:
     """A second stack of slices puts its patient aside as a whole; source.series decides."""
     patient = sorted(p.name for p in (small_phantom / "dicoms").iterdir())[0]
