@@ -19,6 +19,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL_WORDS = re.compile("|".join((*map(os.strerror, FULL), r"\d+ requested and \d+ written")))
 """What a full disk is called where the number is lost: by HDF5, by pydicom, which wraps errors, and by NumPy."""
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _BLOCK = 1 << 20
 FILE_BYTES = 1 << 30
 """The largest file that is read as a whole."""
@@ -62,6 +63,11 @@ def canonical_json(value: Any) -> bytes:
 def as_text(name: str) -> str:
     """A file's name as text that can be written everywhere: bytes that are no UTF-8 as escapes."""
     return name.encode(errors="backslashreplace").decode()
+
+
+def in_one_line(text: str) -> str:
+    """Text for a screen: what would begin a line, move the cursor or turn the direction of reading as escapes."""
+    return as_text(_UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text))
 
 
 def sync_folder(folder: Path) -> None:

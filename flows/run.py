@@ -14,6 +14,7 @@ from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.options import Contours, Root
 from cmrpipe.connect.address import full_address
+from cmrpipe.files import in_one_line
 from cmrpipe.landing import describe_landing
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.report.outcome import outcome
@@ -44,7 +45,7 @@ class Watcher:
         elif kind == "landed":
             self._say("land", _landed(event))
         elif kind == "log" and event["level"] != "info":
-            out.print(f"{event['level']}: {stage}: {event['message']}", markup=False)
+            out.print(f"{event['level']}: {stage}: {in_one_line(event['message'])}", markup=False)
         elif kind == "waiting":
             out.print(f"waiting for {event['holder']}, which is writing to this workspace")
         elif kind == "stage":
@@ -53,7 +54,7 @@ class Watcher:
 
     def _say(self, stage: str, text: str) -> None:
         now = time.monotonic()
-        out.print(f"{stage:<9} {now - self._started:6.1f} s  {text}")
+        out.print(f"{stage:<9} {now - self._started:6.1f} s  {in_one_line(text)}", markup=False)
         self._started = now
 
 

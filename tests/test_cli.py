@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +15,14 @@ from typing import get_args, get_type_hints
 
 import pytest
 import typer
+from rich.console import Console
+from rich.progress import Progress as Bars
 from typer.testing import CliRunner
 
 from cmrpipe.cli import app
-from cmrpipe.cli.console import guarded
+from cmrpipe.cli.console import BAR_COLUMNS, bar_listener, guarded
 from cmrpipe.cli.options import given_path
+from cmrpipe.progress import Progress
 from tests.commands import cmrpipe, empty_workspace, workspace
 from tests.conftest import missing
 
@@ -28,6 +33,28 @@ NAME, BIRTH_DATE = "Secret^Person", "19610412"
 def bench(small_phantom: Path, tmp_path: Path) -> Path:
     """A workspace with landed patients and default parameters."""
     return workspace(tmp_path / "w", small_phantom)
+
+
+@pytest.mark.parametrize(
+    "name", ["A\x1b]0;title\x07\x1b[31mB", "A\nerror [x] all is lost", "A\x9b2JB", "A\u202eB", "A[red]B"]
+)
+def test_names_do_nothing_to_a_screen(small_phantom: Path, tmp_path: Path, name: str) -> None:
+    """A patient's folder may be called anything; nothing of it moves the cursor, begins a line or is markup."""
+    source = Path(shutil.copytree(small_phantom, tmp_path / "set"))
+    patient = sorted((source / "dicoms").iterdir())[0]
+    (patient / "1.dcm").write_bytes(b"no image")
+    patient.rename(patient.with_name(name))
+    done = cmrpipe(tmp_path, "validate", "set")
+    assert done.returncode == 1, done.stderr
+    said = done.stdout + done.stderr
+    assert ascii(name)[1:-1] in said
+    assert all(line.isprintable() for line in said.split("\n"))
+    assert not any(line.startswith("error [x]") for line in said.split("\n"))
+    screen = io.StringIO()
+    with Bars(*BAR_COLUMNS, console=Console(file=screen, force_terminal=True, width=200)) as bars:
+        bar_listener(bars)(Progress("ingest", name, 1, 2))
+        bars.refresh()
+    assert ascii(name)[1:-1] in screen.getvalue()
 
 
 def test_clean_data_leave_with_0(bench: Path) -> None:

@@ -20,7 +20,7 @@ from rich.progress import Progress as Bars
 from cmrpipe import events
 from cmrpipe.codes import Severity
 from cmrpipe.errors import CmrpipeError
-from cmrpipe.files import FULL
+from cmrpipe.files import FULL, in_one_line
 from cmrpipe.findings import FINDINGS_CSV, read_findings
 from cmrpipe.logger import Logger
 from cmrpipe.progress import Listener, Progress
@@ -34,6 +34,14 @@ _FEW = 50
 """Up to this many units, each gets a line where there is no terminal; beyond, one a second."""
 _MOST_ERRORS = 20
 """So many findings of severity error are printed; the table has the rest."""
+
+BAR_COLUMNS = (
+    TextColumn("{task.description:<10}"),
+    BarColumn(bar_width=30),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TextColumn("{task.fields[unit]}", markup=False),
+)
 
 log = Logger(__name__)
 
@@ -60,7 +68,7 @@ class _Lines:
         if event.total <= _FEW or event.done == event.total or now - self._last >= 1:
             self._last = now
             note = f"  {event.note}" if event.note else ""
-            sys.stderr.write(f"  {event.stage} {event.done}/{event.total} {event.unit}{note}\n")
+            sys.stderr.write(f"  {event.stage} {event.done}/{event.total} {in_one_line(event.unit + note)}\n")
 
 
 @contextmanager
@@ -72,11 +80,7 @@ def progress() -> Iterator[Listener]:
         yield _Lines()
     else:
         with Bars(
-            TextColumn("{task.description:<10}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[unit]}"),
+            *BAR_COLUMNS,
             console=err,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),  # what goes to a file stays there
@@ -91,7 +95,7 @@ def bar_listener(bars: Bars) -> Listener:
     def listen(event: Progress) -> None:
         if event.stage not in tasks:
             tasks[event.stage] = bars.add_task(event.stage, total=event.total, unit="")
-        text = f"{event.unit}  {event.note}".rstrip()
+        text = in_one_line(f"{event.unit}  {event.note}".rstrip())
         bars.update(tasks[event.stage], completed=event.done, total=event.total, unit=text)
 
     return listen
@@ -123,7 +127,7 @@ def tell_errors(findings: Path, tables: Path) -> None:
     """Print findings of severity error, the first ones at least."""
     errors = [found for found in read_findings(findings) if found.severity is Severity.ERROR]
     for found in errors[:_MOST_ERRORS]:
-        err.print(f"error [{found.code.value}] {found.message}", markup=False, emoji=False)
+        err.print(f"error [{found.code.value}] {in_one_line(found.message)}", markup=False, emoji=False)
     if len(errors) > _MOST_ERRORS:
         err.print(f"... and {len(errors) - _MOST_ERRORS} more in {tables / FINDINGS_CSV}")
 
@@ -157,7 +161,8 @@ def refuse(stage: str, message: str) -> None:
     if events.wanted():
         events.emit("error", {"stage": stage, "message": message})
     else:
-        err.print(f"error: {stage}: {message}", markup=False, emoji=False)
+        text = "\n".join(map(in_one_line, message.split("\n")))  # what another program has said has several lines
+        err.print(f"error: {stage}: {text}", markup=False, emoji=False)
 
 
 def _give_up() -> NoReturn:

@@ -10,6 +10,7 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder, given_path, path_option
+from cmrpipe.files import in_one_line
 from cmrpipe.nouns import counted
 from cmrpipe.params import load_params
 from cmrpipe.workspace import HERE
@@ -50,7 +51,7 @@ def predict_command(
         options = Options(settings.ingest.contour_origin, overlays, segmentation)
         rows = predict(folder, output, model, settings, options, listen=listen)
     for row in rows:
-        typer.echo(f"{row.patient_id}: {'; '.join(_said(row))}")
+        typer.echo(in_one_line(f"{row.patient_id}: {'; '.join(_said(row))}"))
     raise typer.Exit(console.EXIT_CLEAN if all(row.judged for row in rows) else console.EXIT_FINDINGS)
 
 
@@ -78,7 +79,7 @@ def suspects_command(
 
         found = review(store, predictions, out, most, listen=listen)
     for item in found.findings:
-        typer.echo(f"{item.patient_id} {item.message}")
+        typer.echo(in_one_line(f"{item.patient_id} {item.message}"))
     left = f"; no prediction of {len(found.unpredicted)} patients" if found.unpredicted else ""
     typer.echo(f"suspects: {len(found.findings)} of {found.contours} contours, pictures in {out}{left}")
 

@@ -14,6 +14,7 @@ from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import ParamsError
+from cmrpipe.files import in_one_line
 from cmrpipe.incremental.locking import alone
 from cmrpipe.landing import Forgotten, Ledger, describe_landing, land, troubles
 from cmrpipe.landing.apart import check_apart
@@ -78,7 +79,7 @@ def land_command(
                 listen=listen,
             )
     for line in troubles(landed):
-        typer.echo(line, err=True)
+        typer.echo(in_one_line(line), err=True)
     typer.echo(f"land: patients: {describe_landing(landed.counts())}")
     raise typer.Exit(console.EXIT_CLEAN if landed.whole else console.EXIT_FINDINGS)
 
@@ -114,7 +115,7 @@ def sources_command(
     for folder, state in sorted(shown):
         note = "" if folder in quiet or state not in ("new", "changed") else ", has to hold still first"
         note += ", landed from another source; lands if it is the same patient" if folder in others else ""
-        typer.echo(f"{folder}  {state}{note}")
+        typer.echo(in_one_line(f"{folder}  {state}{note}"))
     counts = Counter(state.partition(":")[0] for _, state in rows + settled) | Counter(
         {"unchanged": len(plan.unchanged)}
     )
