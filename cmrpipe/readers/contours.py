@@ -12,7 +12,7 @@ from cmrpipe.model import ContourKind, ContourRecord
 
 FOLDERS = {"i-contours": ContourKind.ENDO, "o-contours": ContourKind.EPI}
 _KINDS = {"i": ContourKind.ENDO, "o": ContourKind.EPI}
-_NAME = re.compile(r"IM-\d+-(?P<number>0*[0-9]{1,9})-(?P<kind>[io])contour-(?P<maker>\w+)\.txt", re.IGNORECASE)
+_NAME = re.compile(r"IM-\d+-(?P<number>0{0,50}[0-9]{1,9})-(?P<kind>[io])contour-(?P<maker>\w+)\.txt", re.IGNORECASE)
 MIN_POINTS = 3
 MOST_POINTS = 10_000
 """Points of an outline, at most: they are compared each with each."""

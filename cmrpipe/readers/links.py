@@ -13,7 +13,8 @@ from cmrpipe.errors import LinkError
 from cmrpipe.model import Link
 
 HEADER = ("patient_id", "original_id")
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d{1,1000}")
+"""Longer ones are taken as they stand: Python refuses to read numbers of thousands of digits."""
 _SHEET_ERROR = re.compile(r"#(#+|NAME\?|REF!|VALUE!|NUM!|NULL!|N/A|DIV/0!)")
 """What a spreadsheet shows in place of an id."""
 

@@ -56,6 +56,7 @@ def test_bad_files_say_line_and_cause(data: bytes, cause: str) -> None:
         "IM-0001-0048-xcontour-manual.txt",
         "IM-0001-0048-ocontour-manual.txt",
         "IM-0001-99999999999999999999-icontour-manual.txt",
+        f"IM-0001-{'0' * 5000}48-icontour-manual.txt",
     ],
 )
 def test_unclear_name_is_told(name: str) -> None:

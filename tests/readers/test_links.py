@@ -91,6 +91,8 @@ def test_table_without_header_is_refused(data: bytes) -> None:
         ("SC-HF-I-01", "sc_hf_i_1", True),
         ("A-1-2", "A-12", False),
         ("SC-HF-I-1", "SC-HF-I-10", False),
+        (f"SC-{'9' * 5000}", f"sc_{'9' * 5000}", True),
+        (f"SC-{'9' * 5000}", f"SC-{'9' * 4999}8", False),
         ("SC-HF-I-1", "SC-HF-NI-1", False),
         ("Mu\u0308ller-1", "Müller-1", True),
         ("Muller-1", "Müller-1", False),
