@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from cmrpipe.connect.credentials import MEND
 from cmrpipe.errors import SourceError
 from cmrpipe.readers.items import real
 
+_SECRET = re.compile(r"(\s*[a-z][a-z0-9+.-]*://)([^/?#]*)(?:@|[^?#@]*([?#]))", re.IGNORECASE)
+"""The beginning of an address with a user before its host, or with something behind its path."""
 _URL = re.compile(r"(dicomweb\+)?(https?://)", re.IGNORECASE)
 
 
@@ -22,12 +25,17 @@ def plain_url(address: str) -> str:
 
 
 def check_named(address: str) -> None:
-    """Refuse an empty address: as a path it would be the current folder.
+    """Refuse an empty address: as a path it would be the current folder; and one with a secret in it.
+
+    Addresses are kept, in the ledger and as parameters of Prefect's runs, and shown.
 
     Raises
     ------
-    SourceError : it is empty
+    SourceError : it is empty, or holds a user, a password or a query, none of which is shown
     """
+    if secret := _SECRET.match(address):
+        cause = f"the address holds a {'query' if secret[3] else 'user or password'}"
+        raise SourceError(secret[1].lstrip() + (secret[2] if secret[3] else "..."), cause, f"Take it out. {MEND}")
     if not address.strip():
         raise SourceError(
             f"source {address!r}", "names no folder", "Name a folder or a URL; a variable that is not set is empty"
@@ -39,7 +47,7 @@ def full_address(address: str) -> str:
 
     Raises
     ------
-    SourceError : it is empty
+    SourceError : see `check_named`
     """
     check_named(address)
     return address if is_url(address) else str(real(Path(address)))
