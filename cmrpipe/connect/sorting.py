@@ -21,14 +21,13 @@ from cmrpipe.groups import FEWEST_SLICES, positions
 from cmrpipe.model import ImageRecord
 from cmrpipe.readers.archives import SUFFIX
 from cmrpipe.readers.asides import Aside
+from cmrpipe.readers.layouts import LONGEST_NAME
 from cmrpipe.readers.strays import is_stray
 
 _FRAMES = 2
 """A short-axis cine has at least so many images at `FEWEST_SLICES` slice positions."""
 _DIGITS = 1
 """Decimals to which positions are compared, mm."""
-_LONGEST_NAME = 200
-"""Bytes; file systems have 255, and names of ours have a little around it."""
 _NO_NAME = re.compile(r"^\.|[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """What leads elsewhere, and what shows as something else, or nothing, on a screen."""
 _SHOWN = 40
@@ -60,7 +59,7 @@ def folder_problem(patient_id: str) -> str:
     """Why an id cannot name a folder, "" when it can."""
     if not patient_id:
         return "no PatientID in the header"
-    odd = _NO_NAME.search(patient_id) or len(patient_id.encode()) > _LONGEST_NAME
+    odd = _NO_NAME.search(patient_id) or len(patient_id.encode()) > LONGEST_NAME
     if odd or is_stray(patient_id) or patient_id.endswith(SUFFIX):  # such a folder would be passed over, or mistaken
         return f"PatientID {patient_id[:40]!r} cannot name a folder"
     return ""

@@ -30,6 +30,9 @@ ASIDE = "aside"
 
 PHANTOM = "phantom.json"
 
+LONGEST_NAME = 220
+"""Bytes of a folder's name: file systems have 255, and names of ours have a little around it."""
+
 _OWN = frozenset({DICOMS, CONTOURS, LINK_TABLE, LINK_FOLDER, ASIDE, PHANTOM})
 _PREDICTED = frozenset({"patients", "summary.csv"})
 """What predict writes beside contours and link table."""
@@ -118,14 +121,27 @@ def read_below(place: Path, name: str) -> bytes:
     return read_member(place, name) if place.is_file() else read_whole(place / name)
 
 
+def check_name(root: Path, folder: str) -> None:
+    """Refuse a patient's or contour folder, or an archive in its place, that files of ours could not be named by.
+
+    Raises
+    ------
+    LayoutError : its name is too long
+    """
+    size = len(os.fsencode(folder.partition("/")[2]))
+    if size > LONGEST_NAME:
+        raise LayoutError(root / folder, f"has a name of {size} bytes, more than {LONGEST_NAME}", "Rename it")
+
+
 def list_files(root: Path, folder: str) -> Listing:
     """All files below `root/folder`, or in the archive in its place; these have the archive's times.
 
     Raises
     ------
     ArchiveError : the archive is damaged
-    LayoutError : there are both
+    LayoutError : there are both, or the name is too long
     """
+    check_name(root, folder)
     place = standing(root, folder)
     if place is not None and place.is_file():
         return _list_archive(place, folder)
@@ -149,9 +165,10 @@ def list_folder(root: Path, folder: str) -> Listing:
 
     Raises
     ------
-    LayoutError : a name that could be written nowhere
+    LayoutError : a name that could be written nowhere, or is too long
     InputError : the folder of all patients cannot be looked at, either
     """
+    check_name(root, folder)
     entries: list[Entry] = []
     stray: list[str] = []
     refused: dict[str, str] = {}

@@ -26,6 +26,7 @@ from cmrpipe.readers.layouts import (
     Listing,
     archive_file,
     check_layout,
+    check_name,
     contour_folders,
     keep_out,
     link_tables,
@@ -95,6 +96,7 @@ def _listing(raw: Path, unit: str) -> Listing:
         state = place.stat()
     except OSError as error:
         return Listing(unit.partition("/")[2], (), (), ((unit, _trouble(raw, unit, error)),))
+    check_name(raw, unit)
     entry = Entry(place.relative_to(raw).as_posix(), state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     return Listing(unit.partition("/")[2], (entry,), ())
 

@@ -13,6 +13,7 @@ from cmrpipe.files import sha256_file
 from cmrpipe.landing import check_landed, land, staging
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from cmrpipe.readers.archives import pack
 from cmrpipe.readers.asides import read_asides
 
 
@@ -96,6 +97,21 @@ def test_a_name_that_is_no_text_stops_its_patient_only(real: Path, tmp_path: Pat
     landed = land(real, tmp_path / "data" / "raw", listen=silent)
     assert len(landed.new) == 5
     assert "no text" in landed.failed[f"dicoms/{folder.name}"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_name_that_is_too_long_stops_its_patient_only(real: Path, tmp_path: Path, packed: bool) -> None:
+    """Landed, it would be too long for the files that are named by it, and no stage could ever run."""
+    folder = sorted((real / "dicoms").iterdir())[0]
+    name = "é" * 115
+    if packed:
+        pack(folder, folder.with_name(f"{name}.zip"))
+        shutil.rmtree(folder)
+    else:
+        folder.rename(folder.with_name(name))
+    landed = land(real, tmp_path / "data" / "raw", listen=silent)
+    assert len([new for new in landed.new if new.startswith("dicoms/")]) == len(list((real / "dicoms").iterdir())) - 1
+    assert "a name of 230 bytes, more than 220. Rename it" in landed.failed[f"dicoms/{name}"]
 
 
 def test_patient_gone_from_the_source_stays_and_is_told(real: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from cmrpipe.model import ContourRecord, ImageRecord
 from cmrpipe.params import IngestParams
 from cmrpipe.progress import silent
 from cmrpipe.readers import dicom
+from cmrpipe.readers.archives import pack
 from cmrpipe.readers.layouts import strangers
 from cmrpipe.stages import ingest as stage
 from cmrpipe.stages.ingest import ingest
@@ -213,6 +214,18 @@ def test_a_name_that_is_no_text_is_refused_by_name(raw: Path, tmp_path: Path) ->
     folder = sorted((raw / "dicoms").iterdir())[0]
     (folder / "7.dcm").rename(folder / os.fsdecode(b"K\xf6rper.dcm"))
     with pytest.raises(LayoutError, match=r"K\\udcf6rper.dcm.*Rename"):
+        run(raw, tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_name_that_is_too_long_is_refused_by_name(raw: Path, tmp_path: Path, packed: bool) -> None:
+    """Before anything is read, with what to do; not by the file that could not be named by it."""
+    folder = sorted((raw / "dicoms").iterdir())[0]
+    if packed:
+        pack(folder, folder.with_name(f"{'P' * 240}.zip"))
+    else:
+        folder.rename(folder.with_name("P" * 240))
+    with pytest.raises(LayoutError, match=r"dicoms/P{240}: has a name of 240 bytes, more than 220\. Rename"):
         run(raw, tmp_path)
 
 
