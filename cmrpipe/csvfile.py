@@ -14,6 +14,7 @@ from cmrpipe.files import write_text
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 DIGITS = 6
 """Decimals of every figure."""
 
@@ -23,6 +24,17 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+def text_for_people(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as `csv_text`, of a table that no program of ours reads back.
+
+    A text that a spreadsheet would run as a formula, a patient's folder called `=HYPERLINK(...)` say, has an apostrophe
+    before it, which makes it text there.
+    """
+    return csv_text(
+        [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row] for row in rows
+    )
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:

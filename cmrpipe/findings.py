@@ -3,7 +3,8 @@
     <findings>/pieces/3f.json     findings, missing items and clinical values of the patients whose id's SHA-256 starts
                                   with 3f, so that one patient's change rewrites one small piece
     <findings>/by-rule.json       what rules left out, [what, name, why, seen]: other rows by `rule` are a person's
-    <tables>/findings.csv, findings.json, missing.csv, clinical.csv      all of them, made from the pieces
+    <tables>/findings.csv, findings.json, missing.csv, clinical.csv      all of them, made from the pieces; in CSV,
+                                  a text that a spreadsheet would take for a formula has an apostrophe before it
 
 The pieces are versioned and what later stages read; the tables are a view that can be made again at any time.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cmrpipe.codes import FindingCode, Severity
-from cmrpipe.csvfile import csv_text
+from cmrpipe.csvfile import text_for_people
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_json, write_text
 from cmrpipe.incremental.manifest import shard_of
@@ -131,12 +132,12 @@ def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
         [f.severity, f.code, f.patient_id, f.instance_number, f.path, f.message, json.dumps(f.evidence, sort_keys=True)]
         for f in findings
     )
-    write_text(folder / FINDINGS_CSV, csv_text((FINDING_COLUMNS, *rows)))
+    write_text(folder / FINDINGS_CSV, text_for_people((FINDING_COLUMNS, *rows)))
     write_json(folder / FINDINGS_JSON, [to_dict(found) for found in findings])
 
 
 def write_tables(folder: Path, report: Report, clinical_columns: Sequence[str]) -> None:
     """Write the whole tables; of clinical values that cannot be had the cells are empty, and `reason` says why."""
     write_findings(folder, report.findings)
-    write_text(folder / MISSING_CSV, csv_text((MISSING_COLUMNS, *_cells(report.missing, MISSING_COLUMNS))))
-    write_text(folder / CLINICAL_CSV, csv_text((clinical_columns, *_cells(report.clinical, clinical_columns))))
+    write_text(folder / MISSING_CSV, text_for_people((MISSING_COLUMNS, *_cells(report.missing, MISSING_COLUMNS))))
+    write_text(folder / CLINICAL_CSV, text_for_people((clinical_columns, *_cells(report.clinical, clinical_columns))))
