@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,7 @@ def read_predicted(path: Path, data: PatientData) -> npt.NDArray[np.uint8]:
     try:
         labels = np.load(path, allow_pickle=False)
         images = json.loads(beside.read_bytes())[_IMAGES]
-    except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
+    except (OSError, EOFError, ValueError, LookupError, TypeError, MemoryError, SyntaxError, TokenError) as error:
         raise InputError(
             path, f"or {beside.name}, which says of which images it is, cannot be read ({error})", _MEND
         ) from error

@@ -98,9 +98,8 @@ def read_model(folder: Path) -> Model:
     """
     try:
         text, weights, images = ((folder / name).read_bytes() for name in (DESCRIPTION, WEIGHTS, SEEN))
-        seen = np.load(io.BytesIO(images), allow_pickle=False)
         description = json.loads(text)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             folder, f"holds no model that can be read ({error})", "Run `cmrpipe train`, or name another model"
         ) from error
@@ -114,11 +113,20 @@ def read_model(folder: Path) -> Model:
             _preprocess(description["preprocess"]),
             tuple(description["patients"]["train"]),
             tuple(description["patients"]["val"]),
-            seen,
+            np.load(io.BytesIO(images), allow_pickle=False),
             description["origin"],
         )
         _check(model)
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        EOFError,
+        MemoryError,
+        pickle.UnpicklingError,
+    ) as error:
         raise InputError(folder, f"holds a damaged model ({' '.join(str(error).split())})", _MEND) from error
     return model
 

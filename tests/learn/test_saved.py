@@ -16,6 +16,7 @@ from cmrpipe.files import sha256_bytes
 from cmrpipe.learn.network import Architecture, build
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.learn.saved import Model, read_model, sealed, write_model
+from tests.learn.spoilt import HEADERS, spoil_header
 from tests.learn.unpickled import Runs
 
 
@@ -152,6 +153,15 @@ def test_a_description_that_was_altered_is_told(
     description[part].update(change)
     (tmp_path / "model.json").write_text(json.dumps(description))
     with pytest.raises(InputError, match=r"model\.json: was altered.*cmrpipe train"):
+        read_model(tmp_path)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_seen_images_with_a_damaged_header_are_told(model: Model, tmp_path: Path, header: bytes) -> None:
+    """They are held against their hash before anything is made of them."""
+    write_model(tmp_path, model)
+    spoil_header(tmp_path / "seen.npy", header)
+    with pytest.raises(InputError, match=r"seen\.npy: is not what model\.json describes"):
         read_model(tmp_path)
 
 
