@@ -24,7 +24,7 @@ from cmrpipe.geometry import polygon_area
 from cmrpipe.incremental.folders import replacing
 from cmrpipe.model import ContourKind, Phase, Points
 from cmrpipe.params import OverlayParams
-from cmrpipe.predict.patient import Prediction, Seen
+from cmrpipe.predict.patient import DECIMALS, Prediction, Seen
 from cmrpipe.predict.pictures import overview, pictures
 from cmrpipe.predict.places import PATIENTS, RESULT
 from cmrpipe.predict.tables import lock_file
@@ -83,7 +83,7 @@ def has_contours(out: Path, patient_id: str) -> bool:
 
 def contour_text(points: Points, origin: float) -> str:
     """A contour file's text: one `x y` pair a line, in hundredths of a pixel, counted from `origin`."""
-    return "".join(f"{x:.2f} {y:.2f}\n" for x, y in (points + origin).tolist())
+    return "".join(f"{x:.{DECIMALS}f} {y:.{DECIMALS}f}\n" for x, y in (points + origin).tolist())
 
 
 def _write_contours(folder: Path, found: Prediction, origin: float) -> None:

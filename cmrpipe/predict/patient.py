@@ -35,6 +35,9 @@ ENOUGH_FRAMES = 0.8
 CUT = 0.35
 """Cavity area of the stack's first or last slice over the largest, at ED, from which the ventricle may go on there."""
 
+DECIMALS = 2
+"""Of a pixel, in contour files."""
+
 Images = npt.NDArray[np.generic]
 
 
@@ -126,6 +129,12 @@ def _doubt(drawing: Drawing, agreement: float, inside: bool) -> str:
 
 def _phase(frame: int, ed: int | None, es: int | None) -> Phase:
     return Phase.ED if frame == ed else Phase.ES if frame == es else Phase.OTHER
+
+
+def _as_written(drawing: Drawing) -> Drawing:
+    """The drawing as contour files have it, so that these, labels, Segmentations and values tell the same."""
+    endo, epi = (None if points is None else points.round(DECIMALS) for points in (drawing.endo, drawing.epi))
+    return Drawing(endo, epi)
 
 
 def sample_of(item: Seen) -> Sample:
@@ -248,7 +257,8 @@ def interpret(patient_id: str, judged: Judged, images: Images, told: Iterator[Op
     """From the network's opinions on the stack's images, in its order, to the patient's result."""
     places = [Place(record.slice_index or 0, record.frame or 1) for record in judged.stack]
     opinion = dict(zip(places, told, strict=True))
-    drawings, removed = contour(opinion, _offsets(judged.stack))
+    exact, removed = contour(opinion, _offsets(judged.stack))
+    drawings = {place: _as_written(drawing) for place, drawing in exact.items()}
     inside = {place.slice_index for place, drawing in drawings.items() if drawing.endo is not None}
     span = range(min(inside), max(inside) + 1) if inside else range(0)
     curve = cavity_curve(drawings, inside)
