@@ -9,13 +9,14 @@ interpretation and post-processing in cardiovascular magnetic resonance - 2020 u
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from statistics import median
 
 from cmrpipe.geometry import PIXELS, polygon_area
 from cmrpipe.model import Contour, ContourKind, Phase, Sample
 from cmrpipe.nouns import counted
+from cmrpipe.slices import along, normal, uneven_text
 
 MYOCARDIUM_G_PER_ML = 1.05
 """Density of myocardium, g/mL (Schulz-Menger et al. 2020)."""
@@ -113,12 +114,17 @@ def _plausible(values: Sequence[float], reach: tuple[float, float], what: str, u
 
 
 def clinical_values(
-    patient_id: str, samples: Sequence[Sample], gap_mm: float | None, drawn: Sequence[Sample] | None = None
+    patient_id: str,
+    samples: Sequence[Sample],
+    gap_mm: float | None,
+    drawn: Sequence[Sample] | None = None,
+    unplaced: Sequence[int] = (),
 ) -> ClinicalValues:
     """Clinical values of one patient.
 
     A volume needs every slice that its phase was drawn in: where a contour is in quarantine, or a slice between drawn
-    neighbours has none, there is no value. Slices beyond the ventricle's ends are not drawn, so the number of slices
+    neighbours has none, there is no value; nor where drawn neighbours lie farther apart, or nearer, than the stack's
+    slices, as where one is not there at all. Slices beyond the ventricle's ends are not drawn, so the number of slices
     may differ between ED and ES. The mass needs the epicardium of every slice with an endocardium at ED.
 
     Where pixel spacing or slice gap is unknown there is the ejection fraction alone: that of the areas, of three slices
@@ -129,7 +135,12 @@ def clinical_values(
     samples : the patient's contoured images, without what is in quarantine
     gap_mm : distance between neighbouring slices measured from positions, None when unknown
     drawn : the patient's contoured images with what is in quarantine; `samples` when None
+    unplaced : image numbers of endocardia that are in none of these (see `cmrpipe.samples.unplaced`): of which slice
+        and phase is not known, so that there is no value at all
     """
+    if unplaced:
+        numbers = ", ".join(map(str, unplaced))
+        return ClinicalValues(patient_id, reason=f"no values: endocardium without an image it belongs to ({numbers})")
     every = samples if drawn is None else drawn
     reasons: list[str] = []
     spacing = {s.record.pixel_spacing_mm for s in every}
@@ -181,8 +192,8 @@ def _by_areas(
     if len(spacing) != 1:
         return ClinicalValues(patient_id, reason="; ".join(reasons))
     further: list[str] = []
-    edv, slices_ed = _volume(samples, drawn, Phase.ED, 1.0, further)
-    esv, slices_es = _volume(samples, drawn, Phase.ES, 1.0, further)
+    edv, slices_ed = _volume(samples, drawn, Phase.ED, gap_mm, further)
+    esv, slices_es = _volume(samples, drawn, Phase.ES, gap_mm, further)
     counts = {"slices_ed": slices_ed, "slices_es": slices_es}
     if not edv or esv is None:
         return ClinicalValues(patient_id, **counts, reason="; ".join(reasons + further))
@@ -243,10 +254,22 @@ def holes_of(indices: Iterable[int]) -> list[int]:
     return [i for i in range(min(present), max(present)) if i not in present] if present else []
 
 
+def _uneven(drawn: Mapping[int, tuple[Sample, Contour]], gap_mm: float | None) -> str:
+    """Why drawn slices cannot be summed up as discs of one height; "" where their positions say nothing against it."""
+    records = {index: sample.record for index, (sample, _) in drawn.items()}
+    axis = next((found for record in records.values() if (found := normal(record)) is not None), None)
+    if gap_mm is None or axis is None:
+        return ""
+    return uneven_text({index: place for index, r in records.items() for place in along([r], axis)}, gap_mm)
+
+
 def _volume(
-    samples: Sequence[Sample], drawn: Sequence[Sample], phase: Phase, gap_mm: float, reasons: list[str]
+    samples: Sequence[Sample], drawn: Sequence[Sample], phase: Phase, gap_mm: float | None, reasons: list[str]
 ) -> tuple[float | None, int]:
-    """Volume of the cavity at a phase and the number of slices; adds to `reasons` where there is none."""
+    """Volume of the cavity at a phase and the number of slices; adds to `reasons` where there is none.
+
+    Without a gap it is that of slices 1 mm apart.
+    """
     name = "EDV" if phase is Phase.ED else "ESV"
     kept, every = (_contours(which, phase, ContourKind.ENDO) for which in (samples, drawn))
     if not every:
@@ -255,8 +278,10 @@ def _volume(
         reasons.append(f"no {name}: endocardium of {slices_text(left_out)} in quarantine")
     elif holes := holes_of(every):
         reasons.append(f"no {name}: endocardium of {slices_text(holes)} missing")
+    elif uneven := _uneven(every, gap_mm):
+        reasons.append(f"no {name}: {uneven}")
     else:
-        return disc_volume_ml((_area(*found) for found in kept.values()), gap_mm), len(kept)
+        return disc_volume_ml((_area(*found) for found in kept.values()), 1.0 if gap_mm is None else gap_mm), len(kept)
     return None, len(kept)
 
 
@@ -265,15 +290,17 @@ def _mass(
 ) -> tuple[float | None, int]:
     """Myocardial mass at ED in g: (epicardial - endocardial volume) x 1.05 g/mL, over all slices of the cavity."""
     kept, every = (_walls(which) for which in (samples, drawn))
-    cavity = _contours(drawn, Phase.ED, ContourKind.ENDO).keys()
+    cavity = _contours(drawn, Phase.ED, ContourKind.ENDO)
     if not every:
         reasons.append("no mass: no slice with both contours at ED")
     elif left_out := every.keys() - kept.keys():
         reasons.append(f"no mass: contours of {slices_text(left_out)} in quarantine")
-    elif without := cavity - every.keys():
+    elif without := cavity.keys() - every.keys():
         reasons.append(f"no mass: epicardium of {slices_text(without)} missing")
     elif holes := holes_of(cavity):
         reasons.append(f"no mass: contours of {slices_text(holes)} missing")
+    elif uneven := _uneven(cavity, gap_mm):
+        reasons.append(f"no mass: {uneven}")
     else:
         walls = (_area(sample, epi) - _area(sample, endo) for sample, epi, endo in kept.values())
         return disc_volume_ml(walls, gap_mm) * MYOCARDIUM_G_PER_ML, len(kept)

@@ -57,6 +57,16 @@ def patient_samples(labels: PatientLabels, excluded: Container[str] = frozenset(
     return sorted(samples, key=_order)
 
 
+def unplaced(labels: PatientLabels) -> list[int]:
+    """Image numbers of endocardia that `patient_samples` cannot have: they were drawn, and nobody can tell where.
+
+    Their image is not there, or cannot be read, or two share the number; the file cannot be read, or there are two.
+    """
+    placed = {image_number(sample.record) for sample in patient_samples(labels) if sample.endo is not None}
+    drawn = {contour.number for contour in labels.contours if contour.kind is ContourKind.ENDO}
+    return sorted(number for number in drawn - placed if number is not None)
+
+
 def _order(sample: Sample) -> tuple[int, int, int, str]:
     record = sample.record
     parts = (record.slice_index, record.frame, image_number(record))

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,6 +25,9 @@ SAME_SLICE_MM = 0.5
 
 SAME_NORMAL_COSINE = 0.999
 """Slice normals with at least this cosine between them are parallel (2.6 degrees)."""
+
+UNEVEN = 0.1
+"""Relative deviation of a slice gap from the median above which slices are missing, or lie anyhow."""
 
 POSITION, ASSUMED, NUMBER = "position", "assumed", "number"
 """Values of `ImageRecord.grid_source`."""
@@ -236,3 +240,21 @@ def slice_gap_mm(records: Iterable[ImageRecord]) -> float | None:
     """Median distance between neighbouring slices in mm; None where it cannot be measured."""
     gap = measure_gap(records)
     return None if gap is None else gap.gap_mm
+
+
+def uneven_text(places_mm: Mapping[int, float], gap_mm: float) -> str:
+    """Why some slices cannot be summed up, in words: the two neighbours farthest off the gap; "" where all are even.
+
+    Parameters
+    ----------
+    places_mm : position along the normal by slice_index; slices of unknown position are absent
+    gap_mm : distance between neighbouring slices of the stack
+    """
+    ordered = sorted(places_mm)
+    steps = {(a, b): abs(places_mm[b] - places_mm[a]) for a, b in pairwise(ordered) if b == a + 1}
+    if not steps:
+        return ""
+    (a, b), step = max(steps.items(), key=lambda item: abs(item[1] - gap_mm))
+    if abs(step - gap_mm) <= UNEVEN * gap_mm:
+        return ""
+    return f"slices {a}, {b} lie {step:.1f} mm apart, where the stack's lie {gap_mm:.1f} mm"

@@ -233,6 +233,44 @@ def test_a_hole_between_drawn_slices_is_no_value() -> None:
     assert "no mass: contours of slice 4 missing" in found.reason
 
 
+def stacked(step_mm: float, lost: int) -> list[Sample]:
+    """The heart with positions along x; slices from index `lost` on lie a step further."""
+    samples = []
+    for sample in heart():
+        index = sample.record.slice_index or 0
+        position = (step_mm * (index + (index >= lost)), 7.0, -9.0)
+        record = replace(sample.record, orientation=(0.0, 0.6, 0.8, 0.0, -0.8, 0.6), position_mm=position)
+        samples.append(replace(sample, record=record))
+    return samples
+
+
+@pytest.mark.parametrize("step_mm", [GAP_MM, -GAP_MM])
+def test_a_slice_that_is_not_there_is_no_value(step_mm: float) -> None:
+    """Slices are numbered without gaps: that one is lost shows in the positions of its neighbours alone."""
+    samples = stacked(step_mm, lost=4)
+    found = clinical_values("P", samples, GAP_MM)
+    assert (found.edv_ml, found.esv_ml, found.ef_pct, found.mass_g) == (None, None, None, None)
+    why = "slices 3, 4 lie 16.0 mm apart, where the stack's lie 8.0 mm"
+    assert found.reason == f"no EDV: {why}; no ESV: {why}; no mass: {why}"
+    unknown = [replace(s, record=replace(s.record, pixel_spacing_mm=None)) for s in samples]
+    assert clinical_values("P", unknown, GAP_MM).ef_pct is None
+
+
+def test_even_slices_are_summed_up() -> None:
+    """Positions to a tenth of the gap are even; a slice that is lost at the base of ES touches ED alone."""
+    assert clinical_values("P", stacked(0.95 * GAP_MM, lost=9), GAP_MM).reason == ""
+    found = clinical_values("P", stacked(GAP_MM, lost=1), GAP_MM)
+    assert found.edv_ml is None
+    assert found.esv_ml == pytest.approx(ESV, rel=1e-4)
+
+
+def test_an_endocardium_without_an_image_leaves_no_value() -> None:
+    """It was drawn, and nobody can tell in which slice and phase: a sum of the others may be too small."""
+    found = clinical_values("P", heart(), GAP_MM, unplaced=[34, 40])
+    assert (found.edv_ml, found.esv_ml, found.ef_pct, found.mass_g) == (None, None, None, None)
+    assert found.reason == "no values: endocardium without an image it belongs to (34, 40)"
+
+
 def test_a_slice_without_epicardium_takes_the_mass() -> None:
     """At the ends, too: the sum over the others would be too small. The volumes stay."""
     samples = [replace(s, epi=None) if s.record.slice_index in (0, 7) else s for s in heart()]

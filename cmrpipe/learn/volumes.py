@@ -4,8 +4,8 @@ Both are summed over the same images, those that the expert drew (the ED frame's
 rule of `cmrpipe.clinical`. So they differ by segmentation alone, not by the choice of slices and frames.
 
 A sum over fewer slices than were drawn is no volume: where a drawn image of a phase is not in the store, or a slice
-between drawn neighbours lacks its contour, what that touches is withheld, for expert, model and baselines alike, with
-the reason.
+between drawn neighbours lacks its contour or is not there at all, what that touches is withheld, for expert, model and
+baselines alike, with the reason.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from cmrpipe.clinical import MYOCARDIUM_G_PER_ML, disc_volume_ml, ejection_fraction_pct, holes_of, slices_text
 from cmrpipe.model import Label, Mask, Phase
 from cmrpipe.nouns import counted
+from cmrpipe.slices import uneven_text
 from cmrpipe.store import PatientData
 from cmrpipe.store.leftout import UNTOLD, LeftOut
 
@@ -59,6 +60,16 @@ def _phase(data: PatientData, phase: Phase) -> Mask:
     return at
 
 
+def _uneven(data: PatientData, at: Mask) -> str:
+    """Why some images' slices cannot be summed up as discs of one height (see `cmrpipe.clinical`)."""
+    known = at & np.isfinite(data.position_mm).all(axis=1) & np.isfinite(data.orientation).all(axis=1)
+    if data.slice_gap_mm is None or not known.any():
+        return ""
+    axis = np.cross(data.orientation[known][0, :3], data.orientation[known][0, 3:])
+    places = (data.position_mm[known] * axis).sum(axis=1).tolist()
+    return uneven_text(dict(zip(data.slice_index[known].tolist(), places, strict=True)), data.slice_gap_mm)
+
+
 def withheld(data: PatientData, missing: Missing) -> dict[str, str]:
     """Why a patient's values cannot be had, by quantity; those that can are not in it.
 
@@ -76,6 +87,8 @@ def withheld(data: PatientData, missing: Missing) -> dict[str, str]:
             found[name] = f"no {volume}: no endocardium at {phase.value}"
         elif holes := holes_of(places):
             found[name] = f"no {volume}: endocardium of {slices_text(holes)} missing"
+        elif uneven := _uneven(data, _phase(data, phase)):
+            found[name] = f"no {volume}: {uneven}"
     ed, epi = _phase(data, Phase.ED), data.contours[:, 1]
     if not (ed & epi).any():
         found["mass_g"] = "no mass: no slice with both contours at ED"

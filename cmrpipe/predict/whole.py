@@ -13,10 +13,7 @@ from cmrpipe.frames import frames_said
 from cmrpipe.groups import LIKE, depth, parallel, places, slice_places
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
-from cmrpipe.slices import SAME_SLICE_MM, measure_gap, normal
-
-UNEVEN = 0.1
-"""Relative deviation of a slice gap from the median above which slices are missing, or lie anyhow."""
+from cmrpipe.slices import SAME_SLICE_MM, UNEVEN, measure_gap, normal
 
 USUAL_AXIS = (0.627, -0.680, -0.380)
 """Direction of the left ventricle's long axis, base to apex, in patient coordinates (LPS, unit vector): to the left,

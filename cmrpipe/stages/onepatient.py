@@ -22,7 +22,7 @@ from cmrpipe.incremental.refresh import Written
 from cmrpipe.linking import PatientLabels, link_patient
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
-from cmrpipe.samples import check_contours, patient_samples, read_image
+from cmrpipe.samples import check_contours, patient_samples, read_image, unplaced
 from cmrpipe.slices import slice_gap_mm
 from cmrpipe.stages.patientfile import PatientFile, patient_file, write_patient_file
 
@@ -75,7 +75,11 @@ def equal_pixels(pixels: Pixels, first: ImageRecord, later: ImageRecord) -> bool
 def rounded_values(labels: PatientLabels, excluded: Container[str]) -> ClinicalValues:
     """Clinical values of a patient without what is in quarantine, to `DIGITS` decimals."""
     values = clinical_values(
-        labels.patient_id, patient_samples(labels, excluded), slice_gap_mm(labels.images), patient_samples(labels)
+        labels.patient_id,
+        patient_samples(labels, excluded),
+        slice_gap_mm(labels.images),
+        patient_samples(labels),
+        unplaced(labels),
     )
     cells: dict[str, Any] = asdict(values)
     rounded = {name: round(cell, DIGITS) for name, cell in cells.items() if isinstance(cell, float)}

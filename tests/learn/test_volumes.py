@@ -97,6 +97,17 @@ def test_a_hole_withholds_its_phase_and_the_ejection_fraction() -> None:
         assert values.esv_ml is not None
 
 
+def test_a_slice_that_is_not_there_withholds_everything() -> None:
+    """Four slices are numbered without a gap, and the second and third lie two steps apart."""
+    data = make_patient("A", 0, images=8)
+    moved = replace(data, position_mm=data.position_mm + np.where(data.slice_index[:, None] > 1, (0.0, 0.0, 8.0), 0.0))
+    found = pair(moved, moved.label, {})
+    assert found.expert == found.model == NOTHING
+    assert found.reason.startswith("no EDV: slices 1, 2 lie 16.0 mm apart, where the stack's lie 8.0 mm; no ESV:")
+    nowhere = replace(moved, position_mm=np.full_like(moved.position_mm, np.nan))
+    assert pair(nowhere, nowhere.label, {}).reason == ""
+
+
 def test_slices_beyond_the_ventricle_are_no_hole() -> None:
     """The base at ES: the ventricle has moved towards the apex."""
     data = make_patient("A", 0, images=6)

@@ -141,6 +141,27 @@ def test_clinical_values_are_the_phantoms(clean: tuple[Path, Truth]) -> None:
         assert row["reason"] == ""
 
 
+def test_values_over_fewer_slices_than_were_drawn_are_withheld(clean: tuple[Path, Truth], tmp_path: Path) -> None:
+    """One patient lost the image of its first endocardium, another a slice with all that was drawn in it."""
+    base, truth = clean
+    shutil.copytree(base / "set", tmp_path / "set")
+    first, second = truth.patients[:2]
+    number = min(contour.number for contour in first.contours)
+    (tmp_path / "set" / "dicoms" / first.patient_id / f"{number}.dcm").unlink()
+    lost = [contour for contour in second.contours if contour.position == second.lv_positions[1]]
+    for path in (tmp_path / "set" / "dicoms" / second.patient_id).glob("*.dcm"):
+        if (int(path.stem) - 1) // SIZE["frames"] == lost[0].position:
+            path.unlink()
+    for contour in lost:
+        (tmp_path / "set" / contour.path).unlink()
+    check(tmp_path / "set", tmp_path)
+    rows = {row["patient_id"]: row for row in table(tables(tmp_path) / CLINICAL_CSV)}
+    for patient, reason in ((first, f"({number})"), (second, "mm apart, where the stack's lie")):
+        row = rows[patient.patient_id]
+        assert (row["edv_ml"], row["esv_ml"], row["ef_pct"], row["mass_g"]) == ("", "", "", "")
+        assert reason in row["reason"]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_told_and_nothing_else(clean: tuple[Path, Truth], tmp_path: Path, name: str) -> None:
     """Each kind of fault is told with its code at its patient and file; no error or warning has another cause."""
