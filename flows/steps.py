@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from cmrpipe.connect.address import full_address
 from cmrpipe.connect.credentials import Credentials
 from cmrpipe.connect.opening import open_source
 from cmrpipe.connect.source import Source
@@ -76,7 +77,8 @@ def land_step(
     written: set[str] = set()
     if chosen is not None:
         params = _source_params(home, chosen, contours, listen)
-        origin = open_source(chosen, params, home.raw, name=name, credentials=credentials)
+        address = chosen if source is None else full_address(source)  # the ledger knows a source by it
+        origin = open_source(address, params, home.raw, name=name, credentials=credentials)
         landed = _land(home, origin, params, listen)
         written = {PHANTOM, f"{LINK_FOLDER}/{origin.name}.csv"}
         for line in troubles(landed):

@@ -274,6 +274,14 @@ def test_what_is_not_in_the_cache_is_fetched_with_its_list(bob: Clone) -> None:
     assert (bob.contour, listed.is_file()) == ("2 2\n", True)
 
 
+def test_a_source_is_the_same_by_a_relative_path(bob: Clone) -> None:
+    """As a deployment's parameter has it: what it has had is no correction of what a colleague corrected."""
+    bob.record.write_text(corrected_elsewhere(bob))
+    with chdir(bob.source.parent):
+        land_step(bob.root, bob.source.name, bob.tell)
+    assert (bob.contour, bob.counts["contours_kept"]) == ("2 2\n", 1)
+
+
 def test_a_list_that_only_says_the_same_explains_nothing(bob: Clone) -> None:
     """A stale copy of the source has what stands there instead of the record."""
     stale = bob.root.parent / "stale"
