@@ -27,6 +27,9 @@ def write(tmp_path: Path, text: str) -> Path:
         ("validate:\n  quarantine: [no-such-code]\n", "validate.quarantine.0 is 'no-such-code'"),
         ("source:\n  series: '['\n", "source.series is '['"),
         ("train:\n  network: basic\n  channels: [4, 8]\n", "the basic network has 5 levels, channels names 2"),
+        ("train:\n  channels: [4, 0]\n", "train.channels.1 is 0: input should be greater than or equal to 1"),
+        ("train:\n  channels: [1, 1, 1, 1, 1, 1]\n  image_size: 32\n", "6 levels need an image_size of 64 or more"),
+        ("train:\n  seed: 18446744073709551616\n", "train.seed is 18446744073709551616: input should be less than"),
         ("- ingest\n", "the whole file is ['ingest']"),
         (
             "ingest: {contour_origin: 0}\ntrain: {}\ningest: {}\n",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,12 +10,16 @@ from cmrpipe.params.section import Section
 
 BASIC_LEVELS = 5
 """Of MONAI's BasicUNet."""
+_COARSEST = 2
+"""Rows and columns of the coarsest level, at least: instance norm divides by the spread over a level's pixels."""
 
 
 class TrainParams(Section):
     """The model and its training."""
 
-    seed: int = Field(0, ge=0, description="of the split, the first weights, the order of samples and the augmentation")
+    seed: int = Field(
+        0, ge=0, lt=2**64, description="of the split, the first weights, the order of samples and the augmentation"
+    )
     val_fraction: float = Field(
         0.0,
         ge=0,
@@ -40,7 +44,7 @@ class TrainParams(Section):
     network: Literal["residual", "basic", "vanilla"] = Field(
         "residual", description="UNet with residual units, plain, or the plain one of 64 to 1024 channels"
     )
-    channels: tuple[int, ...] = Field(
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (16, 32, 64, 128, 256),
         min_length=2,
         max_length=6,
@@ -96,6 +100,10 @@ class TrainParams(Section):
     def _levels(self) -> TrainParams:
         if self.network == "basic" and len(self.channels) != BASIC_LEVELS:
             raise ValueError(f"the basic network has {BASIC_LEVELS} levels, channels names {len(self.channels)}")
+        levels = BASIC_LEVELS if self.network == "vanilla" else len(self.channels)
+        smallest = _COARSEST * 2 ** (levels - 1)
+        if self.image_size < smallest:
+            raise ValueError(f"{levels} levels need an image_size of {smallest} or more, it is {self.image_size}")
         return self
 
 
