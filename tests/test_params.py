@@ -30,6 +30,8 @@ def write(tmp_path: Path, text: str) -> Path:
         ("train:\n  channels: [4, 0]\n", "train.channels.1 is 0: input should be greater than or equal to 1"),
         ("train:\n  channels: [1, 1, 1, 1, 1, 1]\n  image_size: 32\n", "6 levels need an image_size of 64 or more"),
         ("train:\n  seed: 18446744073709551616\n", "train.seed is 18446744073709551616: input should be less than"),
+        ("train:\n  learning_rate: 1.5\n", "train.learning_rate is 1.5: input should be less than or equal to 1"),
+        ("train:\n  weight_decay: 2\n", "train.weight_decay is 2: input should be less than or equal to 1"),
         ("- ingest\n", "the whole file is ['ingest']"),
         (
             "ingest: {contour_origin: 0}\ntrain: {}\ningest: {}\n",

@@ -88,6 +88,8 @@ class Patience(EarlyStopping):
 class Recorder(Callback):
     """Notes every epoch's figures, keeps the best weights in memory and tells the listener.
 
+    It ends a training that has come to no numbers: no later epoch would bring them back.
+
     Parameters
     ----------
     network : the one in training
@@ -122,6 +124,12 @@ class Recorder(Callback):
             figures.get("val_dice_cavity"),
             figures.get("val_dice_myocardium"),
         )
+        if not math.isfinite(epoch.train_loss) or not all(bool(p.isfinite().all()) for p in self.network.parameters()):
+            raise ParamsError(
+                "train.learning_rate, train.weight_decay, train.precision",
+                f"the training has come to no numbers in epoch {epoch.epoch} (loss {epoch.train_loss:g})",
+                "Take a lower learning_rate or weight_decay, or precision 32-true",
+            )
         self.history.append(epoch)
         score = figures.get("val_dice", float(epoch.epoch))
         if score > self._score:
@@ -192,7 +200,7 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
 
     Raises
     ------
-    ParamsError : devices or strategy cannot be had on this machine
+    ParamsError : devices or strategy cannot be had on this machine, or the loss or a weight is no number any more
     """
     work.mkdir(parents=True, exist_ok=True)
     epochs = epochs_of(params, len(train))

@@ -185,6 +185,15 @@ def test_devices_that_are_not_there_are_told(
     assert not list((tmp_path / "model").glob("*"))
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_training_that_comes_to_no_numbers_is_told(store: Path, tmp_path: Path, complete: bool) -> None:
+    """Not kept as a model that finds nothing, nor handed to the second training."""
+    recipe = PARAMS.model_copy(update={"learning_rate": 1e30, "complete": complete})
+    with pytest.raises(ParamsError, match=r"train\.learning_rate.*no numbers in epoch [12].*Take a lower"):
+        train(store, tmp_path / "model", recipe, listen=silent)
+    assert not list((tmp_path / "model").glob("*"))
+
+
 def test_prediction_without_its_gpu_is_told(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`evaluate.accelerator: gpu` on a machine that has none."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
