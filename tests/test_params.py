@@ -32,6 +32,10 @@ def write(tmp_path: Path, text: str) -> Path:
         ("train:\n  seed: 18446744073709551616\n", "train.seed is 18446744073709551616: input should be less than"),
         ("train:\n  learning_rate: 1.5\n", "train.learning_rate is 1.5: input should be less than or equal to 1"),
         ("train:\n  weight_decay: 2\n", "train.weight_decay is 2: input should be less than or equal to 1"),
+        (
+            "train:\n  strategy: ddp_spawn\n",
+            "train.strategy is 'ddp_spawn': value error, trains in processes that hand",
+        ),
         ("- ingest\n", "the whole file is ['ingest']"),
         (
             "ingest: {contour_origin: 0}\ntrain: {}\ningest: {}\n",

@@ -96,6 +96,13 @@ class TrainParams(Section):
             raise ValueError("the percentiles must rise and lie between 0 and 100")
         return value
 
+    @field_validator("strategy")
+    @classmethod
+    def _hands_back(cls, value: str) -> str:
+        if any(way in value for way in ("spawn", "fork", "notebook")):
+            raise ValueError("trains in processes that hand no model back; ddp does the same in ones that do")
+        return value
+
     @model_validator(mode="after")
     def _levels(self) -> TrainParams:
         if self.network == "basic" and len(self.channels) != BASIC_LEVELS:
