@@ -17,6 +17,7 @@ _TALKERS = ("lightning.pytorch", "lightning.fabric")
 
 _WARNINGS = (
     r"The '\w+_dataloader' does not have many workers",  # samples are in memory; workers would slow it down
+    r"You passed `Trainer\(accelerator='cpu', precision='16-mixed'\)`",  # is refused where it is said
     r"You defined a `validation_step` but have no `val_dataloader`",  # without validation patients
     r"`torch\.jit\.script_method` is deprecated",  # torch.compile imports it
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning 2.6 with torch 2.13

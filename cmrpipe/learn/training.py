@@ -200,7 +200,7 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
 
     Raises
     ------
-    ParamsError : devices or strategy cannot be had on this machine, or the loss or a weight is no number any more
+    ParamsError : devices, strategy or precision cannot be had on this machine, or the loss or a weight is no number any more
     """
     work.mkdir(parents=True, exist_ok=True)
     epochs = epochs_of(params, len(train))
@@ -221,7 +221,7 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
 
 def _trainer(params: TrainParams, epochs: int, callbacks: list[Callback]) -> pl.Trainer:
     try:
-        return pl.Trainer(
+        trainer = pl.Trainer(
             accelerator=params.accelerator,
             devices=params.devices,
             num_nodes=params.nodes,
@@ -242,6 +242,14 @@ def _trainer(params: TrainParams, epochs: int, callbacks: list[Callback]) -> pl.
         asked = f"accelerator {params.accelerator}, strategy {params.strategy}, {params.devices} devices"
         cause = f"cannot be had here ({' '.join(str(error).split())})"
         raise ParamsError(f"train: {asked}", cause, "Mend these keys in params.yaml") from error
+    if trainer.precision != precision(params):
+        cause = f"cannot be had here (Lightning would take {trainer.precision} for it)"
+        raise ParamsError(f"train.precision {params.precision}", cause, "Set it to auto")
+    cluster = getattr(trainer.strategy, "cluster_environment", None)
+    if params.nodes > 1 and not (cluster is not None and cluster.creates_processes_externally):
+        mend = "Start it on each of them under torchrun or Slurm, or set train.nodes to 1"
+        raise ParamsError(f"train.nodes {params.nodes}", "nothing has started the training on the other machines", mend)
+    return trainer
 
 
 Loader: TypeAlias = DataLoader[Any]

@@ -185,6 +185,21 @@ def test_devices_that_are_not_there_are_told(
     assert not list((tmp_path / "model").glob("*"))
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"precision": "16-mixed", "accelerator": "cpu"}, r"train\.precision 16-mixed: .*bf16-mixed for it.*to auto"),
+        ({"nodes": 2}, r"train\.nodes 2: nothing has started .*under torchrun or Slurm"),
+    ],
+)
+def test_what_is_asked_for_is_done_or_refused(
+    store: Path, tmp_path: Path, asked: dict[str, object], message: str
+) -> None:
+    """No other precision under its name, and no waiting for machines where nobody started anything."""
+    with pytest.raises(ParamsError, match=message):
+        train(store, tmp_path / "model", PARAMS.model_copy(update=asked), listen=silent)
+
+
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_training_that_comes_to_no_numbers_is_told(store: Path, tmp_path: Path, complete: bool) -> None:
     """Not kept as a model that finds nothing, nor handed to the second training."""
