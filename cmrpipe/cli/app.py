@@ -199,10 +199,12 @@ def train(
 ) -> None:
     """Train a UNet; patients are split, never images."""
     with console.guarded("train"), console.needs("train"), console.progress() as listen:
+        from cmrpipe.stages.train import helps_to_train
         from cmrpipe.stages.train import train as stage
 
         summary = stage(store, out, load_params(params).train, listen=listen, pathology=pathology)
-    console.finish(summary)
+    if not helps_to_train():
+        console.finish(summary)
 
 
 @app.command(cls=Logged)

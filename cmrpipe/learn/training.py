@@ -200,7 +200,7 @@ def fit(train: TrainingSet, val: PlainSet | None, params: TrainParams, work: Pat
 
     Raises
     ------
-    ParamsError : devices, strategy or precision cannot be had on this machine, or the loss or a weight is no number any more
+    ParamsError : devices, strategy or precision cannot be had on this machine; the loss or a weight is no number
     """
     work.mkdir(parents=True, exist_ok=True)
     epochs = epochs_of(params, len(train))

@@ -142,7 +142,7 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, path
         `cmrpipe.learn.journal`); of two trainings first/ with the first one's model and logs. Whole or as it was. A
         training that was killed goes on where it was
     params : the train section
-    listen : told once an epoch
+    listen : told once an epoch, by the process of rank 0
     pathology : table of the patients' pathology, which the split is stratified by, and of visits of one person, which
         stay together; it need not be there
 
@@ -164,7 +164,7 @@ def train(store: Path, out: Path, params: TrainParams, *, listen: Listener, path
             params=params,
             version=version,
             work=progress / made_of[:16],
-            listen=listen,
+            listen=silent if helps_to_train() else listen,
         )
         if helps_to_train():
             return _help(out, made_of, split, work)

@@ -267,6 +267,8 @@ def test_two_processes_train_together(store: Path, tmp_path: Path) -> None:
         )
         assert run.returncode == 0, run.stderr
         assert expected in run.stdout
+        assert len(run.stdout.splitlines()) == 1, "one process tells, for all"
+        assert len(set(run.stderr.splitlines())) == len(run.stderr.splitlines())
     logs = [read_batches(out / name) for name in ("batches.jsonl", "batches-rank1.jsonl")]
     for epoch in (0, 1):
         seen = [[name for line in log if line.epoch == epoch for name in line.samples] for log in logs]
