@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -28,7 +29,11 @@ _RETRIES = 3
 
 
 def _end_with_parent() -> None:
-    """End this worker when the process that made it is gone, however that ended and however this one was started."""
+    """End this worker when the process that made it is gone, however that ended and however this one was started.
+
+    Ctrl+C, which all processes hear, ends it at once: it would take what it does for failed, and begin what waits.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is None:
         return
@@ -41,7 +46,7 @@ def _end_with_parent() -> None:
 
 
 def _number(spec: str, text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise ExecutorError(spec, "names no number of workers", "Write processes:4 or dask-local:4, say")
     return int(text)
 
@@ -57,6 +62,9 @@ def _dask(spec: str, address: str | None, workers: int) -> Iterator[Executor]:
             client = Client(address, timeout="20s")  # type: ignore[no-untyped-call]
         except OSError as error:
             raise ExecutorError(spec, f"no Dask scheduler answers ({error})", "Start one, or name another") from error
+        except ValueError as error:
+            mend = "Write dask:tcp://scheduler.example:8786, say"
+            raise ExecutorError(spec, f"is no address of a Dask scheduler ({error})", mend) from error
         with client:
             yield client.get_executor(retries=_RETRIES, pure=False)  # type: ignore[no-untyped-call]
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -163,10 +164,55 @@ def test_workers_work_and_end_with_a_parent_that_is_killed(tmp_path: Path, metho
     assert not any(map(running, workers))
 
 
-@pytest.mark.parametrize("spec", ["threads:2", "processes:0", "processes:many", "dask:", "dask-local:"])
+INTERRUPTED = """
+import os, sys, time
+from pathlib import Path
+from cmrpipe.incremental.refresh import Unit, refresh
+from cmrpipe.progress import silent
+
+def work(inputs, folder):
+    os.write(1, b"at work\\n")
+    time.sleep(60)
+
+refresh("test", Path(sys.argv[1]), [Unit(key, key, key) for key in "abcdef"], work, listen=silent, workers=2)
+"""
+
+
+def test_an_interrupt_ends_all_work_at_once(tmp_path: Path) -> None:
+    """Ctrl+C reaches the workers, too: they neither begin what waits for them, nor say where they were."""
+    script = tmp_path / "parent.py"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script), str(tmp_path / "out")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert [parent.stdout.readline() for _ in range(2)] == ["at work\n"] * 2
+        os.killpg(parent.pid, signal.SIGINT)
+        try:
+            out, err = parent.communicate(timeout=20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(parent.pid, signal.SIGKILL)
+    assert (parent.returncode, out) == (-signal.SIGINT, "")
+    assert err.count("Traceback") == 1
+
+
+@pytest.mark.parametrize(
+    "spec", ["threads:2", "processes:0", "processes:many", "processes:²", "dask:", "dask-local:", "dask-local:²"]
+)
 def test_a_specification_that_is_none_is_refused(spec: str) -> None:
     """The message names what is possible."""
     with pytest.raises(ExecutorError, match="processes:"), pool(spec, 3):
+        pass
+
+
+def test_an_address_that_is_none_is_told() -> None:
+    """Dask wants a port."""
+    with (
+        pytest.raises(ExecutorError, match=r"dask:foo: is no address .*missing port.*dask:tcp://"),
+        pool("dask:foo", 3),
+    ):
         pass
 
 
