@@ -36,6 +36,8 @@ def write(tmp_path: Path, text: str) -> Path:
             "train:\n  strategy: ddp_spawn\n",
             "train.strategy is 'ddp_spawn': value error, trains in processes that hand",
         ),
+        ("[]\n", "the whole file is []"),
+        ("0\n", "the whole file is 0"),
         ("- ingest\n", "the whole file is ['ingest']"),
         (
             "ingest: {contour_origin: 0}\ntrain: {}\ningest: {}\n",

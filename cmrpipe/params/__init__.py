@@ -64,7 +64,7 @@ def load_params(path: Path | None) -> Params:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(path, f"is not YAML ({error})", "Mend the line it names") from error
     try:
-        return Params.model_validate(raw or {})
+        return Params.model_validate({} if raw is None else raw)
     except ValidationError as error:
         problems = "; ".join(_problem(e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors())
         raise ParamsError(
