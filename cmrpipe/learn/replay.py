@@ -34,10 +34,11 @@ def replay(source: Source, model: Path, step: int, rank: int = 0, *, first: bool
 
     Raises
     ------
-    InputError : the log or the model cannot be read, or the training had no such step
+    InputError : the log or the model cannot be read, or the training had no such step, process or first part
     StoreError : the source no longer gives the batch's bytes, or a sample of it is gone
     """
     path = (model / FIRST if first else model) / batches_file(rank)
+    _refuse_what_never_was(model, path.parent, rank)
     lines = read_batches(path)
     line = next((line for line in lines if line.step == step), None)
     if line is None:
@@ -68,3 +69,13 @@ def replay(source: Source, model: Path, step: int, rank: int = 0, *, first: bool
             "Of two trainings the second can be replayed on its own kind of CPU only",
         )
     return line, batch
+
+
+def _refuse_what_never_was(model: Path, folder: Path, rank: int) -> None:
+    """Tell a log that no training wrote from one that is lost; where there is none at all, reading says so."""
+    if (model / batches_file()).is_file():
+        if not (folder / batches_file()).is_file():
+            raise InputError(folder, "is not there: the model was trained once, not twice", "Leave --first out")
+        if not (folder / batches_file(rank)).is_file():
+            ranks = len(list(folder.glob("batches*.jsonl")))
+            raise InputError(folder, f"has no log of rank {rank}", f"It has ranks 0 to {ranks - 1} (--rank)")

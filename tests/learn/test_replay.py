@@ -76,6 +76,17 @@ def test_a_step_that_never_was_is_refused(trained: tuple[Path, Path, list[Drawn]
         replay(source, model, 6)
 
 
+def test_a_training_that_never_was_is_refused(trained: tuple[Path, Path, list[Drawn]], tmp_path: Path) -> None:
+    """Training again would bring neither a rank nor a first training."""
+    store, model, _ = trained
+    (tmp_path / batches_file()).write_bytes((model / batches_file()).read_bytes())
+    with open_store(store) as source:
+        with pytest.raises(InputError, match=r"has no log of rank 2\. It has ranks 0 to 0"):
+            replay(source, model, 0, 2)
+        with pytest.raises(InputError, match=r"was trained once, not twice\. Leave --first out"):
+            replay(source, tmp_path, 0, first=True)
+
+
 def test_other_data_are_told(trained: tuple[Path, Path, list[Drawn]], tmp_path: Path) -> None:
     """One changed pixel in a sample of the batch, or a sample that is gone."""
     _, model, _ = trained
