@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cmrpipe.cli import app
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.workspace import HERE, MARKS, Workspace
 from flows import place
@@ -39,3 +41,34 @@ def test_a_worker_enters_its_workspace(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv(place.VARIABLE, str(empty_workspace(tmp_path / "space")))
     assert place.enter() == {"directory": str(tmp_path / "space")}
     assert HERE.raw.resolve() == tmp_path / "space" / "data" / "raw"
+
+
+COMMANDS = {"run": "flows.run", "verify": "flows.integrity", "rebuild": "flows.integrity", "forget": "flows.forget"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_workspace_that_is_named_is_the_one_that_counts(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From any folder, spelled either way; one that is none is named, and help needs none."""
+    handed: list[str] = []
+
+    def become(_: str, arguments: list[str]) -> None:
+        handed.append(" ".join(arguments[2:]))
+        raise SystemExit(0)
+
+    monkeypatch.setattr("os.execv", become)
+    monkeypatch.chdir(tmp_path)
+    space = empty_workspace(tmp_path / "space")
+    for words in (
+        ["--workspace", str(space)],
+        [f"--workspace={space}"],
+        *([] if command == "verify" else [["--help"]]),
+    ):
+        assert CliRunner().invoke(app, [command, *words]).exit_code == 0
+        assert handed.pop().startswith(COMMANDS[command])
+    for words, said in ((["--workspace", "none"], "none: is no cmrpipe workspace"), (["--workspace="], "is empty")):
+        refused = CliRunner().invoke(app, [command, *words])
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+    assert not handed

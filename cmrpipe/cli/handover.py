@@ -7,6 +7,37 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from cmrpipe.cli.options import given_path
+from cmrpipe.workspace import HERE, Workspace
+
+OPTION = "--workspace"
+
+
+def named(arguments: Sequence[str]) -> Workspace:
+    """The workspace that the arguments name, the last one where they name several; without, the current folder.
+
+    Raises
+    ------
+    BadParameter : the name is empty
+    """
+    found = HERE
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, equals, value = argument.partition("=")
+        if option == OPTION:
+            found = Workspace(given_path(value if equals else following))
+    return found
+
+
+def check_named(arguments: Sequence[str]) -> None:
+    """Refuse arguments that name no workspace; help is for everyone.
+
+    Raises
+    ------
+    CmrpipeError : it is none
+    """
+    if "--help" not in arguments:
+        named(arguments).check(f"Run this in your checkout, or name it with {OPTION}")
+
 
 def hand_over(module: str, arguments: Sequence[str]) -> NoReturn:
     """Become `python -m <module> <arguments>`: its exit code is ours, and whoever ends this process ends the work.

@@ -8,7 +8,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
-from cmrpipe.cli.handover import hand_over
+from cmrpipe.cli.handover import OPTION, check_named, hand_over, named
 from cmrpipe.cli.options import CORES, AnyStore, Workers
 from cmrpipe.workspace import HERE
 
@@ -41,7 +41,11 @@ def add(app: typer.Typer) -> None:
     @app.command("verify", context_settings=_PASSED_ON, add_help_option=False)
     def verify_command(context: typer.Context) -> None:
         """Hash what is really there: raw data, store, outputs, DVC's cache, a remote (`cmrpipe verify --help`)."""
-        if not HERE.lacking and not any(argument.partition("=")[0] == "--store" for argument in context.args):
+        options = {argument.partition("=")[0] for argument in context.args}
+        if OPTION in options:
+            with console.guarded("verify"):
+                check_named(context.args)
+        if not named(context.args).lacking and "--store" not in options:
             hand_over("flows.integrity", ["verify", *context.args])
         alone = new_app()
         alone.command(cls=Logged)(verify_store_command)
@@ -51,5 +55,5 @@ def add(app: typer.Typer) -> None:
     def rebuild_command(context: typer.Context) -> None:
         """Bring back what is bad from cache, remote or raw, proven by hash (`cmrpipe rebuild --help`)."""
         with console.guarded("rebuild"):
-            HERE.check()
+            check_named(context.args)
         hand_over("flows.integrity", ["rebuild", *context.args])
