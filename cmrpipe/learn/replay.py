@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import ValidationError
+
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.learn.datasets import Drawn, TrainingSet, stacked
 from cmrpipe.learn.journal import Line, batches_file, read_batches
@@ -44,7 +46,12 @@ def replay(source: Source, model: Path, step: int, rank: int = 0, *, first: bool
     if line is None:
         raise InputError(path, f"has no step {step}", f"It has steps 0 to {len(lines) - 1}")
     saved = read_model(model)
-    params = TrainParams.model_validate(saved.origin["params"])
+    try:
+        params = TrainParams.model_validate(saved.origin["params"])
+    except ValidationError as error:
+        keys = ", ".join(str(part) for problem in error.errors() for part in problem["loc"][:1])
+        cause = f"was trained with parameters that this cmrpipe does not take ({keys})"
+        raise InputError(model, cause, "Check out the code of that training") from error
     with TemporaryDirectory() as walls:
         if saved.origin.get("completed") and not first:
             needed = sorted({name.rpartition("/")[0] for name in line.samples} & set(source.patients))

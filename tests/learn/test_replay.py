@@ -18,6 +18,7 @@ from cmrpipe.learn.datasets import Drawn
 from cmrpipe.learn.journal import batches_file, read_batches
 from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.replay import replay
+from cmrpipe.learn.saved import read_model, write_model
 from cmrpipe.params import IngestParams, StoreParams, TrainParams
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import write_quarantine
@@ -85,6 +86,17 @@ def test_a_training_that_never_was_is_refused(trained: tuple[Path, Path, list[Dr
             replay(source, model, 0, 2)
         with pytest.raises(InputError, match=r"was trained once, not twice\. Leave --first out"):
             replay(source, tmp_path, 0, first=True)
+
+
+def test_parameters_of_another_version_are_told(trained: tuple[Path, Path, list[Drawn]], tmp_path: Path) -> None:
+    """A model may be older than a limit of a parameter, or younger than a parameter's name."""
+    store, model, _ = trained
+    saved = read_model(model)
+    params = {**saved.origin["params"], "weight_decay": 2.0, "later": 1}
+    write_model(tmp_path, replace(saved, origin={**saved.origin, "params": params}))
+    (tmp_path / batches_file()).write_bytes((model / batches_file()).read_bytes())
+    with open_store(store) as source, pytest.raises(InputError, match=r"not take \(weight_decay, later\)\. Check out"):
+        replay(source, tmp_path, 0)
 
 
 def test_other_data_are_told(trained: tuple[Path, Path, list[Drawn]], tmp_path: Path) -> None:
