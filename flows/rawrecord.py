@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cmrpipe.files import sha256_file, write_json
 from cmrpipe.landing import Ledger, content_of
-from cmrpipe.readers.layouts import ASIDE, LINK_FOLDER, PHANTOM, folder_of, link_tables
+from cmrpipe.readers.layouts import ASIDE, DICOMS, LINK_FOLDER, PHANTOM, folder_of, link_tables
 from cmrpipe.workspace import HERE
 from flows.dvc import DvcError, run_dvc
 from flows.folders import UnrecordedError, listed, recorded
@@ -27,6 +27,8 @@ from flows.integrity.trees import Entries, proven
 RAW = HERE.raw
 RECORD = f"{RAW.as_posix()}.dvc"
 _MEMORY = Path(".dvc") / "tmp" / "cmrpipe-raw.json"
+_NAMED = 5
+"""So many folders or files are named in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,9 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
             _refuse_older(workspace, known, entries)
             return  # recording it tells what is altered or missing
         kept, own = _landed_since(workspace / RAW, entries, known, mine)
+        stays = _few(sorted(kept & _by_folder(entries).keys()))
+        if kept and tell is None and not own:
+            raise _unrecorded(workspace, stays)
         if own or tell is None:
             raise _another(workspace, own)
         _fetch(workspace, {out.md5, *known.values()}, cache, timeout_s)
@@ -110,7 +115,7 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
         now = _standing(workspace)
         if now is None or _without(now[1], kept) != _without(known, kept):
             raise _another(workspace, [])
-        beside = f"; what landed here and is not recorded yet stays: {', '.join(sorted(kept))}" if kept else ""
+        beside = f"; what landed here and is not recorded yet stays: {stays}" if kept else ""
         tell(f"{RAW.as_posix()} was brought to {RECORD}, which is not what this workspace recorded last{beside}")
     _take(workspace / RAW, {path for path, md5 in known.items() if md5 != mine.get(path)})
     write_json(workspace / _MEMORY, asdict(replace(last, md5=out.md5)))
@@ -142,9 +147,13 @@ def _explained(raw: Path, ledger: Ledger, folder: str) -> bool:
 def _landed_since(raw: Path, now: Entries, known: Entries, mine: Entries) -> tuple[set[str], list[str]]:
     """What is in no record: folders and link tables that landed here since, on what both records have; other files.
 
+    Of a patient who landed since, the list of images put aside stays as it is, also where it is gone.
+
     Parameters
     ----------
-    now, known, mine : what stands, what the record says that git has brought, and what was recorded here last
+    now, known : what stands, and what the record says that git has brought
+    mine : what was recorded here last; nothing where its list is lost (`dvc gc`), so that nobody can tell what landed
+        since
     """
     ledger = Ledger(raw)
     kept: set[str] = set()
@@ -155,7 +164,7 @@ def _landed_since(raw: Path, now: Entries, known: Entries, mine: Entries) -> tup
             continue
         own = [path for path, md5 in sorted(files.items()) if md5 not in (known.get(path), mine.get(path))]
         if folder.startswith(f"{ASIDE}/") or _explained(raw, ledger, folder):
-            if theirs.get(folder) == ours.get(folder):
+            if mine and theirs.get(folder) == ours.get(folder):
                 kept.add(folder)
             else:
                 left += own or sorted(files.keys() ^ ours.get(folder, {}).keys()) or sorted(files)
@@ -163,7 +172,14 @@ def _landed_since(raw: Path, now: Entries, known: Entries, mine: Entries) -> tup
             left += own
     if (PHANTOM in now) != (PHANTOM in known):  # phantom and real patients never stand in one set
         left += [path for path in sorted(now) if folder_of(path) in kept]
+    lists = {f"{ASIDE}/{folder.partition('/')[2]}.csv" for folder in kept if folder.startswith(f"{DICOMS}/")}
+    kept |= {path for path in lists - stand.keys() if theirs.get(path) == ours.get(path)}
     return kept, left
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _by_folder(entries: Entries) -> dict[str, Entries]:
@@ -243,6 +259,15 @@ def _another(workspace: Path, own: list[str]) -> UnrecordedError:
     )
 
 
+def _unrecorded(workspace: Path, stays: str) -> UnrecordedError:
+    return UnrecordedError(
+        workspace / RAW,
+        f"has what landed here and is not recorded yet ({stays}), and {RECORD} is not what this workspace recorded "
+        "last (git brings another one). Nothing was changed",
+        "`cmrpipe land` with its source, or `cmrpipe run`, brings the one beside the other; then the same again",
+    )
+
+
 def _fetch(workspace: Path, needed: set[str], cache: Cache, timeout_s: float | None) -> None:
     """Fetch the recorded files where they are not in the cache."""
     if not all(cache.path(oid).is_file() for oid in needed):  # the list itself is one
@@ -268,9 +293,20 @@ def _put(workspace: Path, known: Entries, now: Entries, cache: Cache, kept: set[
     """Put the recorded files in place from the cache, beside folders that stay: DVC would remove these.
 
     A kill on the way leaves files of either record, and the next run goes on.
+
+    Raises
+    ------
+    UnrecordedError : what would go is nowhere else, or what would come is damaged
     """
     raw = workspace / RAW
     theirs, there = _without(known, kept), _without(now, kept)
+    only = [path for path, md5 in sorted(there.items()) if theirs.get(path) != md5 and not cache.path(md5).is_file()]
+    if only:
+        raise UnrecordedError(
+            raw,
+            f"has what {RECORD}, which git brings, has not, and DVC's cache neither: {_few(only)}. Nothing was changed",
+            f"`dvc add {RAW.as_posix()}` puts it into the cache; `git checkout {RECORD}`, then the same again",
+        )
     for path in sorted(there.keys() - theirs.keys()):
         (raw / path).unlink(missing_ok=True)
         for folder in list((raw / path).parents)[: path.count("/")]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
@@ -189,6 +190,73 @@ def test_what_landed_just_before_a_kill_stays_beside_a_colleagues_record(
     recorded = bob.record.read_text()
     assert recorded != theirs
     assert (bob.land(), bob.told) == (recorded, [])
+
+
+def object_of(bob: Clone, md5: str) -> Path:
+    """Where the cache has an object."""
+    return bob.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+
+
+def test_what_another_command_finds_unrecorded_is_no_reason_to_check_out(
+    bob: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cmrpipe forget`, say, which brings no record: `dvc checkout` would remove the patient who has landed."""
+    theirs = corrected_elsewhere(bob)
+    for number in range(6):
+        shutil.copytree(bob.source / "dicoms/A", bob.source / f"dicoms/D{number}")
+    killed_before_recording(bob, monkeypatch)
+    bob.record.write_text(theirs)
+    with pytest.raises(
+        UnrecordedError, match=r"not recorded yet \(dicoms/D0, .*D4 and 1 more\).*`cmrpipe land`"
+    ) as told:
+        record_raw(bob.root, meant=lambda _: False)
+    assert "checkout" not in str(told.value)
+    bob.land()
+    assert "dicoms/D4 and 1 more" in bob.told[0]
+
+
+def test_a_list_that_a_landing_made_go_does_not_come_back(bob: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of images put aside: those of the corrected patient have all landed."""
+    aside = bob.raw / "aside/A.csv"
+    aside.parent.mkdir()
+    aside.write_text("patient_id,what,series_uid,reason\nA,1.dcm,,no\n")
+    bob.land(source=False)
+    theirs = corrected_elsewhere(bob)
+    (bob.source / "dicoms/A/1.dcm").write_text("anew")
+    killed_before_recording(bob, monkeypatch)
+    bob.record.write_text(theirs)
+    bob.land(source=False)
+    assert bob.told[0].endswith("stays: dicoms/A")
+    assert (bob.contour, aside.exists()) == ("2 2\n", False)
+
+
+def test_where_the_last_list_is_lost_nobody_can_tell_what_landed_since(bob: Clone) -> None:
+    """Patients who are not in an older commit's record, say: they are no landing that was not recorded."""
+    first = bob.record.read_text()
+    shutil.copytree(bob.source / "dicoms/A", bob.source / "dicoms/D")
+    second = bob.land()
+    object_of(bob, second.partition("md5: ")[2].split()[0]).unlink()
+    bob.record.write_text(first)
+    with pytest.raises(UnrecordedError, match=r"dicoms/D/1\.dcm"):
+        bob.land(source=False)
+    assert bob.record.read_text() == first
+
+
+def test_the_only_copy_of_a_recorded_file_stays(bob: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC would not remove it, either; the commands that are named help."""
+    theirs = corrected_elsewhere(bob)
+    shutil.copytree(bob.source / "dicoms/A", bob.source / "dicoms/D")
+    killed_before_recording(bob, monkeypatch)
+    cached = object_of(bob, hashlib.md5(b"1 1\n", usedforsecurity=False).hexdigest())
+    cached.unlink()
+    bob.record.write_text(theirs)
+    with pytest.raises(UnrecordedError, match=r"DVC's cache neither: contourfiles/A/1\.txt\. Nothing was changed"):
+        bob.land()
+    assert bob.contour == "1 1\n"
+    run_here(["add", "data/raw"], bob.root)
+    bob.record.write_text(theirs)
+    bob.land()
+    assert (bob.contour, cached.is_file(), (bob.raw / "dicoms/D").exists()) == ("2 2\n", True, True)
 
 
 def test_phantoms_of_the_record_do_not_come_back_beside_patients_who_made_them_go(
