@@ -9,8 +9,8 @@ from cmrpipe.connect.credentials import MEND
 from cmrpipe.errors import SourceError
 from cmrpipe.readers.items import real
 
-_SECRET = re.compile(r"(\s*[a-z][a-z0-9+.-]*://)([^/?#]*)(?:@|[^?#@]*([?#]))", re.IGNORECASE)
-"""The beginning of an address with a user before its host, or with something behind its path."""
+_PARTS = re.compile(r"\s*([a-z][a-z0-9+.-]*://)([^/?#]*)[^?#]*([?#]?)", re.IGNORECASE)
+"""Scheme, host with a user before it perhaps, and what tells that something comes behind the path."""
 _URL = re.compile(r"(dicomweb\+)?(https?://)", re.IGNORECASE)
 
 
@@ -33,9 +33,11 @@ def check_named(address: str) -> None:
     ------
     SourceError : it is empty, or holds a user, a password or a query, none of which is shown
     """
-    if secret := _SECRET.match(address):
-        cause = f"the address holds a {'query' if secret[3] else 'user or password'}"
-        raise SourceError(secret[1].lstrip() + (secret[2] if secret[3] else "..."), cause, f"Take it out. {MEND}")
+    parts = _PARTS.match(address)
+    if parts and ("@" in parts[2] or parts[3]):
+        cause = f"the address holds a {'user or password' if '@' in parts[2] else 'query'}"
+        shown = "..." if "@" in address else parts[2]  # a password may have any sign in it, too
+        raise SourceError(parts[1] + shown, cause, f"Take it out. {MEND}")
     if not address.strip():
         raise SourceError(
             f"source {address!r}", "names no folder", "Name a folder or a URL; a variable that is not set is empty"

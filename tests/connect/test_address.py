@@ -20,6 +20,9 @@ from cmrpipe.errors import SourceError
         "s3://ann:hunter2@bucket/key",
         "https://pacs.example.org/dicom-web?token=hunter2",
         "https://pacs.example.org#hunter2",
+        "https://pacs.example.org/a@b?token=hunter2",
+        "https://ann:hunter2@pacs.example.org/dicom-web?limit=1",
+        "https://ann:hunter2?x@pacs.example.org",
     ],
 )
 def test_an_address_with_a_secret_is_refused_before_it_is_kept(address: str) -> None:
