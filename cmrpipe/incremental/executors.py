@@ -32,8 +32,10 @@ def _end_with_parent() -> None:
     """End this worker when the process that made it is gone, however that ended and however this one was started.
 
     Ctrl+C, which all processes hear, ends it at once: it would take what it does for failed, and begin what waits.
+    Not where this process was told to pass over it, as a shell does that starts one in the background of a script.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is None:
         return

@@ -198,6 +198,17 @@ def test_an_interrupt_ends_all_work_at_once(tmp_path: Path) -> None:
     assert err.count("Traceback") == 1
 
 
+def test_workers_pass_over_an_interrupt_where_their_parent_does() -> None:
+    """As in the background of a script, whose Ctrl+C is not meant for it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pool(2, 2) as executor:
+            assert executor is not None
+            assert executor.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     "spec", ["threads:2", "processes:0", "processes:many", "processes:²", "dask:", "dask-local:", "dask-local:²"]
 )
