@@ -140,7 +140,10 @@ class Pacs:
         """The file of an instance; fetched unless it is here with the right hash."""
         folder = self._folder(patient)
         for path in folder.glob(f"{sop}-*.dcm"):
-            if sha256_file(path) == path.stem.rpartition("-")[2]:
+            uid, _, digest = path.stem.rpartition("-")
+            if uid != sop:  # another's, which begins alike
+                continue
+            if sha256_file(path) == digest:
                 return path
             path.unlink()
         data = self._server.instance(study, series, sop)

@@ -6,12 +6,13 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
 from dicomweb_client.web import DICOMwebClient
 from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse
 from urllib3.util import Retry
 
 from cmrpipe.connect.credentials import MEND, Credentials
@@ -40,6 +41,22 @@ class _Client(DICOMwebClient):
         """The first part of a multipart answer, as the server has it (in its own transfer syntax)."""
         response = self._http_get(url, headers={"Accept": _ACCEPT}, stream=False)
         return next(iter(self._decode_multipart_message(response, stream=False)))
+
+
+class _Retry(Retry):
+    """Asks again without reading what a busy server has sent, which urllib3 would to its end, if it has one."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        *args: Any,
+        **others: Any,
+    ) -> Self:
+        if response is not None:
+            response.close()
+        return super().increment(method, url, response, *args, **others)
 
 
 def _loopback(host: str) -> bool:
@@ -97,7 +114,7 @@ class Server:
         self._page = page
         session = requests.Session()
         session.trust_env = False if _loopback(urlsplit(address).hostname or "") else session.trust_env
-        retry = Retry(
+        retry = _Retry(
             total=_TRIES - 1,
             connect=2,
             read=2,

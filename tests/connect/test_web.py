@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import threading
@@ -118,6 +119,26 @@ def test_what_is_no_uid_touches_no_file(harmful: Harmful, one: Path, tmp_path: P
     assert landed.read_bytes() == b"landed"
 
 
+def test_an_instance_is_not_taken_for_one_whose_uid_begins_alike(harmful: Harmful, one: Path, tmp_path: Path) -> None:
+    """The other one waits from a landing that was cut short."""
+    raw, asked_for = tmp_path / "data" / "raw", list[str]()
+    sops = ("1.2.3.4", "1.2.3.4-5")
+    harmful.instances = rows(*({"00080018": tag(sop)} for sop in sops))
+    images = {sop: image(one, sop) for sop in sops}
+
+    def answer(asked: BaseHTTPRequestHandler) -> None:
+        asked_for.append(asked.path.rpartition("/")[2])
+        images[asked_for[-1]](asked)
+
+    harmful.instance = answer
+    whole, images["1.2.3.4"] = images["1.2.3.4"], lambda asked: give(asked, b"", _MULTIPART)
+    assert "gave 1 of 2 instances" in str(harmful.land(raw).failed)
+    images["1.2.3.4"] = whole
+    asked_for.clear()
+    harmful.land(raw)
+    assert asked_for == ["1.2.3.4"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -159,10 +180,27 @@ def test_a_busy_server_is_told(harmful: Harmful, tmp_path: Path, monkeypatch: py
     assert len(asked_for) == 4
 
 
-def _without_end(asked: BaseHTTPRequestHandler, kind: str, code: int = 200) -> None:
-    """Answer, and go on for as long as somebody listens."""
+def test_a_busy_server_without_end_is_not_read(
+    harmful: Harmful, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again over a new connection."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    heard: list[str] = []
+
+    def busy(asked: BaseHTTPRequestHandler) -> None:
+        _without_end(asked, "text/html", 503, blocks=100_000)
+        heard.append(asked.path)
+
+    harmful.studies = busy
+    with pytest.raises(SourceError, match=r"answered 503 .*Run again later"):
+        harmful.land(tmp_path / "data" / "raw")
+    assert heard == []
+
+
+def _without_end(asked: BaseHTTPRequestHandler, kind: str, code: int = 200, blocks: int | None = None) -> None:
+    """Answer, and go on for as long as somebody listens, or for so many blocks."""
     give(asked, b" ", kind, code)
-    while True:
+    for _ in itertools.count() if blocks is None else range(blocks):
         asked.wfile.write(b" " * 1000)
 
 
