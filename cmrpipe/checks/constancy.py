@@ -75,7 +75,9 @@ def _check_orientations(
     most = orientations[0][0]
     tilted: list[tuple[float, str]] = []
     for image in series:
-        angle = _angle_deg(image.orientation, most) if image.orientation else 0.0
+        if not image.orientation or image.orientation == most:  # a filler of zeros is at no angle with itself
+            continue
+        angle = _angle_deg(image.orientation, most)
         if angle <= limit_deg:
             continue
         if angle <= _TILT_DEG and image.orientation == usual[image.series_uid]:

@@ -84,6 +84,13 @@ def test_series_turned_a_little_against_each_other_are_told_once() -> None:
     assert [(f.code, f.path) for f in check_series("P", images, LIMITS)] == [(Code.ORIENTATION_CHANGES, images[4].path)]
 
 
+@pytest.mark.parametrize("direction", [0.0, 0.5, 0.999])
+def test_one_orientation_throughout_is_no_turn(direction: float) -> None:
+    """Also where it is a filler, or its vectors are of another length than 1."""
+    turned = [replace(i, orientation=(direction, 0.0, 0.0, 0.0, direction, 0.0)) for i in series(*[(1.25, 1.25)] * 3)]
+    assert list(check_series("P", turned, LIMITS.model_copy(update={"angle_deg": 0.0}))) == []
+
+
 def test_a_slice_acquired_with_another_matrix_has_its_mend_told() -> None:
     """That of the store, which holds one size a patient; an image that differs within its series has none."""
     images = [replace(i, rows=60) if i.series_uid == "1.2" else i for i in tilted(0.0, several=True)]
