@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -81,7 +82,7 @@ def self_intersections(points: Points) -> int:
     falls exactly on a vertex is recognised by the sides on which the outline arrives and leaves.
     """
     points = points[np.any(points != _following(points), axis=1)]
-    return sum(_crossings(points, i, j) + _crossings_at_vertices(points, i, j) for i, j in _near_edges(points))
+    return sum(_crossings(points, i, j) for i, j in _near_edges(points))
 
 
 def _near_edges(points: Points) -> Iterator[tuple[Indices, Indices]]:
@@ -93,21 +94,23 @@ def _near_edges(points: Points) -> Iterator[tuple[Indices, Indices]]:
     low, high = np.minimum(start, end), np.maximum(start, end)
     order = np.argsort(low[:, 0], kind="stable")  # only edges that overlap along x are compared
     first, reach = np.arange(1, n + 1), np.searchsorted(low[order, 0], high[order, 0], side="right")
-    batch = np.cumsum(np.maximum(reach - first, 0)) // _PAIRS
-    for part in np.split(np.arange(n), np.flatnonzero(np.diff(batch)) + 1):
-        edge, other = ranges(first[part], reach[part])
-        i, j = order[part[edge]], order[other]
+    batch = np.cumsum(reach - first) // _PAIRS
+    for at, until in pairwise([0, *(np.flatnonzero(np.diff(batch)) + 1).tolist(), n]):
+        edge, other = ranges(first[at:until], reach[at:until])
+        i, j = order[at + edge], order[other]
         overlap = (low[i, 1] <= high[j, 1]) & (low[j, 1] <= high[i, 1])
         near = overlap & ~np.isin(np.abs(i - j), (1, n - 1))
         yield i[near], j[near]
 
 
 def _crossings(points: Points, i: Indices, j: Indices) -> int:
-    """Pairs of edges whose ends lie on both sides of each other."""
+    """Pairs of edges that cross, among candidates: whose ends lie on both sides of each other, or at a vertex."""
     start, end = points, _following(points)
-    of_i = _side(start[i], end[i], start[j]) * _side(start[i], end[i], end[j])
-    of_j = _side(start[j], end[j], start[i]) * _side(start[j], end[j], end[i])
-    return int(((of_i < 0) & (of_j < 0)).sum())
+    of_i, of_j = _side(start[i], end[i], start[j]), _side(start[j], end[j], start[i])
+    across = (of_i * _side(start[i], end[i], end[j]) < 0) & (of_j * _side(start[j], end[j], end[i]) < 0)
+    edges = np.concatenate([i[of_i == 0], j[of_j == 0]])
+    vertices = np.concatenate([j[of_i == 0], i[of_j == 0]])
+    return int(across.sum()) + _crossings_at_vertices(points, edges, vertices)
 
 
 def rounds(points: Points) -> int:
@@ -164,13 +167,11 @@ def _side(start: Points, end: Points, point: Points) -> Floats:
     return np.sign(along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0])
 
 
-def _crossings_at_vertices(points: Points, i: Indices, j: Indices) -> int:
-    """Crossings where a vertex lies on another edge or on another vertex, among candidate pairs of edges."""
+def _crossings_at_vertices(points: Points, edges: Indices, vertices: Indices) -> int:
+    """Crossings where a vertex lies on another edge or on another vertex, among those that lie on an edge's line."""
     n = len(points)
     found: set[tuple[int, int]] = set()
-    edges, others = np.concatenate([i, j]), np.concatenate([j, i])
-    on_line = _side(points[edges], points[(edges + 1) % n], points[others]) == 0
-    for edge, other in zip(edges[on_line].tolist(), others[on_line].tolist(), strict=True):
+    for edge, other in zip(edges.tolist(), vertices.tolist(), strict=True):
         a, b, vertex = points[edge], points[(edge + 1) % n], points[other]
         ab, av = b - a, vertex - a
         if not 0 <= float(ab @ av) < float(ab @ ab):
