@@ -38,11 +38,12 @@ Places = dict[str, tuple[int, int, str]]
 
 def normal(record: ImageRecord) -> tuple[float, float, float] | None:
     """Unit vector of the slice normal (LPS): row direction × column direction; None without a usable orientation."""
-    return None if record.orientation is None else _normal(record.orientation)
+    return None if record.orientation is None else normal_of(record.orientation)
 
 
 @lru_cache(maxsize=1024)  # all images of a stack share one
-def _normal(orientation: tuple[float, ...]) -> tuple[float, float, float] | None:
+def normal_of(orientation: tuple[float, ...]) -> tuple[float, float, float] | None:
+    """The normal of an orientation (see `normal`), whose vectors a header may give with another length than 1."""
     (a, b, c), (d, e, f) = orientation[:3], orientation[3:]
     x, y, z = b * f - c * e, c * d - a * f, a * e - b * d
     length = math.sqrt(x * x + y * y + z * z)

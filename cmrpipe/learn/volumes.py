@@ -19,7 +19,7 @@ import numpy.typing as npt
 from cmrpipe.clinical import MYOCARDIUM_G_PER_ML, disc_volume_ml, ejection_fraction_pct, holes_of, slices_text
 from cmrpipe.model import Label, Mask, Phase
 from cmrpipe.nouns import counted
-from cmrpipe.slices import uneven_text
+from cmrpipe.slices import normal_of, uneven_text
 from cmrpipe.store import PatientData
 from cmrpipe.store.leftout import UNTOLD, LeftOut
 
@@ -62,10 +62,11 @@ def _phase(data: PatientData, phase: Phase) -> Mask:
 
 def _uneven(data: PatientData, at: Mask) -> str:
     """Why some images' slices cannot be summed up as discs of one height (see `cmrpipe.clinical`)."""
-    known = at & np.isfinite(data.position_mm).all(axis=1) & np.isfinite(data.orientation).all(axis=1)
-    if data.slice_gap_mm is None or not known.any():
+    known = at & np.isfinite(data.position_mm).all(axis=1)
+    normals = (normal_of(tuple(orientation)) for orientation in data.orientation[known].tolist())
+    axis = next((found for found in normals if found is not None), None)
+    if data.slice_gap_mm is None or axis is None:
         return ""
-    axis = np.cross(data.orientation[known][0, :3], data.orientation[known][0, 3:])
     places = (data.position_mm[known] * axis).sum(axis=1).tolist()
     return uneven_text(dict(zip(data.slice_index[known].tolist(), places, strict=True)), data.slice_gap_mm)
 

@@ -106,6 +106,8 @@ def test_a_slice_that_is_not_there_withholds_everything() -> None:
     assert found.reason.startswith("no EDV: slices 1, 2 lie 16.0 mm apart, where the stack's lie 8.0 mm; no ESV:")
     nowhere = replace(moved, position_mm=np.full_like(moved.position_mm, np.nan))
     assert pair(nowhere, nowhere.label, {}).reason == ""
+    short = replace(data, orientation=data.orientation * 0.8)
+    assert pair(short, short.label, {}).reason == ""
 
 
 def test_slices_beyond_the_ventricle_are_no_hole() -> None:
