@@ -139,8 +139,9 @@ def clinical_values(
         and phase is not known, so that there is no value at all
     """
     if unplaced:
-        numbers = ", ".join(map(str, unplaced))
-        return ClinicalValues(patient_id, reason=f"no values: endocardium without an image it belongs to ({numbers})")
+        which = f"endocardium {', '.join(map(str, unplaced))}"
+        why = "no image of its own, cannot be read, or there twice"
+        return ClinicalValues(patient_id, reason=f"no values: nobody can tell where {which} belongs ({why})")
     every = samples if drawn is None else drawn
     reasons: list[str] = []
     spacing = {s.record.pixel_spacing_mm for s in every}

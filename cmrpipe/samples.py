@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,14 +57,18 @@ def patient_samples(labels: PatientLabels, excluded: Container[str] = frozenset(
     return sorted(samples, key=_order)
 
 
-def unplaced(labels: PatientLabels) -> list[int]:
-    """Image numbers of endocardia that `patient_samples` cannot have: they were drawn, and nobody can tell where.
+def unplaced(labels: PatientLabels, drawn: Iterable[Sample]) -> list[int]:
+    """Image numbers of endocardia that are in none of the samples: they were drawn, and nobody can tell where.
 
     Their image is not there, or cannot be read, or two share the number; the file cannot be read, or there are two.
+
+    Parameters
+    ----------
+    drawn : all of the patient's, `patient_samples` without a quarantine
     """
-    placed = {image_number(sample.record) for sample in patient_samples(labels) if sample.endo is not None}
-    drawn = {contour.number for contour in labels.contours if contour.kind is ContourKind.ENDO}
-    return sorted(number for number in drawn - placed if number is not None)
+    placed = {image_number(sample.record) for sample in drawn if sample.endo is not None}
+    numbers = {contour.number for contour in labels.contours if contour.kind is ContourKind.ENDO}
+    return sorted(number for number in numbers - placed if number is not None)
 
 
 def _order(sample: Sample) -> tuple[int, int, int, str]:

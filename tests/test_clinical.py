@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from cmrpipe.clinical import body_surface_m2, clinical_values, disc_volume_ml, ejection_fraction_pct
-from cmrpipe.model import Contour, ContourKind, ImageRecord, Phase, Sample
+from cmrpipe.linking import PatientLabels
+from cmrpipe.model import Contour, ContourKind, ContourRecord, ImageRecord, Phase, Sample
 from cmrpipe.phantom import read_truth
 from cmrpipe.phases import assign_phases
 from cmrpipe.readers.contours import read_contour
 from cmrpipe.readers.dicom import read_header
+from cmrpipe.samples import patient_samples, unplaced
 from cmrpipe.slices import arrange, slice_gap_mm
 
 GAP_MM = 8.0
@@ -268,7 +270,22 @@ def test_an_endocardium_without_an_image_leaves_no_value() -> None:
     """It was drawn, and nobody can tell in which slice and phase: a sum of the others may be too small."""
     found = clinical_values("P", heart(), GAP_MM, unplaced=[34, 40])
     assert (found.edv_ml, found.esv_ml, found.ef_pct, found.mass_g) == (None, None, None, None)
-    assert found.reason == "no values: endocardium without an image it belongs to (34, 40)"
+    assert found.reason.startswith("no values: nobody can tell where endocardium 34, 40 belongs (")
+
+
+def test_endocardia_that_nobody_can_place_are_told() -> None:
+    """1 is in its place; the others lack an image, are of two images, cannot be read, or are there twice."""
+    images = [ImageRecord(f"dicoms/P/{n}.dcm", "", 1, "P", file_number=n, slice_index=n, frame=1) for n in (1, 4, 5)]
+    images += [ImageRecord(f"dicoms/P/{n}-3.dcm", "", 1, "P", file_number=3, slice_index=3, frame=n) for n in (1, 2)]
+    contours = [
+        ContourRecord(f"contourfiles/O/{at}", "", 1, "O", number, kind, circle(25.0), error=error)
+        for at, (number, kind, error) in enumerate(
+            [(n, ContourKind.ENDO, "no number" if n == 4 else "") for n in (1, 2, 3, 4, 5, 5)]
+            + [(6, ContourKind.EPI, ""), (None, ContourKind.ENDO, "")]
+        )
+    ]
+    labels = PatientLabels("P", tuple(images), tuple(contours), ("O",))
+    assert unplaced(labels, patient_samples(labels)) == [2, 3, 4, 5]
 
 
 def test_a_slice_without_epicardium_takes_the_mass() -> None:

@@ -74,13 +74,9 @@ def equal_pixels(pixels: Pixels, first: ImageRecord, later: ImageRecord) -> bool
 
 def rounded_values(labels: PatientLabels, excluded: Container[str]) -> ClinicalValues:
     """Clinical values of a patient without what is in quarantine, to `DIGITS` decimals."""
-    values = clinical_values(
-        labels.patient_id,
-        patient_samples(labels, excluded),
-        slice_gap_mm(labels.images),
-        patient_samples(labels),
-        unplaced(labels),
-    )
+    drawn, gap_mm = patient_samples(labels), slice_gap_mm(labels.images)
+    kept = patient_samples(labels, excluded)
+    values = clinical_values(labels.patient_id, kept, gap_mm, drawn, unplaced(labels, drawn))
     cells: dict[str, Any] = asdict(values)
     rounded = {name: round(cell, DIGITS) for name, cell in cells.items() if isinstance(cell, float)}
     return ClinicalValues(**{**cells, **rounded})

@@ -156,7 +156,7 @@ def test_values_over_fewer_slices_than_were_drawn_are_withheld(clean: tuple[Path
         (tmp_path / "set" / contour.path).unlink()
     check(tmp_path / "set", tmp_path)
     rows = {row["patient_id"]: row for row in table(tables(tmp_path) / CLINICAL_CSV)}
-    for patient, reason in ((first, f"({number})"), (second, "mm apart, where the stack's lie")):
+    for patient, reason in ((first, f"endocardium {number} belongs"), (second, "mm apart, where the stack's lie")):
         row = rows[patient.patient_id]
         assert (row["edv_ml"], row["esv_ml"], row["ef_pct"], row["mass_g"]) == ("", "", "", "")
         assert reason in row["reason"]
