@@ -21,10 +21,12 @@ class Cohort:
     ----------
     pathology : the kind of heart; those that it does not name are a kind of their own
     person : a name that several patient ids have in common who are visits of one person
+    table : where this was read, for messages
     """
 
     pathology: Mapping[str, str] = field(default_factory=dict)
     person: Mapping[str, str] = field(default_factory=dict)
+    table: Path | str = field(default="the table of persons", compare=False)
 
     def people(self, patients: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The patients by the first of each person's ids, both sorted; one whose person is not told is one alone.
@@ -34,7 +36,7 @@ class Cohort:
         InputError : a person has the name of one of these patients, who may or may not be meant
         """
         ids = set(patients)
-        _refuse_ids("the table of persons", set(self.person.values()) & ids)
+        _refuse_ids(self.table, set(self.person.values()) & ids)
         visits: dict[tuple[str, str], list[str]] = defaultdict(list)
         for patient in sorted(ids):
             name = self.person.get(patient, "")
@@ -67,8 +69,8 @@ def read_cohort(path: Path) -> Cohort:
     if twice := sorted(patient for patient, count in Counter(ids).items() if count > 1):
         raise InputError(path, f"names patients twice: {', '.join(twice)}", mend)
     person = {patient: row.get(_PERSON, "").strip() for patient, row in zip(ids, rows, strict=True)}
-    _refuse_ids(path, set(person.values()) & set(ids))
-    return Cohort({patient: row[_PATHOLOGY].strip() for patient, row in zip(ids, rows, strict=True)}, person)
+    _refuse_ids(path, set(filter(None, person.values())) & set(ids))
+    return Cohort({patient: row[_PATHOLOGY].strip() for patient, row in zip(ids, rows, strict=True)}, person, path)
 
 
 def _refuse_ids(where: Path | str, named: Collection[str]) -> None:

@@ -20,6 +20,8 @@ def test_the_table_is_read(tmp_path: Path) -> None:
     path.write_text("person,patient_id,pathology\nann,C,HYP\n,D,\nann,A,HYP\n ,E,\n")
     assert read_cohort(path).people("EDCBA") == {"A": ("A", "C"), "B": ("B",), "D": ("D",), "E": ("E",)}
     assert read_cohort(path).people("CD") == {"C": ("C",), "D": ("D",)}
+    path.write_text("patient_id,pathology,person\nA,HYP,ann\n,,\n")  # a spreadsheet's empty row
+    assert read_cohort(path).people("AB") == {"A": ("A",), "B": ("B",)}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,6 @@ def test_a_person_named_after_a_patient_without_a_row_is_refused(tmp_path: Path)
     """Taken for somebody else, that patient could be judged by a model that has learnt from the other visit."""
     path = tmp_path / "pathology.csv"
     path.write_text("patient_id,pathology,person\nB,,A\n")
-    with pytest.raises(InputError, match="a person's name: A"):
+    with pytest.raises(InputError, match=r"pathology\.csv: has a patient's id for a person's name: A"):
         read_cohort(path).people("ABC")
     assert read_cohort(path).people("BC") == {"B": ("B",), "C": ("C",)}
