@@ -10,6 +10,7 @@ from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.handover import OPTION, check_named, hand_over, named
 from cmrpipe.cli.options import CORES, AnyStore, Workers
+from cmrpipe.files import in_one_line
 from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
@@ -30,7 +31,8 @@ def verify_store_command(
     with console.guarded("verify"), console.progress() as listen:
         found = verify_store(store, patients=patients or (), datasets=datasets, workers=workers, listen=listen)
     for verdict in found.bad:
-        typer.echo(f"{verdict.path}: {verdict.state.value}: {verdict.detail}; comes back by {verdict.remedy}")
+        said = f"{verdict.path}: {verdict.state.value}: {verdict.detail}; comes back by {verdict.remedy}"
+        typer.echo(in_one_line(said))
     typer.echo(f"verify: {found.files:,} files, {found.bytes / 1e6:,.1f} MB hashed, {len(found.bad)} bad")
     raise typer.Exit(console.EXIT_FINDINGS if found.bad else console.EXIT_CLEAN)
 

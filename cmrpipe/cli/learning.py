@@ -10,6 +10,7 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.options import PARAMS, Model, OutFolder, ParamsFile, StoreFolder, path_option
+from cmrpipe.files import in_one_line
 from cmrpipe.params import load_params
 from cmrpipe.readers.layouts import keep_out
 from cmrpipe.workspace import HERE
@@ -90,7 +91,7 @@ def replay_command(
             with disk_trouble(out.parent), atomic(out) as temporary, temporary.open("wb") as file:
                 np.savez(file, **arrays)
     for sample, seed in zip(line.samples, line.seeds, strict=True):
-        typer.echo(f"  {sample}  augmentation seed {seed}")
+        typer.echo(in_one_line(f"  {sample}  augmentation seed {seed}"))
     typer.echo(f"replay: step {line.step} of epoch {line.epoch}, the same bytes (CRC-32 {line.crc32:08x})")
 
 

@@ -11,6 +11,7 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.options import AnyStore, path_option
+from cmrpipe.files import in_one_line
 from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
@@ -79,9 +80,10 @@ def export_command(
     with console.guarded("export"), console.progress() as listen:
         done = export(store, output, Kind(kind), listen=listen)
     for reason in done.left_out:
-        typer.echo(f"export: left out {reason}")
+        typer.echo(in_one_line(f"export: left out {reason}"))
     if done.unplaced:
-        typer.echo(f"export: {len(done.unplaced)} volumes have no known place in space: {', '.join(done.unplaced[:5])}")
+        first = in_one_line(", ".join(done.unplaced[:5]))
+        typer.echo(f"export: {len(done.unplaced)} volumes have no known place in space: {first}")
     typer.echo(f"export: {done.patients} patients, {done.samples} samples in {output}")
     if kind == Kind.NNUNET and not re.fullmatch(r"Dataset\d{3}_\w+", output.absolute().name):
         typer.echo("export: nnU-Net wants the folder to be called like Dataset501_LV, in its nnUNet_raw")
