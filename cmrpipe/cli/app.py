@@ -10,7 +10,7 @@ import typer
 from cmrpipe import __version__
 from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables, whose
 from cmrpipe.cli.commands import Logged, new_app
-from cmrpipe.cli.handover import check_named, hand_over
+from cmrpipe.cli.handover import check_workspace, hand_over
 from cmrpipe.cli.options import (
     CORES,
     PARAMS,
@@ -293,7 +293,7 @@ def params_command(params: ParamsFile = PARAMS) -> None:
 def run_command(context: typer.Context) -> None:
     """Run the whole pipeline under Prefect and DVC (`cmrpipe run --help`)."""
     with console.guarded("run"):
-        check_named(context.args)
+        check_workspace(context.args)
     hand_over("flows.run", context.args)
 
 

@@ -10,10 +10,10 @@ from typing import NoReturn
 from cmrpipe.cli.options import given_path
 from cmrpipe.workspace import HERE, Workspace
 
-OPTION = "--workspace"
+WORKSPACE = "--workspace"
 
 
-def named(arguments: Sequence[str]) -> Workspace:
+def workspace_of(arguments: Sequence[str]) -> Workspace:
     """The workspace that the arguments name, the last one where they name several; without, the current folder.
 
     Raises
@@ -23,12 +23,12 @@ def named(arguments: Sequence[str]) -> Workspace:
     found = HERE
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
         option, equals, value = argument.partition("=")
-        if option == OPTION:
+        if option == WORKSPACE:
             found = Workspace(given_path(value if equals else following))
     return found
 
 
-def check_named(arguments: Sequence[str]) -> None:
+def check_workspace(arguments: Sequence[str]) -> None:
     """Refuse arguments that name no workspace; help is for everyone.
 
     Raises
@@ -36,7 +36,7 @@ def check_named(arguments: Sequence[str]) -> None:
     CmrpipeError : it is none
     """
     if "--help" not in arguments:
-        named(arguments).check(f"Run this in your checkout, or name it with {OPTION}")
+        workspace_of(arguments).check(f"Run this in your checkout, or name it with {WORKSPACE}")
 
 
 def hand_over(module: str, arguments: Sequence[str]) -> NoReturn:

@@ -8,7 +8,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
-from cmrpipe.cli.handover import OPTION, check_named, hand_over, named
+from cmrpipe.cli.handover import WORKSPACE, check_workspace, hand_over, workspace_of
 from cmrpipe.cli.options import CORES, AnyStore, Workers
 from cmrpipe.files import in_one_line
 from cmrpipe.workspace import HERE
@@ -44,10 +44,10 @@ def add(app: typer.Typer) -> None:
     def verify_command(context: typer.Context) -> None:
         """Hash what is really there: raw data, store, outputs, DVC's cache, a remote (`cmrpipe verify --help`)."""
         options = {argument.partition("=")[0] for argument in context.args}
-        if OPTION in options:
+        if WORKSPACE in options:
             with console.guarded("verify"):
-                check_named(context.args)
-        if not named(context.args).lacking and "--store" not in options:
+                check_workspace(context.args)
+        if not workspace_of(context.args).lacking and "--store" not in options:
             hand_over("flows.integrity", ["verify", *context.args])
         alone = new_app()
         alone.command(cls=Logged)(verify_store_command)
@@ -57,5 +57,5 @@ def add(app: typer.Typer) -> None:
     def rebuild_command(context: typer.Context) -> None:
         """Bring back what is bad from cache, remote or raw, proven by hash (`cmrpipe rebuild --help`)."""
         with console.guarded("rebuild"):
-            check_named(context.args)
+            check_workspace(context.args)
         hand_over("flows.integrity", ["rebuild", *context.args])
