@@ -140,7 +140,7 @@ def clinical_values(
     """
     if unplaced:
         which = f"endocardium {', '.join(map(str, unplaced))}"
-        why = "no image of its own, cannot be read, or there twice"
+        why = "no image of its own in the stack, cannot be read, or there twice"
         return ClinicalValues(patient_id, reason=f"no values: nobody can tell where {which} belongs ({why})")
     every = samples if drawn is None else drawn
     reasons: list[str] = []

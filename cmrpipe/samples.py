@@ -60,13 +60,15 @@ def patient_samples(labels: PatientLabels, excluded: Container[str] = frozenset(
 def unplaced(labels: PatientLabels, drawn: Iterable[Sample]) -> list[int]:
     """Image numbers of endocardia that are in none of the samples: they were drawn, and nobody can tell where.
 
-    Their image is not there, or cannot be read, or two share the number; the file cannot be read, or there are two.
+    Their image is not there, or cannot be read, or lies in no slice of the stack, or two share the number; the file
+    cannot be read, or there are two.
 
     Parameters
     ----------
     drawn : all of the patient's, `patient_samples` without a quarantine
     """
-    placed = {image_number(sample.record) for sample in drawn if sample.endo is not None}
+    in_stack = (sample for sample in drawn if sample.endo is not None and sample.record.slice_index is not None)
+    placed = {image_number(sample.record) for sample in in_stack}
     numbers = {contour.number for contour in labels.contours if contour.kind is ContourKind.ENDO}
     return sorted(number for number in numbers - placed if number is not None)
 

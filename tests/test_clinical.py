@@ -274,18 +274,19 @@ def test_an_endocardium_without_an_image_leaves_no_value() -> None:
 
 
 def test_endocardia_that_nobody_can_place_are_told() -> None:
-    """1 is in its place; the others lack an image, are of two images, cannot be read, or are there twice."""
+    """1 is in its place; others lack an image, are of two, cannot be read, are there twice, or in no slice (7)."""
     images = [ImageRecord(f"dicoms/P/{n}.dcm", "", 1, "P", file_number=n, slice_index=n, frame=1) for n in (1, 4, 5)]
     images += [ImageRecord(f"dicoms/P/{n}-3.dcm", "", 1, "P", file_number=3, slice_index=3, frame=n) for n in (1, 2)]
+    images.append(ImageRecord("dicoms/P/7.dcm", "", 1, "P", file_number=7))
     contours = [
         ContourRecord(f"contourfiles/O/{at}", "", 1, "O", number, kind, circle(25.0), error=error)
         for at, (number, kind, error) in enumerate(
-            [(n, ContourKind.ENDO, "no number" if n == 4 else "") for n in (1, 2, 3, 4, 5, 5)]
+            [(n, ContourKind.ENDO, "no number" if n == 4 else "") for n in (1, 2, 3, 4, 5, 5, 7)]
             + [(6, ContourKind.EPI, ""), (None, ContourKind.ENDO, "")]
         )
     ]
     labels = PatientLabels("P", tuple(images), tuple(contours), ("O",))
-    assert unplaced(labels, patient_samples(labels)) == [2, 3, 4, 5]
+    assert unplaced(labels, patient_samples(labels)) == [2, 3, 4, 5, 7]
 
 
 def test_a_slice_without_epicardium_takes_the_mass() -> None:
