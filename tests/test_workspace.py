@@ -72,3 +72,6 @@ def test_a_workspace_that_is_named_is_the_one_that_counts(
         assert refused.exit_code == 2
         assert said in refused.stderr
     assert not handed
+    monkeypatch.chdir(space)  # and without a name this one is
+    assert CliRunner().invoke(app, [command]).exit_code == 0
+    assert handed.pop().startswith(COMMANDS[command])

@@ -21,7 +21,7 @@ def workspace_of(arguments: Sequence[str]) -> Workspace:
     BadParameter : the name is empty
     """
     found = HERE
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, (*arguments, "")[1:], strict=True):
         option, equals, value = argument.partition("=")
         if option == WORKSPACE:
             found = Workspace(given_path(value if equals else following))
