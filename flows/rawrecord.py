@@ -8,14 +8,14 @@ here last is remembered, and where another one has come, the raw folder is broug
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cmrpipe.files import sha256_file, write_json
 from cmrpipe.landing import Ledger, content_of
-from cmrpipe.readers.layouts import ASIDE, DICOMS, LINK_FOLDER, PHANTOM, folder_of, link_tables
+from cmrpipe.readers.layouts import folder_of, link_tables
 from cmrpipe.workspace import HERE
 from flows.dvc import DvcError, run_dvc
 from flows.folders import UnrecordedError, listed, recorded
@@ -23,6 +23,7 @@ from flows.git import is_repository, refuse_unmerged
 from flows.integrity.objects import Cache, Objects, copy_proven
 from flows.integrity.records import Out, RecordError
 from flows.integrity.trees import Entries, proven
+from flows.landedsince import by_folder, landed_since, unexplained
 
 RAW = HERE.raw
 RECORD = f"{RAW.as_posix()}.dvc"
@@ -101,8 +102,8 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
         if entries and not last.md5:
             _refuse_older(workspace, known, entries)
             return  # recording it tells what is altered or missing
-        kept, own = _landed_since(workspace / RAW, entries, known, mine)
-        stays = _few(sorted(kept & _by_folder(entries).keys()))
+        kept, own = landed_since(workspace / RAW, entries, known, mine)
+        stays = _few(sorted(kept & by_folder(entries).keys()))
         if kept and tell is None and not own:
             raise _unrecorded(workspace, stays)
         if own or tell is None:
@@ -111,7 +112,7 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
         if kept:
             _put(workspace, known, entries, cache, kept)
         else:
-            _checkout(workspace, timeout_s)
+            _dvc(workspace, "checkout", timeout_s)
         now = _standing(workspace)
         if now is None or _without(now[1], kept) != _without(known, kept):
             raise _another(workspace, [])
@@ -121,72 +122,9 @@ def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeo
     write_json(workspace / _MEMORY, asdict(replace(last, md5=out.md5)))
 
 
-def unexplained(raw: Path, paths: Iterable[str]) -> list[str]:
-    """Those of the changed files whose folder is not what was put there last, by the ledger."""
-    ledger = Ledger(raw)
-    landed: dict[str, bool] = {}
-    found = []
-    for path in paths:
-        folder = folder_of(path)
-        if folder not in landed:
-            landed[folder] = _explained(raw, ledger, folder)
-        if not landed[folder]:
-            found.append(path)
-    return found
-
-
-def _explained(raw: Path, ledger: Ledger, folder: str) -> bool:
-    """Whether a folder, or a link table with its suffix, is what was put there last, by the ledger."""
-    if folder.startswith(f"{LINK_FOLDER}/"):
-        last = ledger.placed(folder.removesuffix(".csv"))
-        return last is not None and (raw / folder).is_file() and last.new == sha256_file(raw / folder)
-    last = ledger.placed(folder)
-    return last is not None and last.new == content_of(raw, folder)
-
-
-def _landed_since(raw: Path, now: Entries, known: Entries, mine: Entries) -> tuple[set[str], list[str]]:
-    """What is in no record: folders and link tables that landed here since, on what both records have; other files.
-
-    Of a patient who landed since, the list of images put aside stays as it is, also where it is gone.
-
-    Parameters
-    ----------
-    now, known : what stands, and what the record says that git has brought
-    mine : what was recorded here last; nothing where its list is lost (`dvc gc`), so that nobody can tell what landed
-        since
-    """
-    ledger = Ledger(raw)
-    kept: set[str] = set()
-    left: list[str] = []
-    stand, theirs, ours = _by_folder(now), _by_folder(known), _by_folder(mine)
-    for folder, files in sorted(stand.items()):
-        if files in (theirs.get(folder), ours.get(folder)):
-            continue
-        own = [path for path, md5 in sorted(files.items()) if md5 not in (known.get(path), mine.get(path))]
-        if folder.startswith(f"{ASIDE}/") or _explained(raw, ledger, folder):
-            if mine and theirs.get(folder) == ours.get(folder):
-                kept.add(folder)
-            else:
-                left += own or sorted(files.keys() ^ ours.get(folder, {}).keys()) or sorted(files)
-        else:
-            left += own
-    if (PHANTOM in now) != (PHANTOM in known):  # phantom and real patients never stand in one set
-        left += [path for path in sorted(now) if folder_of(path) in kept]
-    lists = {f"{ASIDE}/{folder.partition('/')[2]}.csv" for folder in kept if folder.startswith(f"{DICOMS}/")}
-    kept |= {path for path in lists - stand.keys() if theirs.get(path) == ours.get(path)}
-    return kept, left
-
-
 def _few(names: list[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{', '.join(names[:_NAMED])}{more}"
-
-
-def _by_folder(entries: Entries) -> dict[str, Entries]:
-    found: dict[str, Entries] = {}
-    for path, md5 in entries.items():
-        found.setdefault(folder_of(path), {})[path] = md5
-    return found
 
 
 def _without(entries: Entries, folders: set[str]) -> Entries:
@@ -272,11 +210,6 @@ def _fetch(workspace: Path, needed: set[str], cache: Cache, timeout_s: float | N
     """Fetch the recorded files where they are not in the cache."""
     if not all(cache.path(oid).is_file() for oid in needed):  # the list itself is one
         _dvc(workspace, "fetch", timeout_s)
-
-
-def _checkout(workspace: Path, timeout_s: float | None) -> None:
-    """Let DVC put the recorded files in place, and no other."""
-    _dvc(workspace, "checkout", timeout_s)
 
 
 def _dvc(workspace: Path, command: str, timeout_s: float | None) -> None:

@@ -14,7 +14,8 @@ from cmrpipe.readers.layouts import CONTOURS, DICOMS, PHANTOM, contour_folders, 
 from cmrpipe.workspace import HERE, Workspace
 from flows.folders import UnrecordedError, record_folder
 from flows.integrity.trees import Entries
-from flows.rawrecord import remember, settle_raw, tried, unexplained
+from flows.landedsince import unexplained
+from flows.rawrecord import remember, settle_raw, tried
 
 
 def record_raw(workspace: Path, *, meant: Callable[[str], bool], timeout_s: float | None = None) -> None:

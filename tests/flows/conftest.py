@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+import flows.folders
+import flows.rawrecord
 from cmrpipe.files import sha256_file
 from cmrpipe.incremental.locking import alone
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.stages import UP_TO_STORE
 from flows.git import git
+from tests.flows.clones import CONTOUR, Clone, run_here
 
 if TYPE_CHECKING:
     from tests.flows.standing import Standing
@@ -233,3 +236,23 @@ def standing(prefect_server: Standing) -> Standing:
     shutil.rmtree(prefect_server.space.root)
     new_space(prefect_server.space.root, prefect_server.space.home)
     return prefect_server
+
+
+@pytest.fixture
+def bob(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """The source has landed and is recorded."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    for module in (flows.folders, flows.rawrecord):
+        monkeypatch.setattr(module, "run_dvc", run_here)
+    (tiny / CONTOUR).parent.mkdir(parents=True)
+    (tiny / CONTOUR).write_text("1 1\n")
+    (tiny / "contourfiles/A/2.txt").write_text("1 1\n")
+    (tiny / "link.csv").write_text("patient_id,original_id\nA,A\n")
+    root = tmp_path / "bob"
+    (root / ".dvc" / "tmp").mkdir(parents=True)
+    (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
+    (root / "params.yaml").write_text("source:\n  settle_s: 0.0\n")
+    clone = Clone(root, tiny)
+    clone.land()
+    return clone

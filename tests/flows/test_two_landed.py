@@ -12,10 +12,9 @@ import pytest
 from flows.git import GitError, git, identity, unmerged
 from flows.updating import update
 from flows.versions import commit_records, record
+from tests.flows.clones import CONTOUR, Clone, run_here
 from tests.flows.test_deploy_page import blocks
-from tests.flows.test_rawrecord import CONTOUR, Clone, bob, run_here
 
-__all__ = ["bob"]
 LOCK = "# {}\nschema: '2.0'\nstages: {{}}\n"
 HEAD = "what,name,why,by,when,decision,seen\n"
 ROW = "patient,{},seen by eye,{},2026-01-01,leave-out,\n"
