@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
+from tests.commands import workspace
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -80,3 +81,9 @@ def tiny(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         (folder / "1.dcm").write_bytes(name.encode())
     return tmp_path / "tiny"
+
+
+@pytest.fixture
+def bench(small_phantom: Path, tmp_path: Path) -> Path:
+    """A workspace with landed patients and default parameters."""
+    return workspace(tmp_path / "w", small_phantom)

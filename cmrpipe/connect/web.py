@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.util import Retry
 
+from cmrpipe.connect.address import check_named
 from cmrpipe.connect.credentials import MEND, Credentials
 from cmrpipe.errors import SourceError
 from cmrpipe.files import FILE_BYTES, canonical_json
@@ -71,13 +72,11 @@ def check_address(address: str, credentials: Credentials, *, plain_http: bool) -
 
     Raises
     ------
-    SourceError : it holds a password, or credentials would travel unencrypted
+    SourceError : see `check_named`, or credentials would travel unencrypted
     """
+    check_named(address)
     parts = urlsplit(address)
-    host = parts.hostname or ""
-    if "@" in parts.netloc:
-        raise SourceError(f"{parts.scheme}://{host}", "the address holds a user or password", f"Take it out. {MEND}")
-    if credentials and parts.scheme == "http" and not _loopback(host) and not plain_http:
+    if credentials and parts.scheme == "http" and not _loopback(parts.hostname or "") and not plain_http:
         raise SourceError(
             address, "would get the password unencrypted", "Use https, or set source.plain_http where that is meant"
         )
