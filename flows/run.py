@@ -105,7 +105,7 @@ def run(
 ) -> None:
     """Land new patients, bring every stage up to date, and say where the report is.
 
-    Ends with 0 when the pipeline came to its end, whatever it found; `cmrpipe validate` is what gates.
+    Ends with 0 when the pipeline came to its end, whatever it found. To gate a job, use `cmrpipe validate`.
     """
     root = workspace.resolve()
     with console.guarded("run"), console.needs("flows"):

@@ -66,7 +66,9 @@ def _faults(value: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Options of the program itself."""
 
@@ -81,7 +83,7 @@ def ingest(
     executor: Executor = "",
     exit_zero: ExitZero = False,
 ) -> None:
-    """Read every image header and contour once and write the catalog (Parquet)."""
+    """Read all image headers and contours into the catalog."""
     from cmrpipe.stages.ingest import ingest as stage
 
     with console.guarded("ingest"), console.progress() as listen:
@@ -110,7 +112,7 @@ def validate(
     executor: Executor = "",
     exit_zero: ExitZero = False,
 ) -> None:
-    """Check links, images, contours and what is missing; the exit code can gate a job."""
+    """Check links, images, contours and what is missing. The exit code can gate a job."""
     from cmrpipe.stages.ingest import ingest as read
     from cmrpipe.stages.validate import people_rows
     from cmrpipe.stages.validate import validate as stage
@@ -154,7 +156,7 @@ def overlay(
     workers: Workers = CORES,
     executor: Executor = "",
 ) -> None:
-    """Draw every contoured image with its contours, and the slices before and after."""
+    """Draw every contoured image. A strip shows the slices before and after."""
     from cmrpipe.stages.overlay import overlay as stage
 
     with console.guarded("overlay"), console.progress() as listen:
@@ -173,7 +175,7 @@ def store(
     workers: Workers = CORES,
     executor: Executor = "",
 ) -> None:
-    """Write images and label masks, a file a patient; what is in quarantine is left out."""
+    """Write images and label masks, less what is in quarantine. One file a patient."""
     from cmrpipe.stages.store import store as stage
 
     with console.guarded("store"), console.progress() as listen:
@@ -234,7 +236,7 @@ def report(
     out: Out = HERE.report,
     params: ParamsFile = PARAMS,
 ) -> None:
-    """Write the page that says what came in, what is wrong, what was left out, and how good the model is."""
+    """Write the report. It says what came in, what is wrong or left out, and how good the model is."""
     from cmrpipe.stages.report import report as stage
 
     with console.guarded("report"), console.progress() as listen:
@@ -250,10 +252,10 @@ def phantom(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 1,
     faults: Annotated[str, typer.Option(help="Faults to plant, separated by commas, or all; see --list-faults.")] = "",
     list_faults: Annotated[  # noqa: ARG001 the callback acts
-        bool, typer.Option("--list-faults", callback=_faults, is_eager=True, help="Explain every fault and leave.")
+        bool, typer.Option("--list-faults", callback=_faults, is_eager=True, help="Explain every fault and exit.")
     ] = False,
 ) -> None:
-    """Write a synthetic short-axis cine set whose areas, volumes and ejection fractions are known exactly."""
+    """Write synthetic short-axis cines with contours. Areas, volumes and ejection fractions are known exactly."""
     from cmrpipe.phantom import write_phantom
 
     names = tuple(name.strip() for name in faults.split(",") if name.strip())
@@ -266,7 +268,7 @@ def phantom(
 
 @app.command("findings")
 def findings_command() -> None:
-    """Print the table of finding codes: meaning, severity, how it is measured, what to do."""
+    """Print what each finding code means. Also its severity, how it is measured, and what to do."""
     from cmrpipe.codetable import CODES
 
     for code, info in CODES.items():
@@ -291,7 +293,7 @@ def params_command(params: ParamsFile = PARAMS) -> None:
     add_help_option=False,
 )
 def run_command(context: typer.Context) -> None:
-    """Run the whole pipeline under Prefect and DVC (`cmrpipe run --help`)."""
+    """Run the whole pipeline under Prefect and DVC."""
     with console.guarded("run"):
         check_workspace(context.args)
     hand_over("flows.run", context.args)

@@ -22,10 +22,12 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 def verify_store_command(
     patients: Annotated[list[str] | None, typer.Argument(metavar="PATIENT", help="Only these patients' files.")] = None,
     store: AnyStore = HERE.store,
-    datasets: Annotated[bool, typer.Option("--datasets", help="Read every array too, against its own hash.")] = False,
+    datasets: Annotated[
+        bool, typer.Option("--datasets", help="Read every array, too, and compare it with its hash.")
+    ] = False,
     workers: Workers = CORES,
 ) -> None:
-    """Hold a store against its own manifest. Exit codes: 0 whole, 1 something is bad, 2 could not run."""
+    """Compare a store with its own manifest. Exit codes: 0 whole, 1 something is bad, 2 could not run."""
     from cmrpipe.store.verify import verify_store
 
     with console.guarded("verify"), console.progress() as listen:
@@ -42,7 +44,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command("verify", context_settings=_PASSED_ON, add_help_option=False)
     def verify_command(context: typer.Context) -> None:
-        """Hash what is really there: raw data, store, outputs, DVC's cache, a remote (`cmrpipe verify --help`)."""
+        """Find files that are altered or missing, by their hashes."""
         options = {argument.partition("=")[0] for argument in context.args}
         if WORKSPACE in options:
             with console.guarded("verify"):
@@ -55,7 +57,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command("rebuild", context_settings=_PASSED_ON, add_help_option=False)
     def rebuild_command(context: typer.Context) -> None:
-        """Bring back what is bad from cache, remote or raw, proven by hash (`cmrpipe rebuild --help`)."""
+        """Bring back what verify finds, proven by hash."""
         with console.guarded("rebuild"):
             check_workspace(context.args)
         hand_over("flows.integrity", ["rebuild", *context.args])

@@ -30,10 +30,12 @@ def crossvalidate_command(
         Path,
         path_option(help="Table patient_id,pathology[,person] that stratifies folds; ids of one person stay together."),
     ] = HERE.pathology,
-    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Folds at a time; changes no output.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", "-j", min=1, help="Folds at a time; does not change the output.")
+    ] = 1,
     params: ParamsFile = PARAMS,
 ) -> None:
-    """Judge every patient by a model that has not seen it; prints the table."""
+    """Judge every patient by a model that has not seen it. Prints the table."""
     with console.guarded("crossvalidate"), console.needs("train"), console.progress() as listen:
         from cmrpipe.stages.crossvalidate import TABLE, crossvalidate
 
@@ -57,12 +59,10 @@ def replay_command(
     model: Model = HERE.model,
     rank: Annotated[int, typer.Option(min=0, help="Which of several processes that trained together.")] = 0,
     first: Annotated[
-        bool, typer.Option("--first", help="Of two trainings (train.complete), a step of the first.")
+        bool, typer.Option("--first", help="A step of the first of two trainings (train.complete).")
     ] = False,
     store: StoreFolder = HERE.store,
-    direct: Annotated[
-        bool, typer.Option("--direct", help="Straight from DICOM and contour files, not from the store.")
-    ] = False,
+    direct: Annotated[bool, typer.Option("--direct", help="From DICOM and contour files, not from the store.")] = False,
     raw: Annotated[Path, path_option("--raw", help="With --direct: the raw folder.")] = HERE.raw,
     catalog: Annotated[Path, path_option("--catalog", help="With --direct: output of ingest.")] = HERE.catalog,
     quarantine: Annotated[Path, path_option("--quarantine", help="With --direct: what is left out.")] = HERE.quarantine,
@@ -70,7 +70,7 @@ def replay_command(
         Path | None, path_option("--out", help="New .npz file with image, label and known, as the network saw them.")
     ] = None,
 ) -> None:
-    """Make a batch of a training again and hold it against the batch log's checksum."""
+    """Make a batch of a training again. It is compared with the checksum in the batch log."""
     with console.guarded("replay"), console.needs("train"):
         from cmrpipe.learn.extra import require_torch
 

@@ -35,7 +35,7 @@ def add(app: typer.Typer) -> None:
         out: Annotated[Path | None, path_option("--out", help="Write figures and patients to this JSON file.")] = None,
         params: ParamsFile = PARAMS,
     ) -> None:
-        """Judge two models on the new one's test patients, less those that either of them has seen."""
+        """Judge two models on the same patients. These are the new one's test patients that neither has seen."""
         with console.guarded("compare"), console.needs("train"), console.progress() as listen:
             from cmrpipe.learn.contest import compare
             from cmrpipe.learn.saved import read_model

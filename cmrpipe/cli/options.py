@@ -47,7 +47,7 @@ Out = Annotated[Path, path_option("--out", help="Output folder.")]
 OutFolder = Annotated[Path, path_option("--out", help="Folder to write to.")]
 State = Annotated[Path, path_option("--state", help="What was seen on this machine; may be deleted.")]
 ParamsFile = Annotated[Path, path_option("--params", help="Parameters of all stages.")]
-Root = Annotated[Path, path_option(help="A workspace: folder with .dvc and flows/.")]
+Root = Annotated[Path, path_option(help="The workspace: a folder with .dvc and flows/.")]
 Contours = Annotated[
     str, typer.Option(help="Folder with contourfiles/ and link.csv, for a source of images only (source.contours).")
 ]
@@ -59,17 +59,19 @@ def _cores() -> int:
 
 
 CORES = _cores()
-Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes; changes no output.")]
+Workers = Annotated[
+    int, typer.Option("--workers", "-j", min=1, help="Number of processes; does not change the output.")
+]
 Executor = Annotated[
     str,
     typer.Option(
         "--executor",
         envvar="CMRPIPE_EXECUTOR",
-        help="Where patients are worked on: processes:N, dask-local:N or dask:ADDRESS; changes no output. "
-        "Overrides --workers.",
+        help="Where patients are worked on: processes:N, dask-local:N or dask:ADDRESS; does not change "
+        "the output. Overrides --workers.",
     ),
 ]
-ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings (2 stays 2).")]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 where findings would give 1 (2 stays 2).")]
 
 
 def _log_json(value: bool) -> bool:
@@ -88,7 +90,11 @@ def _log_level(value: str) -> str:
 LogLevel = Annotated[
     str,
     typer.Option(
-        "--log-level", callback=_log_level, is_eager=True, envvar="CMRPIPE_LOG_LEVEL", help="debug ... error."
+        "--log-level",
+        callback=_log_level,
+        is_eager=True,
+        envvar="CMRPIPE_LOG_LEVEL",
+        help="debug, info, warning or error.",
     ),
 ]
 LogJson = Annotated[

@@ -73,7 +73,10 @@ def suspects_command(
     out: OutFolder = HERE.suspects,
     most: Annotated[int, typer.Option(min=1, help="Findings at most, strongest disagreement first.")] = 20,
 ) -> None:
-    """Rank contours by their distance from out-of-fold predictions; the first become findings with a picture."""
+    """Rank contours by their distance from predictions. The first become findings with a picture.
+
+    The predictions are by models that have not seen the patient.
+    """
     with console.guarded("suspects"), console.progress() as listen:
         from cmrpipe.learn.review import review
 

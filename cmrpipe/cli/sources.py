@@ -51,7 +51,7 @@ def land_command(
     contours: Contours = "",
     params: ParamsFile = PARAMS,
 ) -> None:
-    """Copy new and changed patients into the raw folder, whole or not at all.
+    """Bring new and changed patients in, whole or not at all.
 
     In a workspace, under its lock and recorded with DVC. Exit codes: 0 all landed, 1 some were left for the next
     landing or something could not be read, 2 could not run.
@@ -89,9 +89,9 @@ def sources_command(
     raw: Raw = HERE.raw,
     contours: Contours = "",
     params: ParamsFile = PARAMS,
-    everything: Annotated[bool, typer.Option("--all", help="List what is unchanged too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List what is unchanged, too.")] = False,
 ) -> None:
-    """Say what a source has that is new, changed or gone, against what has landed; do nothing.
+    """Say what a source has that is new, changed or gone. Nothing is done.
 
     Patients and contours; the link table is not looked at. Exit codes: 0 nothing to land and nothing gone, 1 something
     is, 2 could not look.
@@ -132,7 +132,7 @@ def add(app: typer.Typer) -> None:
         add_help_option=False,
     )
     def forget_command(context: typer.Context) -> None:
-        """Remove a patient for good, everywhere: list first, do with --yes (`cmrpipe forget --help`)."""
+        """Remove a patient for good; lists first."""
         with console.guarded("forget"):
             check_workspace(context.args)
         hand_over("flows.forget", context.args)

@@ -25,7 +25,7 @@ def migrate_command(
     ] = HERE.catalog,
     to_format: Annotated[str, typer.Option("--format", help="hdf5 or zarr; the store's own by default.")] = "",
 ) -> None:
-    """Write an older store again in this version's schema, without raw data; nothing that is in it is lost.
+    """Bring an older store to this version's schema. No raw data are needed, and nothing in the store is lost.
 
     The old store stands until the new one is whole. Where the raw data are at hand, `dvc repro` (or `cmrpipe store`)
     makes the store from them instead.
@@ -69,7 +69,7 @@ def export_command(
     output: Annotated[Path, path_option("--output", "-o", help="New folder, or an earlier export of this kind.")],
     store: AnyStore = HERE.store,
 ) -> None:
-    """Write the store in a form that other programs read; each has an index.csv of samples. See docs/store.md.
+    """Write the store as NumPy arrays, NIfTI or nnU-Net data. Each has an index.csv of samples: docs/store.md.
 
     The folder appears whole or not at all. One that holds anything else is left alone, and that is an error.
     """

@@ -27,9 +27,10 @@ def add(app: typer.Typer) -> None:
         findings: Findings = HERE.findings,
         tables: Tables = HERE.tables,
     ) -> None:
-        """Write findings.csv, findings.json, missing.csv and clinical.csv again, after a `dvc pull` for instance.
+        """Write the tables of findings again. Needed after a `dvc pull`, for instance.
 
-        `cmrpipe validate` writes them as it ends. Exit codes: 0 done, 2 could not run.
+        They are findings.csv, findings.json, missing.csv and clinical.csv; `cmrpipe validate` writes them, too.
+        Exit codes: 0 done, 2 could not run.
         """
         with console.guarded("tables"):
             write_whole(findings, tables)

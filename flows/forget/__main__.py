@@ -128,13 +128,13 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only list what would be done.")] = False,
     remote: RemoteName = None,
     unshared: Annotated[
-        bool, typer.Option("--unshared", help="Cache and remote are this workspace's alone: all that is there counts.")
+        bool, typer.Option("--unshared", help="Cache and remote are this workspace's alone: look at all that is there.")
     ] = False,
     workspace: Root = Path(),
 ) -> None:
-    """List what depends on a patient; with --yes remove it for good and keep the patient from landing again.
+    """List what depends on a patient. With --yes remove it for good and keep the patient from landing again.
 
-    Exit codes: 0 listed or done, 2 could not run; what was cut short goes on when it is run again.
+    Exit codes: 0 listed or done, 2 could not run. After a kill, run it again: it goes on.
     """
     root = workspace.resolve()
     with console.guarded("forget"), console.needs("flows"):

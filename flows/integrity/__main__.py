@@ -30,9 +30,9 @@ out = Console(highlight=False, soft_wrap=True)
 
 Patients = Annotated[list[str] | None, typer.Argument(metavar="PATIENT", help="Only these patients' files.")]
 RemoteName = Annotated[
-    str | None, typer.Option("--remote", metavar="[NAME]", help="The DVC remote too; the default one without a name.")
+    str | None, typer.Option("--remote", metavar="[NAME]", help="The DVC remote, too; without a name the default one.")
 ]
-JsonFile = Annotated[Path | None, path_option("--json", help="Write the outcome to this file too.")]
+JsonFile = Annotated[Path | None, path_option("--json", help="Write the outcome to this file, too.")]
 
 
 @contextmanager
@@ -88,9 +88,9 @@ def verify(
     workers: Workers = CORES,
     workspace: Root = Path(),
 ) -> None:
-    """Hash what is really there and hold it against the records: raw data, store, all outputs, DVC's cache, a remote.
+    """Hash every file and compare it with the records: raw data, store, all outputs, DVC's cache, a remote.
 
-    Exit codes: 0 all as recorded, 1 something is not, 2 could not run.
+    Nothing is changed. Exit codes: 0 all as recorded, 1 something is not, 2 could not run.
     """
     names = patients or []
     with console.guarded("verify"), _working(workspace, mending=False) as root:
@@ -112,15 +112,15 @@ def rebuild(
     patients: Patients = None,
     remote: RemoteName = None,
     remove_extra: Annotated[
-        bool, typer.Option(help="Move files that nobody recorded out of data/raw too (to .cmrpipe/set-aside).")
+        bool, typer.Option(help="Move files that nobody recorded out of data/raw, too (to .cmrpipe/set-aside).")
     ] = False,
     json_file: JsonFile = None,
     workers: Workers = CORES,
     workspace: Root = Path(),
 ) -> None:
-    """Bring back what is bad, and only that: from DVC's cache, else a remote, else raw; each proven by its hash.
+    """Bring back what is bad, and only that: from DVC's cache, else a remote, else made again; proven by its hash.
 
-    The default remote is fetched from where it helps; with --remote its own bad objects are replaced too.
+    The default remote is fetched from where it helps. With --remote its own bad objects are replaced, too.
     Exit codes: 0 all is whole, 1 something is lost or left to you, 2 could not run.
     """
     names = patients or []
