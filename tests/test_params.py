@@ -1,5 +1,6 @@
 """params.yaml."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,11 @@ def test_committed_file_spells_out_every_parameter() -> None:
 
     committed = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     assert committed == load_params(REPOSITORY / "params.yaml").model_dump(mode="json", by_alias=True)
+
+
+def test_comments_of_the_committed_file_are_the_descriptions() -> None:
+    """A parameter's comment in params.yaml says what its field says."""
+    written = re.findall(r"^(?:  # (.+)\n)?  (\w+):", (REPOSITORY / "params.yaml").read_text(), flags=re.MULTILINE)
+    sections = [type(section) for _, section in Params()]
+    fields = [(field.description or "", name) for section in sections for name, field in section.model_fields.items()]
+    assert written == fields
