@@ -13,6 +13,7 @@ from cmrpipe.codetable import CODES
 from cmrpipe.errors import InputError
 from cmrpipe.findings import read_findings
 from cmrpipe.landing import landing_parts
+from cmrpipe.nouns import counted
 from cmrpipe.quarantine import known_quarantine, left_out
 from cmrpipe.workspace import Workspace
 from flows.models import labelled
@@ -126,7 +127,7 @@ def _training(came: Came) -> str:
 def summary(name: str, came: Came, link: str) -> str:
     """The page, as Markdown."""
     now, then = came.after, came.before
-    store = f"{now.slices} labelled slices of {now.patients} patients"
+    store = f"{counted(now.slices, 'labelled slice')} of {counted(now.patients, 'patient')}"
     change = _change(now.slices, then.slices)
     return "\n".join(
         [

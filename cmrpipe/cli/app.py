@@ -35,6 +35,7 @@ from cmrpipe.cli.options import (
 from cmrpipe.errors import InputError
 from cmrpipe.landing import check_landed
 from cmrpipe.params import load_params
+from cmrpipe.nouns import counted
 from cmrpipe.readers.layouts import keep_out
 from cmrpipe.workspace import HERE
 
@@ -262,7 +263,8 @@ def phantom(
     with console.guarded("phantom"), console.progress() as listen:
         truth = write_phantom(folder, patients, seed, faults=names, listen=listen)
     typer.echo(
-        f"phantom: {patients} patients in {folder}; truth and {len(truth.faults)} planted faults in phantom.json"
+        f"phantom: {counted(patients, 'patient')} in {folder}; "
+        f"truth and {counted(len(truth.faults), 'planted fault')} in phantom.json"
     )
 
 

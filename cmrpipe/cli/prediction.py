@@ -83,8 +83,8 @@ def suspects_command(
         found = review(store, predictions, out, most, listen=listen)
     for item in found.findings:
         typer.echo(in_one_line(f"{item.patient_id} {item.message}"))
-    left = f"; no prediction of {len(found.unpredicted)} patients" if found.unpredicted else ""
-    typer.echo(f"suspects: {len(found.findings)} of {found.contours} contours, pictures in {out}{left}")
+    left = f"; no prediction of {counted(len(found.unpredicted), 'patient')}" if found.unpredicted else ""
+    typer.echo(f"suspects: {len(found.findings)} of {counted(found.contours, 'contour')}, pictures in {out}{left}")
 
 
 def add(app: typer.Typer) -> None:

@@ -12,6 +12,7 @@ from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.options import AnyStore, path_option
 from cmrpipe.files import in_one_line
+from cmrpipe.nouns import counted
 from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
@@ -45,16 +46,17 @@ def migrate_command(
     if not done.patients:
         typer.echo(f"migrate: {store} has schema version {done.version} already; nothing to do")
         return
-    typer.echo(f"migrate: {done.patients} patients, {done.samples} samples, from schema version {done.version}")
+    moved = f"{counted(done.patients, 'patient')}, {counted(done.samples, 'sample')}"
+    typer.echo(f"migrate: {moved}, from schema version {done.version}")
     if done.unplaced:
         typer.echo(
-            f"migrate: position or orientation of {done.unplaced} samples is stored as unknown: neither the store nor "
-            f"{catalog} has them; `cmrpipe store` reads them from the raw data"
+            f"migrate: position or orientation of {counted(done.unplaced, 'sample')} is stored as unknown: neither the "
+            f"store nor {catalog} has them; `cmrpipe store` reads them from the raw data"
         )
     if done.unlocated:
         typer.echo(
-            f"migrate: where the heart is in the images of {done.unlocated} patients is stored as unknown: only the "
-            "cine tells; `cmrpipe store` looks at it in the raw data"
+            f"migrate: where the heart is in the images of {counted(done.unlocated, 'patient')} is stored as unknown: "
+            "only the cine tells; `cmrpipe store` looks at it in the raw data"
         )
 
 
@@ -83,8 +85,8 @@ def export_command(
         typer.echo(in_one_line(f"export: left out {reason}"))
     if done.unplaced:
         first = in_one_line(", ".join(done.unplaced[:5]))
-        typer.echo(f"export: {len(done.unplaced)} volumes have no known place in space: {first}")
-    typer.echo(f"export: {done.patients} patients, {done.samples} samples in {output}")
+        typer.echo(f"export: of {counted(len(done.unplaced), 'volume')} no place in space is known: {first}")
+    typer.echo(f"export: {counted(done.patients, 'patient')}, {counted(done.samples, 'sample')} in {output}")
     if kind == Kind.NNUNET and not re.fullmatch(r"Dataset\d{3}_\w+", output.absolute().name):
         typer.echo("export: nnU-Net wants the folder to be called like Dataset501_LV, in its nnUNet_raw")
 

@@ -19,6 +19,7 @@ from typing import Any
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.files import canonical_json, sha256_bytes, write_json
 from cmrpipe.learn.cohort import Cohort
+from cmrpipe.nouns import counted
 
 SCHEMA = 1
 FEWEST = 3
@@ -130,8 +131,9 @@ def cross_splits(
 
 def _count(people: Sequence[tuple[str, ...]]) -> str:
     """How many patients there are, and of how many people where that is another number."""
-    ids = len(_all(people))
-    return f"{ids} patients" + (f" who are {len(people)} people" if len(people) < ids else "")
+    ids, number = len(_all(people)), len(people)
+    who = f" who are {number} {'person' if number == 1 else 'people'}" if number < ids else ""
+    return f"{counted(ids, 'patient')}{who}"
 
 
 def write_split(path: Path, split: Split) -> None:

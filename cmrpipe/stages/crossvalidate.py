@@ -27,6 +27,7 @@ from cmrpipe.learn.splits import FEWEST, Split, cross_splits
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Pair
 from cmrpipe.params import EvaluateParams, TrainParams
+from cmrpipe.nouns import counted
 from cmrpipe.progress import Listener, silent
 from cmrpipe.stages.evaluate import COUNTS, MODEL_HASH, OUT, Task, judge
 from cmrpipe.stages.summary import Summary
@@ -153,7 +154,8 @@ def crossvalidate(
             names = ", ".join(source.patients) or "none"
             raise StoreError(
                 store,
-                f"has {len(source.patients)} patients with contours ({names}), and cross-validation needs {FEWEST}: "
+            few = counted(len(source.patients), "patient")
+                f"has {few} with contours ({names}), and cross-validation needs {FEWEST}: "
                 "two to learn from, one to judge",
                 "Land more patients, or see `cmrpipe validate` for why contours were left out",
             )

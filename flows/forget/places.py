@@ -14,6 +14,7 @@ from cmrpipe.connect.opening import fetching
 from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_bytes, write_text
 from cmrpipe.landing import Ledger, remove, replaced, staging
+from cmrpipe.nouns import counted
 from cmrpipe.quarantine import known_quarantine, write_quarantine
 from cmrpipe.readers.layouts import ASIDE, link_tables, standing
 from cmrpipe.readers.links import composed
@@ -50,7 +51,7 @@ def traces(root: Path, person: Person) -> Iterator[str]:
         place = standing(home.raw, folder)
         if place is not None:
             count, size = _size(place)
-            yield f"data/raw/{place.relative_to(home.raw)}: {count} files, {size / 1e6:.1f} MB"
+            yield f"data/raw/{place.relative_to(home.raw)}: {counted(count, 'file')}, {size / 1e6:.1f} MB"
     for table in link_tables(home.raw):
         if person.named_in((home.raw / table).read_bytes()):
             yield f"data/raw/{table}: rows"
@@ -62,7 +63,7 @@ def traces(root: Path, person: Person) -> Iterator[str]:
         files = [path for path in output.rglob("*") if path.is_file()]
         own = sum(person.named_in(path.relative_to(output).as_posix()) for path in files)
         if own:
-            yield f"data/{name}: {own} files of their own, and what the shared ones say"
+            yield f"data/{name}: {counted(own, 'file')} of their own, and what the shared ones say"
     for training in sorted(home.data.glob(".*-training")):
         walls, logs = training.rglob("*.npz"), training.rglob("*.jsonl")
         if any(person.named_in(path.name) for path in walls) or any(
@@ -79,12 +80,12 @@ def _listed(home: Workspace, person: Person) -> Iterator[str]:
     """What the lists say that people edit, and the ledger."""
     rows = [row for row in known_quarantine(home.quarantine) if _about(person, row.name)]
     if rows:
-        yield f"quarantine.csv: {len(rows)} rows"
+        yield f"quarantine.csv: {counted(len(rows), 'row')}"
     if home.pathology.exists() and person.named_in(home.pathology.read_bytes()):
         yield "pathology.csv: a row"
     lines = sum(entry.folder in person.folders for entry in Ledger(home.raw).entries)
     if lines:
-        yield f"data/landings.csv: {lines} lines"
+        yield f"data/landings.csv: {counted(lines, 'line')}"
 
 
 def erase(root: Path, person: Person) -> Counter[str]:

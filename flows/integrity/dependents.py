@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.incremental.manifest import salvage
+from cmrpipe.nouns import counted
 from cmrpipe.readers.archives import SUFFIX
 from cmrpipe.readers.layouts import CONTOURS, DICOMS
 from cmrpipe.workspace import HERE, Workspace
@@ -50,11 +51,11 @@ def dependents(root: Path, path: str, owners: Owners) -> tuple[str, ...]:
     lines = [f"{CATALOG}: {unit} (its file: {', '.join(files)})" for files in _files(home.catalog, unit)]
     pictures = sum(len(entry["files"]) for entry in _units(home.overlays, patient, owners).values())
     if pictures:
-        lines.append(f"{HERE.overlays}: {pictures} pictures of {patient}")
+        lines.append(f"{HERE.overlays}: {counted(pictures, 'picture')} of {patient}")
     for entry in _units(home.store, patient, owners).values():
         samples = int(entry["info"].get("samples", 0))
         if samples:
-            lines.append(f"{STORE}: {patient}, {samples} samples")
+            lines.append(f"{STORE}: {patient}, {counted(samples, 'sample')}")
     part = _part(home.model / "splits.json", patient)
     if part:
         lines.append(f"{HERE.model}: {patient} is one of its {part} patients")

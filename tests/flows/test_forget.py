@@ -126,7 +126,7 @@ def test_a_forgotten_patient_is_nowhere_and_the_others_are_whole(
     assert f"data/model had them in {part}" in listed
     assert lived.hashes("raw", "store", "model") == before
 
-    assert "data/crossvalidation: 1 files" in listed
+    assert "data/crossvalidation: 1 file of" in listed
     assert "pathology.csv: a row" in listed
     assert "data/.model-training: what a killed training would go on from" in listed
 

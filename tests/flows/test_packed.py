@@ -132,7 +132,7 @@ def test_a_forgotten_patient_leaves_no_archive(packed: Space, four_patients: Pat
     others = {name: digest for name, digest in packed.hashes("raw/dicoms", "store/patients").items() if who not in name}
     objects = [in_folder(folder, archives(packed)[0]) for folder in (CACHE, REMOTE)]
     assert all((packed.root / path).exists() for path in objects)
-    assert f"data/raw/dicoms/{who}.zip: 1 files" in packed.call("cmrpipe", "forget", who)
+    assert f"data/raw/dicoms/{who}.zip: 1 file," in packed.call("cmrpipe", "forget", who)
     packed.call("cmrpipe", "forget", who, "--yes", "--remote")
     assert not any((packed.root / path).exists() for path in objects)
     left = [path for path in (packed.root / "data").rglob("*") if who in path.name]

@@ -60,7 +60,7 @@ def test_visits_of_one_person_stay_together(
     cohort = Cohort(pathology, person)
     people = cohort.people(ids)
     if len(people) < 3:
-        with pytest.raises(StoreError, match=f"{len(people)} people"):
+        with pytest.raises(StoreError, match=f"{len(people)} pe(ople|rson)"):
             split_patients(ids, val, test, seed, cohort)
         return
     one = split_patients(ids, val, test, seed, cohort)
@@ -118,7 +118,7 @@ def test_a_new_patient_moves_few() -> None:
 @pytest.mark.parametrize("ids", ["", "a", "ab"])
 def test_too_few_patients_are_refused(ids: str) -> None:
     """Fewer than three patients cannot be split, and the message says how many there are."""
-    with pytest.raises(StoreError, match=f"has {len(ids)} patients"):
+    with pytest.raises(StoreError, match=f"has {len(ids)} patient{'' if len(ids) == 1 else 's'} with"):
         split_patients(ids, 0.2, 0.2, 0)
 
 
