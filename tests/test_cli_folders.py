@@ -45,6 +45,27 @@ def test_nothing_is_written_into_the_raw_folder(validated: Path, arguments: tupl
     assert sorted(validated.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("store", "--out"),
+        ("report", "--out"),
+        ("suspects", "--out"),
+        ("crossvalidate", "--out"),
+        ("validate", "--tables"),
+        ("validate", "data/raw", "--out"),
+        ("tables", "--tables"),
+    ],
+)
+def test_nothing_is_written_into_a_stages_output(validated: Path, arguments: tuple[str, ...]) -> None:
+    """That stage would remove it again, and what it wrote itself could be lost."""
+    before = sorted((validated / "data/catalog").rglob("*"))
+    done = cmrpipe(validated, *arguments, "data/catalog")
+    assert done.returncode == 2, done.stdout
+    assert "data/catalog: is the output of `cmrpipe ingest`. Name another folder" in done.stderr
+    assert sorted((validated / "data/catalog").rglob("*")) == before
+
+
 def test_a_folder_is_not_checked_into_itself(raw: Path) -> None:
     """`cmrpipe validate .` has no place of its own for what it finds: it says which option names one."""
     before = sorted(raw.rglob("*"))

@@ -33,6 +33,7 @@ from cmrpipe.cli.options import (
     path_option,
 )
 from cmrpipe.errors import InputError
+from cmrpipe.incremental.commit import refuse_other_output
 from cmrpipe.landing import check_landed
 from cmrpipe.params import load_params
 from cmrpipe.nouns import counted
@@ -130,6 +131,7 @@ def validate(
             base = out if out != HERE.findings else Path("validation")
             raw, catalog, out, quarantine = folder, base / "catalog", base / "findings", base / "quarantine.csv"
             whole = base / "tables"
+            refuse_other_output(base)
             whose.refuse_others(base, raw, quarantine, people_rows(out, quarantine, settings.validate_))
             read(raw, catalog, base / "state", settings.ingest, listen=listen, workers=executor or workers)
             whose.remember(base, raw)
@@ -137,6 +139,7 @@ def validate(
             settings = load_params(params)
             check_landed(raw)
             keep_out(raw, whole)
+            refuse_other_output(whole)
         summary = stage(raw, catalog, out, quarantine, settings.validate_, listen=listen, workers=executor or workers)
         tables.write_whole(out, whole)
     if not exit_zero or folder is not None:

@@ -8,6 +8,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.options import Findings, Tables
+from cmrpipe.incremental.commit import refuse_other_output
 from cmrpipe.workspace import HERE
 
 
@@ -33,5 +34,6 @@ def add(app: typer.Typer) -> None:
         Exit codes: 0 done, 2 could not run.
         """
         with console.guarded("tables"):
+            refuse_other_output(tables)
             write_whole(findings, tables)
         typer.echo(f"tables: {tables}")

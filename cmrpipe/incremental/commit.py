@@ -49,17 +49,37 @@ def check_ours(folder: Path, stage: str, beside: Sequence[str] = ()) -> None:
     InputError : the folder is another stage's output, or holds files that no stage wrote
     NewerError : a newer cmrpipe filled it
     """
+    root = refuse_other_output(folder, stage)
+    if not root and not _has_pieces(folder) and not _is_earlier(folder):
+        stranger = next((name for name in _files(folder) if name not in beside), None)
+        if stranger is not None:
+            raise InputError(folder, f"holds files that `cmrpipe {stage}` did not write ({stranger})", _MEND)
+
+
+def refuse_other_output(folder: Path, stage: str = "") -> dict[str, Any]:
+    """Refuse a folder that another stage filled, whose next commit would remove what is written there.
+
+    Parameters
+    ----------
+    stage : whose folder it may be; nobody's by default, for what is written without a manifest
+
+    Returns
+    -------
+    The root of the folder's manifest, {} without one, or where it is damaged
+
+    Raises
+    ------
+    InputError : it is another stage's output
+    NewerError : a newer cmrpipe filled it
+    """
     try:
         root = read_root(folder)
     except ManifestError:
         root = {}
     filled_by = root.get("stage", stage)
     if filled_by != stage:
-        raise InputError(folder, f"is the output of `cmrpipe {filled_by}`", "Name another folder with --out")
-    if not root and not _has_pieces(folder) and not _is_earlier(folder):
-        stranger = next((name for name in _files(folder) if name not in beside), None)
-        if stranger is not None:
-            raise InputError(folder, f"holds files that `cmrpipe {stage}` did not write ({stranger})", _MEND)
+        raise InputError(folder, f"is the output of `cmrpipe {filled_by}`", "Name another folder to write to")
+    return root
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ from cmrpipe.csvfile import write_rows
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_bytes
 from cmrpipe.findings import write_findings
+from cmrpipe.incremental.commit import refuse_other_output
 from cmrpipe.learn.predicted import PREDICTIONS, read_predicted
 from cmrpipe.learn.suspects import Suspect, ranked, suspects_of
 from cmrpipe.model import ContourKind, Finding
@@ -72,8 +73,9 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
 
     Raises
     ------
-    InputError : there are no predictions, or they are not of the images that the store has
+    InputError : there are no predictions, they are not of the images that the store has, or `out` is a stage's output
     """
+    refuse_other_output(out)
     with open_store(store) as source:
         files = find_predictions(predictions)
         there = [patient for patient in source.patients if patient in files]

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 
 from cmrpipe.errors import BusyError, CmrpipeError, DiskError, InputError
 from cmrpipe.files import disk_trouble, sha256_file
+from cmrpipe.incremental.commit import refuse_other_output
 from cmrpipe.incremental.folders import put_back
 from cmrpipe.learn.leakage import among
 from cmrpipe.learn.prediction import Predictor
@@ -30,7 +31,8 @@ _OTHER_STUDY = "Give another --output, give this patient's folder another name, 
 
 
 def _writable(out: Path) -> None:
-    """Make the output folder, and see that files can be made in it."""
+    """Make the output folder, and see that files can be made in it, and that it is no stage's."""
+    refuse_other_output(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=out):

@@ -14,6 +14,7 @@ from cmrpipe.drawn import DRAWN
 from cmrpipe.errors import ParamsError, StoreError
 from cmrpipe.files import sha256_file, write_json, write_text
 from cmrpipe.incremental.codeversion import code_version
+from cmrpipe.incremental.commit import refuse_other_output
 from cmrpipe.incremental.executors import Workers
 from cmrpipe.incremental.refresh import Unit, Written, fingerprint, refresh
 from cmrpipe.learn.baselines import BASELINES
@@ -26,8 +27,8 @@ from cmrpipe.learn.scoretables import OURS, WAYS, read_scores, read_volumes
 from cmrpipe.learn.splits import FEWEST, Split, cross_splits
 from cmrpipe.learn.totals import headlines, rounded, summarise
 from cmrpipe.learn.volumes import Pair
-from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.nouns import counted
+from cmrpipe.params import EvaluateParams, TrainParams
 from cmrpipe.progress import Listener, silent
 from cmrpipe.stages.evaluate import COUNTS, MODEL_HASH, OUT, Task, judge
 from cmrpipe.stages.summary import Summary
@@ -137,7 +138,7 @@ def crossvalidate(
 
     Raises
     ------
-    InputError : the table of pathologies cannot be read
+    InputError : the table of pathologies cannot be read, or `out` is a stage's output
     ParamsError : several devices or machines are asked for
     StoreError : too few patients, or identical images in two patients of different folds
     CmrpipeError : torch is not installed
@@ -148,13 +149,14 @@ def crossvalidate(
             "folds are trained in one process each; several cannot share one fold",
             "Set both to 1, start it without torchrun and Slurm's ranks, and do several folds at a time (-j)",
         )
+    refuse_other_output(out)
     version, train_version = code_version(__name__), code_version(train_split.__module__)
     with open_store(store) as source:
         if len(source.patients) < FEWEST:
             names = ", ".join(source.patients) or "none"
+            few = counted(len(source.patients), "patient")
             raise StoreError(
                 store,
-            few = counted(len(source.patients), "patient")
                 f"has {few} with contours ({names}), and cross-validation needs {FEWEST}: "
                 "two to learn from, one to judge",
                 "Land more patients, or see `cmrpipe validate` for why contours were left out",

@@ -11,6 +11,7 @@ import numpy as np
 from cmrpipe.codes import Severity
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.files import write_text
+from cmrpipe.incremental.commit import refuse_other_output
 from cmrpipe.learn.predicted import PREDICTIONS, prediction_file, read_predicted
 from cmrpipe.logger import Logger
 from cmrpipe.params import ReportParams
@@ -106,8 +107,10 @@ def report(
 
     Raises
     ------
-    InputError : there is no catalog, or no quarantine where the data are validated, or something cannot be read
+    InputError : there is no catalog, or no quarantine where the data are validated, or something cannot be read, or
+        `out` is another stage's output
     """
+    refuse_other_output(out)
     places = Artefacts(catalog, findings, quarantine, overlays, store, model, evaluation, out)
     facts = collect(places)
     short = outcome_of(facts, out / PAGE)

@@ -34,6 +34,15 @@ def test_a_patient_that_fails_stops_no_other(
     assert (tmp_path / "out" / "patients" / "TORN" / "result.json").is_file()
 
 
+def test_nothing_is_written_into_a_stages_output(source: Path, model: Path) -> None:
+    """Its next run would remove the results again."""
+    before = sorted(model.rglob("*"))
+    code, told = run(source, model, model)
+    assert code == 2
+    assert f"{model}: is the output of `cmrpipe train`. Name another folder" in told
+    assert sorted(model.rglob("*")) == before
+
+
 def test_what_cannot_be_written_of_a_patient_stops_no_other(
     source: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
