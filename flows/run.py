@@ -22,7 +22,7 @@ from cmrpipe.stages import STAGES
 from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
 from flows.server import embedded_server
-from flows.steps import land_step, stage_step, writing
+from flows.steps import check_params, land_step, stage_step, writing
 
 app = new_app()
 out = Console(highlight=False, soft_wrap=True)
@@ -112,6 +112,7 @@ def run(
         Workspace(root).check()
         address = None if source is None else full_address(source)
         beside = full_address(contours) if contours else ""
+        check_params(root)
         (_with_prefect if prefect else _without_prefect)(address, beside, root)
         out.print(outcome(Workspace(root)).table())
 

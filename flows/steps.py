@@ -12,11 +12,13 @@ from cmrpipe.connect.address import full_address
 from cmrpipe.connect.credentials import Credentials
 from cmrpipe.connect.opening import open_source
 from cmrpipe.connect.source import Source
+from cmrpipe.errors import ParamsError
 from cmrpipe.landing import Forgotten, Landed, land, recover, troubles
 from cmrpipe.params import SourceParams, load_params
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.readers.layouts import ASIDE, LINK_FOLDER, PHANTOM, patient_folders
+from cmrpipe.stages import STAGES
 from cmrpipe.workspace import Workspace
 from flows.dvc import Outcome, run_dvc
 from flows.lock import write_lock
@@ -29,6 +31,24 @@ Tell: TypeAlias = Callable[[str, Mapping[str, Any]], None]
 
 PHANTOM_PATIENTS = 8
 PHANTOM_SEED = 1
+
+
+def check_params(workspace: Path) -> None:
+    """Refuse a params.yaml without a stage's section: the stage would take its defaults, DVC would not.
+
+    Raises
+    ------
+    ParamsError : a section is not there, or the file is refused by itself
+    """
+    path = Workspace(workspace).params
+    lacking = [name for name in load_params(path).lacking if name in STAGES]
+    if lacking:
+        some = len(lacking) > 1
+        raise ParamsError(
+            path,
+            f"has no {'sections' if some else 'section'} {', '.join(lacking)}, which DVC asks for",
+            f"Add {'them' if some else 'it'}; `cmrpipe params` prints all sections with the values in force",
+        )
 
 
 def choose_source(workspace: Workspace, source: str | None) -> str | None:
@@ -114,6 +134,7 @@ def _land(home: Workspace, origin: Source, params: SourceParams, listen: Listene
 
 def stage_step(workspace: Path, stage: str, tell: Tell, timeout_s: float | None = None) -> Outcome:
     """Let DVC run one stage if it must. The caller holds the write lock."""
+    check_params(workspace)
     outcome = run_dvc(
         ["repro", "--single-item", stage],
         workspace,

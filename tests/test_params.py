@@ -19,6 +19,14 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
+def test_sections_that_are_not_there_are_known(tmp_path: Path) -> None:
+    """By the names that the file has for them; one that is there counts, whatever it holds."""
+    assert load_params(None).lacking[:3] == ("source", "ingest", "validate")
+    sections = load_params(None).lacking
+    assert load_params(write(tmp_path, "".join(f"{name}: {{}}\n" for name in sections))).lacking == ()
+    assert load_params(write(tmp_path, "validate: {}\n")).lacking == tuple(n for n in sections if n != "validate")
+
+
 @pytest.mark.parametrize(
     ("text", "cause"),
     [

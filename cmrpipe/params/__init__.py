@@ -41,6 +41,12 @@ class Params(Section):
     evaluate: EvaluateParams = EvaluateParams()
     report: ReportParams = ReportParams()
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Sections that the file does not have, and whose defaults hold."""
+        sections = type(self).model_fields.items()
+        return tuple(field.alias or name for name, field in sections if name not in self.model_fields_set)
+
 
 def load_params(path: Path | None) -> Params:
     """Read params.yaml; defaults when `path` is None.
