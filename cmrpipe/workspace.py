@@ -22,7 +22,7 @@ class Workspace:
         """Those of `MARKS` that are not there; a workspace lacks none, and all that writes to one goes through DVC."""
         return tuple(mark for mark in MARKS if not (self.root / mark).is_dir())
 
-    def check(self, mend: str = "Run this in your checkout") -> None:
+    def check(self, mend: str = "Run this in your checkout, or name it with --workspace") -> None:
         """Refuse a folder that is no workspace.
 
         Raises

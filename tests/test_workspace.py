@@ -11,6 +11,9 @@ from cmrpipe.cli import app
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.workspace import HERE, MARKS, Workspace
 from flows import place
+from flows.forget.__main__ import app as forget
+from flows.integrity.__main__ import app as integrity
+from flows.run import app as run
 from tests.commands import empty_workspace
 
 
@@ -26,7 +29,8 @@ def test_a_folder_that_lacks_a_mark_is_refused_by_name(
     for space in (Workspace(root), HERE):
         with pytest.raises(CmrpipeError) as refused:
             space.check()
-        assert str(refused.value) == f"{root}: is no cmrpipe workspace (it has no {mark}). Run this in your checkout"
+        said = f"{root}: is no cmrpipe workspace (it has no {mark}). Run this in your checkout, or name it with"
+        assert str(refused.value) == f"{said} --workspace"
     monkeypatch.setenv(place.VARIABLE, str(root))
     with pytest.raises(CmrpipeError, match=f"Set {place.VARIABLE} to your checkout"):
         place.enter()
@@ -43,7 +47,17 @@ def test_a_worker_enters_its_workspace(tmp_path: Path, monkeypatch: pytest.Monke
     assert HERE.raw.resolve() == tmp_path / "space" / "data" / "raw"
 
 
+def test_what_is_not_installed_is_told_before_anything_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the core alone is told what brings the rest, without a traceback."""
+    monkeypatch.setattr("os.execv", lambda *_: pytest.fail("handed over"))
+    monkeypatch.setattr("cmrpipe.cli.handover.find_spec", lambda _: None)
+    refused = CliRunner().invoke(app, ["run"])
+    assert refused.exit_code == 2
+    assert "error: run: dvc: is not installed. Install cmrpipe[flows]" in refused.stderr
+
+
 COMMANDS = {"run": "flows.run", "verify": "flows.integrity", "rebuild": "flows.integrity", "forget": "flows.forget"}
+APPS = {"flows.run": run, "flows.integrity": integrity, "flows.forget": forget}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -67,11 +81,13 @@ def test_a_workspace_that_is_named_is_the_one_that_counts(
     ):
         assert CliRunner().invoke(app, [command, *words]).exit_code == 0
         assert handed.pop().startswith(COMMANDS[command])
+    subcommand = [command] if command in ("verify", "rebuild") else ["P"] if command == "forget" else []
     for words, said in ((["--workspace", "none"], "none: is no cmrpipe workspace"), (["--workspace="], "is empty")):
-        refused = CliRunner().invoke(app, [command, *words])
+        assert CliRunner().invoke(app, [command, *words]).exit_code == 0
+        assert handed.pop().endswith(" ".join(words))
+        refused = CliRunner().invoke(APPS[COMMANDS[command]], [*subcommand, *words])
         assert refused.exit_code == 2
         assert said in refused.stderr
-    assert not handed
     monkeypatch.chdir(space)  # and without a name this one is
     assert CliRunner().invoke(app, [command]).exit_code == 0
     assert handed.pop().startswith(COMMANDS[command])

@@ -10,7 +10,7 @@ import typer
 from cmrpipe import __version__
 from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables, whose
 from cmrpipe.cli.commands import Logged, new_app
-from cmrpipe.cli.handover import check_workspace, hand_over
+from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import (
     CORES,
     PARAMS,
@@ -35,8 +35,8 @@ from cmrpipe.cli.options import (
 from cmrpipe.errors import InputError
 from cmrpipe.incremental.commit import refuse_other_output
 from cmrpipe.landing import check_landed
-from cmrpipe.params import load_params
 from cmrpipe.nouns import counted
+from cmrpipe.params import load_params
 from cmrpipe.readers.layouts import keep_out
 from cmrpipe.workspace import HERE
 
@@ -299,8 +299,6 @@ def params_command(params: ParamsFile = PARAMS) -> None:
 )
 def run_command(context: typer.Context) -> None:
     """Run the whole pipeline under Prefect and DVC."""
-    with console.guarded("run"):
-        check_workspace(context.args)
     hand_over("flows.run", context.args)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
-from cmrpipe.cli.handover import WORKSPACE, check_workspace, hand_over, workspace_of
+from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import CORES, AnyStore, Workers
 from cmrpipe.files import in_one_line
 from cmrpipe.workspace import HERE
@@ -46,10 +46,7 @@ def add(app: typer.Typer) -> None:
     def verify_command(context: typer.Context) -> None:
         """Find files that are altered or missing, by their hashes."""
         options = {argument.partition("=")[0] for argument in context.args}
-        if WORKSPACE in options:
-            with console.guarded("verify"):
-                check_workspace(context.args)
-        if not workspace_of(context.args).lacking and "--store" not in options:
+        if "--workspace" in options or not (HERE.lacking or "--store" in options):
             hand_over("flows.integrity", ["verify", *context.args])
         alone = new_app()
         alone.command(cls=Logged)(verify_store_command)
@@ -58,6 +55,4 @@ def add(app: typer.Typer) -> None:
     @app.command("rebuild", context_settings=_PASSED_ON, add_help_option=False)
     def rebuild_command(context: typer.Context) -> None:
         """Bring back what verify finds, proven by hash."""
-        with console.guarded("rebuild"):
-            check_workspace(context.args)
         hand_over("flows.integrity", ["rebuild", *context.args])

@@ -10,7 +10,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.handover import check_workspace, hand_over
+from cmrpipe.cli.handover import hand_over
 from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import ParamsError
@@ -133,8 +133,6 @@ def add(app: typer.Typer) -> None:
     )
     def forget_command(context: typer.Context) -> None:
         """Remove a patient for good; lists first."""
-        with console.guarded("forget"):
-            check_workspace(context.args)
         hand_over("flows.forget", context.args)
 
     app.command("land", cls=Logged)(land_command)
