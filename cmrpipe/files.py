@@ -86,6 +86,8 @@ def atomic(path: Path) -> Iterator[Path]:
     When the block raises (a full disk, say) the temporary file is removed and the old `path` stays whole. When the
     process is killed, the old `path` stays whole and a `.tmp-` file may remain, which `remove_leftovers` clears.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:

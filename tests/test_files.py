@@ -27,6 +27,13 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    """And not the temporary file beside it; the work is not begun."""
+    with pytest.raises(IsADirectoryError) as refused, atomic(tmp_path):
+        pytest.fail("begun")
+    assert refused.value.filename == str(tmp_path)
+
+
 def test_write_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
     """A write that ends well replaces the file."""
     write_bytes(tmp_path / "deep" / "a", b"1")
