@@ -8,7 +8,7 @@ import numpy as np
 
 from cmrpipe.frames import grouped
 from cmrpipe.model import ImageRecord
-from cmrpipe.slices import SAME_NORMAL_COSINE, SAME_SLICE_MM, along, normal
+from cmrpipe.slices import SAME_NORMAL_COSINE, SAME_SLICE_MM, along, dot, normal, same_axis
 
 SAME_SPACING = 1e-3
 """Relative difference up to which two pixel spacings are one."""
@@ -54,7 +54,7 @@ def parallel(a: ImageRecord, b: ImageRecord) -> bool:
     one, other = normal(a), normal(b)
     if one is None or other is None:
         return one is other
-    return abs(float(np.dot(one, other))) >= SAME_NORMAL_COSINE
+    return same_axis(one, other)
 
 
 def same_turn(a: ImageRecord, b: ImageRecord) -> bool:
@@ -63,10 +63,7 @@ def same_turn(a: ImageRecord, b: ImageRecord) -> bool:
         return False
     if a.orientation is None or b.orientation is None or normal(a) is None:
         return True
-    return all(
-        float(np.dot(a.orientation[part], b.orientation[part])) >= SAME_NORMAL_COSINE
-        for part in (slice(0, 3), slice(3, 6))
-    )
+    return all(dot(a.orientation[k : k + 3], b.orientation[k : k + 3]) >= SAME_NORMAL_COSINE for k in (0, 3))
 
 
 def same_spacing(a: ImageRecord, b: ImageRecord) -> bool:

@@ -52,9 +52,18 @@ def normal_of(orientation: tuple[float, ...]) -> tuple[float, float, float] | No
     return x / length, y / length, z / length
 
 
-def _dot(a: Sequence[float], b: Sequence[float]) -> float:
-    """Inner product by plain arithmetic: distances are stored, and a BLAS rounds otherwise on another processor."""
-    return sum(p * q for p, q in zip(a, b, strict=True))
+def dot(a: Sequence[float], b: Sequence[float]) -> float:
+    """Inner product of three numbers each, by plain arithmetic: distances are stored.
+
+    A BLAS rounds otherwise on another processor, and `sum` from Python 3.12 on.
+    """
+    (p, q, r), (x, y, z) = a, b
+    return p * x + q * y + r * z
+
+
+def same_axis(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two unit vectors are parallel, either way round."""
+    return abs(dot(one, other)) >= SAME_NORMAL_COSINE
 
 
 def _order(record: ImageRecord) -> tuple[float, float, str]:
@@ -93,7 +102,7 @@ def main_series(records: Iterable[ImageRecord], apart_mm: float = SAME_SLICE_MM)
         taken = along(series[ranked[0]], axis)
         for uid in ranked[1:]:
             own, places = _common_normal(series[uid]), along(series[uid], axis)
-            parallel = own is not None and abs(_dot(own, axis)) >= SAME_NORMAL_COSINE
+            parallel = own is not None and same_axis(own, axis)
             if parallel and places and all(abs(a - b) >= apart_mm for a in places for b in taken):
                 chosen.add(uid)
                 taken += places
@@ -112,7 +121,7 @@ def _common_normal(records: Sequence[ImageRecord]) -> tuple[float, float, float]
 
 def along(records: Iterable[ImageRecord], axis: tuple[float, float, float]) -> list[float]:
     """Positions along an axis (a unit vector, LPS) in mm, of the records that have one."""
-    return [_dot(r.position_mm, axis) for r in records if r.position_mm is not None]
+    return [dot(r.position_mm, axis) for r in records if r.position_mm is not None]
 
 
 def _stack(records: Iterable[ImageRecord]) -> list[list[ImageRecord]]:

@@ -14,7 +14,7 @@ from cmrpipe.checks.pixelspacing import oblong
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
-from cmrpipe.slices import SAME_NORMAL_COSINE
+from cmrpipe.slices import SAME_NORMAL_COSINE, dot
 
 Size: TypeAlias = tuple[tuple[int | None, int | None], tuple[float, float] | None]
 Orientation: TypeAlias = tuple[float, ...]
@@ -104,7 +104,7 @@ def _check_orientations(
 
 def _angle_deg(a: Orientation, b: Orientation) -> float:
     """Angle between two orientations: the larger of those between row directions and between column directions."""
-    cosines = [float(np.dot(a[k : k + 3], b[k : k + 3])) for k in (0, 3)]
+    cosines = [dot(a[k : k + 3], b[k : k + 3]) for k in (0, 3)]
     return max(math.degrees(math.acos(min(1.0, max(-1.0, c)))) for c in cosines)
 
 

@@ -23,7 +23,7 @@ from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.nouns import counted
 from cmrpipe.readers.layouts import DICOMS
-from cmrpipe.slices import SAME_NORMAL_COSINE, normal
+from cmrpipe.slices import normal, same_axis
 
 STUDY, FRAME, SERIES = "StudyInstanceUID", "FrameOfReferenceUID", "SeriesInstanceUID"
 EXAMINATION = (STUDY, FRAME)
@@ -157,8 +157,7 @@ def _agree(shared: Shared) -> bool:
 def _parallel(mine: Images, theirs: Images) -> bool:
     """Whether some images of both lie in one direction, as far as their headers tell."""
     here, there = ({n for image in own.values() if (n := normal(image)) is not None} for own in (mine, theirs))
-    cosines = [abs(sum(p * q for p, q in zip(a, b, strict=True))) for a in here for b in there]
-    return not cosines or max(cosines) >= SAME_NORMAL_COSINE
+    return not (here and there) or any(same_axis(a, b) for a in here for b in there)
 
 
 def _numbered_on(mine: Images, theirs: Images) -> bool:
