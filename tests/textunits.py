@@ -22,8 +22,3 @@ def run(folder: Path, texts: list[str], workers: int = 1) -> Refresh:
     """Refresh with a unit a text; the part before the colon is its key, the whole its fingerprint."""
     units = [Unit(text.split(":")[0], text, text) for text in texts]
     return refresh("test", folder, units, write_text_unit, listen=silent, workers=workers)
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -27,6 +27,7 @@ from cmrpipe.store import Store, open_store
 from tests.commands import cmrpipe
 from tests.export.stacks import stack, write_store
 from tests.killing import killed
+from tests.snapshots import snapshot
 
 KINDS = tuple(Kind)
 
@@ -54,11 +55,6 @@ def rows(folder: Path) -> list[dict[str, str]]:
     """The index of an export."""
     with (folder / "index.csv").open(newline="") as stream:
         return list(csv.DictReader(stream))
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def nifti(path: Path) -> tuple[np.ndarray[Any, Any], Any]:
@@ -180,7 +176,7 @@ def test_same_store_same_bytes_and_an_older_export_makes_way(small: Path, tmp_pa
     """Twice into two folders, and again over the first: equal bytes, nothing left beside them."""
     for name in ("a", "b", "a"):
         export(small, tmp_path / "out" / name, kind, listen=silent)
-    assert content(tmp_path / "out" / "a") == content(tmp_path / "out" / "b")
+    assert snapshot(tmp_path / "out" / "a") == snapshot(tmp_path / "out" / "b")
     beside = {path.name for path in (tmp_path / "out").iterdir()}
     assert beside == {"a", "b", ".a.lock", ".b.lock"}
 
@@ -201,37 +197,37 @@ def test_folders_of_others_are_left_alone(small: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="another kind"):
         export(small, out, Kind.NIFTI, listen=silent)
     (out / "notes.txt").write_text("mine")
-    before = content(out)
+    before = snapshot(out)
     with pytest.raises(InputError, match=r"notes\.txt"):
         export(small, out, Kind.NPY, listen=silent)
-    assert content(out) == before
+    assert snapshot(out) == before
     assert set(json.loads(before[MARKER])["files"]) == set(before) - {MARKER, "notes.txt"}
 
 
 def test_altered_store_is_not_exported(small: Path, tmp_path: Path) -> None:
     """An altered patient stops the export; the earlier one stays, and no half of a new one."""
     export(small, tmp_path / "out", Kind.NPY, listen=silent)
-    before = content(tmp_path / "out")
+    before = snapshot(tmp_path / "out")
     path = small / "patients" / "C.h5"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     with pytest.raises(StoreError, match=r"C\.h5"):
         export(small, tmp_path / "out", Kind.NPY, listen=silent)
-    assert content(tmp_path / "out") == before
+    assert snapshot(tmp_path / "out") == before
     assert [path.name for path in tmp_path.glob(".out*")] == [".out.lock"]
 
 
 def test_an_export_that_was_killed_between_its_renames_is_put_back(small: Path, tmp_path: Path) -> None:
     """The earlier export, moved aside for the new one that never came, is there again even if the next run fails."""
     export(small, tmp_path / "out", Kind.NPY, listen=silent)
-    before = content(tmp_path / "out")
+    before = snapshot(tmp_path / "out")
     assert killed(lambda: export(small, tmp_path / "out", Kind.NPY, listen=silent), 2, ("rename",))
     assert not (tmp_path / "out").exists()
     (small / "patients" / "A.h5").unlink()
     with pytest.raises(StoreError, match="missing"):
         export(small, tmp_path / "out", Kind.NPY, listen=silent)
-    assert content(tmp_path / "out") == before
+    assert snapshot(tmp_path / "out") == before
     assert [path.name for path in tmp_path.glob(".out*")] == [".out.lock"]
 
 

@@ -14,7 +14,6 @@ import pytest
 from distributed import Client, LocalCluster
 
 from cmrpipe.errors import ExecutorError
-from cmrpipe.files import sha256_file
 from cmrpipe.incremental.executors import Workers, pool
 from cmrpipe.incremental.refresh import Unit, Written, refresh
 from cmrpipe.params import IngestParams, OverlayParams, StoreParams, ValidateParams
@@ -23,17 +22,9 @@ from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.overlay import overlay
 from cmrpipe.stages.store import store
 from cmrpipe.stages.validate import validate
+from tests.snapshots import snapshot
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
-
-
-def files(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file; what stages remember beside their outputs (`.store.lock`, say) is not output."""
-    return {
-        p.relative_to(folder).as_posix(): sha256_file(p)
-        for p in sorted(folder.rglob("*"))
-        if p.is_file() and not (p.parent == folder and p.name.startswith("."))
-    }
 
 
 def data_stages(raw: Path, base: Path, workers: Workers) -> None:
@@ -60,11 +51,11 @@ def test_every_executor_writes_the_same_bytes(small_phantom: Path, tmp_path: Pat
         for number, workers in enumerate(executors):
             data_stages(small_phantom, tmp_path / str(number), workers)
     read_in(small_phantom, tmp_path / "own", "dask-local:2")
-    alone = files(tmp_path / "0")
+    alone = snapshot(tmp_path / "0", ".")
     assert {name.split("/")[0] for name in alone} == {"catalog", "findings", "quarantine.csv", "overlays", "store"}
-    assert files(tmp_path / "1") == alone
-    assert files(tmp_path / "2") == alone
-    assert files(tmp_path / "own" / "catalog") == files(tmp_path / "0" / "catalog")
+    assert snapshot(tmp_path / "1", ".") == alone
+    assert snapshot(tmp_path / "2", ".") == alone
+    assert snapshot(tmp_path / "own" / "catalog", ".") == snapshot(tmp_path / "0" / "catalog", ".")
 
 
 OLD_BLAS = {"OPENBLAS_CORETYPE": "Prescott"}
@@ -86,14 +77,14 @@ def test_another_processor_writes_the_same_bytes(final_data: Path, tmp_path: Pat
     Where something does, it is run again with either setting alone, so that the failure says whose bits they are.
     """
 
-    def written(name: str, settings: dict[str, str]) -> dict[str, str]:
+    def written(name: str, settings: dict[str, str]) -> dict[str, bytes]:
         subprocess.run(
             [sys.executable, "-c", STAGES, final_data, tmp_path / name],
             cwd=Path(__file__).parents[2],
             env={**os.environ, **settings},
             check=True,
         )
-        return files(tmp_path / name)
+        return snapshot(tmp_path / name, ".")
 
     this = written("this", {})
     assert any(name.startswith("store/patients/") for name in this)

@@ -24,7 +24,8 @@ from cmrpipe.incremental.manifest import (
 )
 from cmrpipe.incremental.refresh import Unit, refresh
 from cmrpipe.progress import Progress, silent
-from tests.textunits import run, snapshot, write_text_unit
+from tests.snapshots import snapshot
+from tests.textunits import run, write_text_unit
 
 
 def test_second_run_does_nothing(tmp_path: Path) -> None:

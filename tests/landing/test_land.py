@@ -9,17 +9,12 @@ import pytest
 from cmrpipe.connect import folder
 from cmrpipe.connect.copying import copy_file
 from cmrpipe.errors import LandingError, LayoutError
-from cmrpipe.files import sha256_file
 from cmrpipe.landing import check_landed, land, staging
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
 from cmrpipe.readers.archives import pack
 from cmrpipe.readers.asides import read_asides
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder."""
-    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+from tests.snapshots import snapshot
 
 
 @pytest.fixture
@@ -32,7 +27,7 @@ def real(raw: Path) -> Path:
 def test_everything_lands_as_it_was(real: Path, tmp_path: Path) -> None:
     """Images and contours land under their names with their bytes, the link table under its source's name."""
     landed = land(real, tmp_path / "data" / "raw", listen=silent)
-    found, given = hashes(tmp_path / "data" / "raw"), hashes(real)
+    found, given = snapshot(tmp_path / "data" / "raw"), snapshot(real)
     assert found.pop("links/raw.csv") == given.pop("link.csv")
     assert found == given
     assert len(landed.new) == 6
@@ -72,7 +67,7 @@ def test_changed_patient_replaces_the_old_one(real: Path, tmp_path: Path) -> Non
     sorted(victim.iterdir())[0].unlink()
     landed = land(real, target, listen=silent)
     assert landed.changed == (f"dicoms/{victim.name}",)
-    assert hashes(target / "dicoms") == hashes(real / "dicoms")
+    assert snapshot(target / "dicoms") == snapshot(real / "dicoms")
 
 
 def test_exchanged_names_land(real: Path, tmp_path: Path) -> None:
@@ -87,7 +82,7 @@ def test_exchanged_names_land(real: Path, tmp_path: Path) -> None:
     other.rename(one)
     (tmp_path / "aside.dcm").rename(other)
     assert land(real, target, listen=silent).changed == (f"dicoms/{one.parent.name}",)
-    assert hashes(target / "dicoms") == hashes(real / "dicoms")
+    assert snapshot(target / "dicoms") == snapshot(real / "dicoms")
 
 
 def test_a_name_that_is_no_text_stops_its_patient_only(real: Path, tmp_path: Path) -> None:
@@ -146,7 +141,7 @@ def test_interrupted_landing_is_refused_and_completed(
     monkeypatch.undo()
     land(real, target, listen=silent)
     check_landed(target)
-    assert hashes(target / "dicoms") == hashes(real / "dicoms")
+    assert snapshot(target / "dicoms") == snapshot(real / "dicoms")
 
 
 def test_kill_between_the_two_renames_loses_nothing(real: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cmrpipe.landing.place import Placer
 from cmrpipe.progress import silent
 from cmrpipe.readers.archives import pack
 from cmrpipe.readers.layouts import archive_file, list_files, standing
+from tests.snapshots import snapshot
 
 
 @pytest.fixture
@@ -37,11 +38,6 @@ def zip_up(root: Path, unit: str) -> None:
     shutil.rmtree(root / unit)
 
 
-def bytes_of(root: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
 def test_packed_patients_hold_what_the_source_has(real: Path, tmp_path: Path) -> None:
     """One archive a folder, with the names and bytes of the source, and the same archive wherever it is made."""
     targets = tmp_path / "one" / "raw", tmp_path / "two" / "raw"
@@ -52,7 +48,7 @@ def test_packed_patients_hold_what_the_source_has(real: Path, tmp_path: Path) ->
     for unit in units(real):
         assert standing(targets[0], unit) == archive_file(targets[0], unit)
         assert hash_tree(archive_file(targets[0], unit)) == hash_tree(real / unit)
-    assert bytes_of(targets[0]) == bytes_of(targets[1])
+    assert snapshot(targets[0]) == snapshot(targets[1])
     assert not staging(targets[0]).exists()
 
 
@@ -79,12 +75,12 @@ def test_form_makes_no_difference_to_what_is_new(real: Path, tmp_path: Path) -> 
     land(real, folders, listen=silent)
     land(real, archives, packing=True, listen=silent)
     for target, packing in ((folders, True), (archives, False)):
-        before = bytes_of(target)
+        before = snapshot(target)
         for _ in range(2):
             landed = land(real, target, packing=packing, listen=silent)
             assert (len(landed.new), len(landed.changed), len(landed.unchanged)) == (0, 0, 6)
             Ledger(target).path.unlink(missing_ok=True)
-        assert bytes_of(target) == before
+        assert snapshot(target) == before
     for unit in units(real):
         zip_up(real, unit)
     for target in (folders, archives):

@@ -19,6 +19,7 @@ from tests.learn.hearts import PATIENTS, make_patient, write_store
 from tests.learn.logged import logged
 from tests.learn.slowly import train_slowly
 from tests.learn.unpickled import Runs
+from tests.snapshots import snapshot
 
 PARAMS = TrainParams(
     image_size=32, pixel_mm=1.5, channels=(4, 8), batch_size=4, epochs=9, val_fraction=0.25, patience=9, whole=0.3
@@ -26,15 +27,6 @@ PARAMS = TrainParams(
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["cmrpipe.learn.training"])
 """Each is forked from one that has imported torch and done nothing with it: importing costs more than the training."""
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """All files of a model, the manifest of the stage left out."""
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file() and not p.name.startswith(".") and not p.name.startswith("manifest")
-    }
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +73,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     heard: list[int] = []
     train(store, out, params, listen=lambda p: heard.append(p.done) if p.unit.startswith("epoch") else None)
     assert heard[0] > 9  # the first training is not done again
-    assert files(out) == files(undisturbed)
+    assert snapshot(out, ".", "manifest") == snapshot(undisturbed, ".", "manifest")
     assert len(read_batches(out / batches_file())) == 9 * (2 if fraction else 3)
     assert not training_folder(out).exists()
 
@@ -118,7 +110,7 @@ def test_early_stopping_is_the_same_after_a_stop(store: Path, early: tuple[Path,
     with pytest.raises(StopError):
         train(store, tmp_path / "model", IMPATIENT, listen=stopping)
     train(store, tmp_path / "model", IMPATIENT, listen=silent)
-    assert files(tmp_path / "model") == files(whole)
+    assert snapshot(tmp_path / "model", ".", "manifest") == snapshot(whole, ".", "manifest")
 
 
 def test_other_params_begin_anew(store: Path, tmp_path: Path) -> None:

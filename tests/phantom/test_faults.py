@@ -13,12 +13,12 @@ import pytest
 
 from cmrpipe.codes import FindingCode
 from cmrpipe.errors import ParamsError
-from cmrpipe.files import sha256_file
 from cmrpipe.phantom import FAULTS, Truth, read_truth, write_phantom
 from cmrpipe.phantom.faults import ALL, Scope, allot, choose, needed, plant
 from cmrpipe.phantom.generate import PLANTING, stream
 from cmrpipe.phantom.scene import Grid
 from tests.phantom.sizes import Size
+from tests.snapshots import snapshot
 
 SEED = 21
 GRID = Grid(slices=6, frames=8, rows=48, columns=56)
@@ -38,18 +38,12 @@ UNPLANTED = {
 }
 
 
-def hashes(root: Path) -> dict[str, str]:
-    """SHA-256 of every file but the truth by its path."""
-    files = (p for p in root.rglob("*") if p.is_file() and p.name != "phantom.json")
-    return {p.relative_to(root).as_posix(): sha256_file(p) for p in files}
-
-
 @pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth, dict[str, str]]:
+def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth, dict[str, bytes]]:
     """Four patients without faults."""
     root = tmp_path_factory.mktemp("clean") / "set"
     truth = write_phantom(root, 4, SEED, **SIZE)
-    return root, truth, hashes(root)
+    return root, truth, snapshot(root, "phantom.json")
 
 
 def test_every_code_can_be_planted() -> None:
@@ -60,14 +54,14 @@ def test_every_code_can_be_planted() -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_touches_what_it_says(clean: tuple[Path, Truth, dict[str, str]], tmp_path: Path, name: str) -> None:
+def test_a_fault_touches_what_it_says(clean: tuple[Path, Truth, dict[str, bytes]], tmp_path: Path, name: str) -> None:
     """Exactly the files on the account differ; the account names place and finding."""
     source, truth, before = clean
     root = tmp_path / "set"
     shutil.copytree(source, root)
     places = allot([name], 4, GRID, stream(SEED, 0, PLANTING))
     (planted,) = plant(root, truth, GRID, places, lambda key: stream(SEED, 0, PLANTING, key))
-    after = hashes(root)
+    after = snapshot(root, "phantom.json")
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert changed == set(planted.touched)
     assert changed
@@ -80,7 +74,7 @@ def test_a_fault_touches_what_it_says(clean: tuple[Path, Truth, dict[str, str]],
             assert pydicom.dcmread(root / path).pixel_array.any() or name == "image-constant"
 
 
-def test_planting_while_writing(clean: tuple[Path, Truth, dict[str, str]], tmp_path: Path) -> None:
+def test_planting_while_writing(clean: tuple[Path, Truth, dict[str, bytes]], tmp_path: Path) -> None:
     """`write_phantom(faults=...)` plants, writes the account, and leaves all other files as in the clean phantom."""
     root, names = tmp_path / "set", ["contour-moved", "image-missing", "link-crlf", "contour-moved", "patient-gone"]
     truth = write_phantom(root, 4, SEED, **SIZE, faults=names)
@@ -88,10 +82,10 @@ def test_planting_while_writing(clean: tuple[Path, Truth, dict[str, str]], tmp_p
     assert read_truth(root) == truth
     assert truth.patients == clean[1].patients
     touched = {path for planted in truth.faults for path in planted.touched}
-    before, after = clean[2], hashes(root)
+    before, after = clean[2], snapshot(root, "phantom.json")
     assert {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)} == touched
     write_phantom(tmp_path / "again", 4, SEED, **SIZE, faults=names)
-    assert hashes(tmp_path / "again") == after
+    assert snapshot(tmp_path / "again", "phantom.json") == after
 
 
 @pytest.mark.parametrize("seed", range(20))

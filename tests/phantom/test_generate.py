@@ -11,18 +11,13 @@ import numpy as np
 import pytest
 
 from cmrpipe.errors import InputError, ParamsError
-from cmrpipe.files import sha256_file
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.phantom import Truth, read_truth, write_phantom
 from cmrpipe.readers.layouts import check_layout, contour_folders, patient_folders
 from tests.phantom.sizes import Size
+from tests.snapshots import snapshot
 
 SIZE: Size = {"slices": 5, "frames": 5, "rows": 64, "columns": 56}
-
-
-def hashes(root: Path) -> dict[str, str]:
-    """SHA-256 of every file by its path."""
-    return {p.relative_to(root).as_posix(): sha256_file(p) for p in sorted(root.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +32,7 @@ def test_same_seed_same_bytes(phantom: tuple[Path, Truth], tmp_path: Path) -> No
     root, _ = phantom
     write_phantom(tmp_path / "again", 3, 11, **SIZE)
     write_phantom(tmp_path / "other", 3, 12, **SIZE)
-    first, again, other = hashes(root), hashes(tmp_path / "again"), hashes(tmp_path / "other")
+    first, again, other = snapshot(root), snapshot(tmp_path / "again"), snapshot(tmp_path / "other")
     assert first == again
     assert not set(first.values()) & set(other.values())
 
@@ -46,7 +41,7 @@ def test_a_patient_does_not_depend_on_how_many_there_are(phantom: tuple[Path, Tr
     """Patients 1 and 2 of three are those of two."""
     root, truth = phantom
     two = write_phantom(tmp_path / "two", 2, 11, **SIZE)
-    big, small = hashes(root), hashes(tmp_path / "two")
+    big, small = snapshot(root), snapshot(tmp_path / "two")
     shared = {path for path in small if path.startswith(("dicoms/", "contourfiles/"))}
     assert shared == {p for p in big if any(t.patient_id in p or t.original_id in p for t in truth.patients[:2])}
     assert all(small[path] == big[path] for path in shared)
@@ -118,7 +113,7 @@ def test_volumes_follow_from_the_areas(phantom: tuple[Path, Truth]) -> None:
 def test_contour_content_is_never_repeated(phantom: tuple[Path, Truth]) -> None:
     """A clean phantom has no two equal files."""
     root, _ = phantom
-    found = hashes(root)
+    found = snapshot(root)
     assert len(set(found.values())) == len(found)
 
 
@@ -155,7 +150,7 @@ def test_a_phantom_cut_short_is_written_anew(phantom: tuple[Path, Truth], tmp_pa
     (half / "999.dcm").write_bytes(b"half")
     (tmp_path / "set").mkdir()
     write_phantom(tmp_path / "set", 3, 11, **SIZE)
-    assert hashes(tmp_path / "set") == hashes(phantom[0])
+    assert snapshot(tmp_path / "set") == snapshot(phantom[0])
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
 
 

@@ -22,6 +22,7 @@ from cmrpipe.learn.leakage import pixel_digest
 from cmrpipe.learn.saved import read_model, write_model
 from cmrpipe.predict.tables import Row
 from tests.predict.runs import PHANTOMS, run, summary
+from tests.snapshots import snapshot
 
 
 def test_who_can_be_judged_is_and_who_cannot_is_told_why(source: Path, model: Path, tmp_path: Path) -> None:
@@ -40,9 +41,9 @@ def test_who_can_be_judged_is_and_who_cannot_is_told_why(source: Path, model: Pa
     assert "STRANGE" not in (out / "link.csv").read_text()
     told = json.loads((out / "patients" / PHANTOMS[0] / "result.json").read_text())
     assert told["model_sha256"] == sha256_file(model / "model.json")
-    before = {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+    before = snapshot(out)
     assert run(source, out, model, "--overlays")[0] == 1
-    assert before == {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+    assert before == snapshot(out)
 
 
 def test_who_was_learnt_from_is_told(source: Path, model: Path, tmp_path: Path) -> None:

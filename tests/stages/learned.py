@@ -1,7 +1,5 @@
 """Short trainings on drawn hearts."""
 
-from pathlib import Path
-
 from cmrpipe.params import EvaluateParams, TrainParams
 
 QUICK = TrainParams(
@@ -16,12 +14,3 @@ QUICK = TrainParams(
 )
 BRIEF = QUICK.model_copy(update={"epochs": 1, "channels": (2, 4)})
 JUDGE = EvaluateParams(threads=1)
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file() and not p.name.startswith(".")
-    }

@@ -31,8 +31,3 @@ def build(
     write_quarantine(base / "quarantine.csv", rows)
     params = StoreParams(format=store_format.value)
     return store(raw, base / "catalog", base / "quarantine.csv", base / "store", params, listen=silent, workers=workers)
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -36,6 +36,7 @@ from cmrpipe.stages.train import train_split
 from cmrpipe.store import open_store
 from cmrpipe.store.leftout import NOTHING
 from tests.learn.hearts import PATIENTS, make_patient, write_store
+from tests.snapshots import snapshot
 
 TRAIN = TrainParams(image_size=32, pixel_mm=1.5, channels=(2, 4), batch_size=4, epochs=1, precision="32-true")
 JUDGE = EvaluateParams(threads=1)
@@ -47,15 +48,6 @@ def judged(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("judged") / "crossvalidation"
     crossvalidate(store, out, None, TRAIN, JUDGE, listen=silent)
     return out
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """All files below a folder but the stage's own records."""
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file() and not p.name.startswith((".", "manifest"))
-    }
 
 
 def test_each_patient_is_judged_by_a_model_that_has_not_seen_it(store: Path, judged: Path) -> None:
@@ -170,7 +162,7 @@ def test_what_is_unchanged_is_kept_and_two_at_a_time_give_the_same(store: Path, 
     assert {p.stage for p in heard} == {"evaluate"}
     crossvalidate(store, judged, None, TRAIN, JUDGE, listen=silent)
     crossvalidate(store, tmp_path / "two", None, TRAIN, JUDGE, listen=silent, workers=2)
-    assert files(tmp_path / "two") == files(judged)
+    assert snapshot(tmp_path / "two", ".", "manifest") == snapshot(judged, ".", "manifest")
 
 
 def test_a_run_that_was_stopped_keeps_the_folds_it_finished(store: Path, judged: Path, tmp_path: Path) -> None:
@@ -185,7 +177,7 @@ def test_a_run_that_was_stopped_keeps_the_folds_it_finished(store: Path, judged:
     heard: list[Progress] = []
     crossvalidate(store, tmp_path / "out", None, TRAIN, JUDGE, listen=heard.append)
     assert len([p for p in heard if p.stage == "crossvalidate"]) == 2
-    assert files(tmp_path / "out") == files(judged)
+    assert snapshot(tmp_path / "out", ".", "manifest") == snapshot(judged, ".", "manifest")
 
 
 def test_a_judgement_is_of_the_model_that_is_there(

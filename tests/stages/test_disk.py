@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from cmrpipe.errors import DiskError
-from cmrpipe.files import sha256_file
 from cmrpipe.params import IngestParams, StoreParams, TrainParams
 from cmrpipe.phantom import write_phantom
 from cmrpipe.progress import silent
@@ -23,6 +22,7 @@ from cmrpipe.stages.train import train
 from cmrpipe.store import StoreFormat, open_store
 from tests.commands import cmrpipe
 from tests.conftest import missing
+from tests.snapshots import snapshot
 
 _INGEST = IngestParams()
 
@@ -51,11 +51,6 @@ def cli_store(
     return subprocess.run([str(part) for part in command], check=False, capture_output=True, text=True)
 
 
-def files(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file."""
-    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
 @pytest.mark.parametrize(
     ("workers", "store_format"), [(1, StoreFormat.HDF5), (2, StoreFormat.HDF5), (2, StoreFormat.ZARR)]
 )
@@ -74,7 +69,7 @@ def test_full_disk_leaves_the_old_store_whole(
 
     ingest(source, tmp_path / "catalog", tmp_path / "state", _INGEST, listen=silent)
     make(source, out, workers)
-    before = files(out)
+    before = snapshot(out)
     ingest(more, tmp_path / "catalog", tmp_path / "state", _INGEST, listen=silent)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(max(0, shutil.disk_usage(small_disk).free - 60_000)))
@@ -82,13 +77,13 @@ def test_full_disk_leaves_the_old_store_whole(
     assert failed.returncode == 2, failed.stderr
     assert "the disk is full" in failed.stderr
     assert "Traceback" not in failed.stderr
-    assert files(out) == before
+    assert snapshot(out) == before
     with open_store(out) as opened:
         assert [opened.load(patient).patient_id for patient in opened.patients] == list(opened.patients)
     filler.unlink()
     make(more, out, workers)
     make(more, tmp_path / "fresh")
-    assert files(out) == files(tmp_path / "fresh")
+    assert snapshot(out) == snapshot(tmp_path / "fresh")
 
 
 @pytest.mark.parametrize("store_format", StoreFormat)

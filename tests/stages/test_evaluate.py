@@ -22,7 +22,8 @@ from cmrpipe.stages.evaluate import evaluate
 from cmrpipe.stages.train import train
 from cmrpipe.store import open_store
 from tests.learn.hearts import COLS, PATIENTS, ROWS, make_patient, only, write_store
-from tests.stages.learned import BRIEF, JUDGE, snapshot
+from tests.snapshots import snapshot
+from tests.stages.learned import BRIEF, JUDGE
 
 
 def test_it_learns_and_is_judged_on_a_patient_it_has_not_seen(store: Path, model: Path, tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_a_split_that_was_tampered_with_is_refused(store: Path, model: Path, tmp
     """A training patient that was written among the test patients is found by the model's own account."""
     folder = tmp_path / "model"
     folder.mkdir()
-    for name, data in snapshot(model).items():
+    for name, data in snapshot(model, ".").items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     split = json.loads((folder / "splits.json").read_text())

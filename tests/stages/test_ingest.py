@@ -21,16 +21,12 @@ from cmrpipe.readers.layouts import strangers
 from cmrpipe.stages import ingest as stage
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.summary import Summary
+from tests.snapshots import snapshot
 
 
 def run(raw: Path, base: Path, workers: int = 1, params: IngestParams | None = None) -> Summary:
     """Ingest into `base/catalog`."""
     return ingest(raw, base / "catalog", base / "state", params or IngestParams(), listen=silent, workers=workers)
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_real_data_give_a_row_for_every_file(final_data: Path, tmp_path: Path) -> None:

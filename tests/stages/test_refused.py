@@ -19,8 +19,9 @@ from cmrpipe.incremental import refresh as refreshing
 from cmrpipe.landing import land
 from cmrpipe.progress import silent
 from cmrpipe.readers import items
+from tests.snapshots import snapshot
 from tests.stages.faulty import check, found
-from tests.stages.test_ingest import run, snapshot
+from tests.stages.test_ingest import run
 
 Refuse = Callable[[Path, int], None]
 

@@ -32,7 +32,8 @@ from cmrpipe.store.leftout import LeftOut, Lost, read
 from cmrpipe.store.migrate import migrate
 from cmrpipe.store.schema import DATASETS, LINEAGE, head, index_file, patient_file
 from cmrpipe.store.writer import array_sha256
-from tests.stages.stored import FORMATS, build, in_each_format, snapshot
+from tests.snapshots import snapshot
+from tests.stages.stored import FORMATS, build, in_each_format
 
 
 @in_each_format

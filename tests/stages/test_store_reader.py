@@ -13,7 +13,8 @@ from cmrpipe.incremental.refresh import Written, refresh
 from cmrpipe.progress import silent
 from cmrpipe.store import StoreFormat, open_store, reader
 from cmrpipe.store.schema import SCHEMA_VERSION
-from tests.stages.stored import build, in_each_format, snapshot
+from tests.snapshots import snapshot
+from tests.stages.stored import build, in_each_format
 
 
 def _nothing(_: object, __: Path) -> Written:

@@ -19,7 +19,8 @@ from cmrpipe.progress import Progress, silent
 from cmrpipe.stages.evaluate import evaluate
 from cmrpipe.stages.train import train
 from tests.learn.hearts import PATIENTS, make_patient, write_store
-from tests.stages.learned import BRIEF, JUDGE, QUICK, snapshot
+from tests.snapshots import snapshot
+from tests.stages.learned import BRIEF, JUDGE, QUICK
 
 
 def test_same_store_same_params_same_bytes(store: Path, tmp_path: Path) -> None:
@@ -30,17 +31,17 @@ def test_same_store_same_params_same_bytes(store: Path, tmp_path: Path) -> None:
         evaluate(store, tmp_path / name, tmp_path / f"eval_{name}", JUDGE, listen=silent)
         np.random.default_rng().random()
         torch.rand(5)
-    assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
-    assert snapshot(tmp_path / "eval_one") == snapshot(tmp_path / "eval_two")
+    assert snapshot(tmp_path / "one", ".") == snapshot(tmp_path / "two", ".")
+    assert snapshot(tmp_path / "eval_one", ".") == snapshot(tmp_path / "eval_two", ".")
     train(store, tmp_path / "three", BRIEF.model_copy(update={"seed": 1}), listen=silent)
-    assert snapshot(tmp_path / "one")["model.pt"] != snapshot(tmp_path / "three")["model.pt"]
+    assert snapshot(tmp_path / "one", ".")["model.pt"] != snapshot(tmp_path / "three", ".")["model.pt"]
 
 
 def test_nothing_changed_trains_nothing_and_loads_no_torch(store: Path, tmp_path: Path) -> None:
     """A second run of both stages returns the same figures at once, in a process that never imports torch."""
     first = train(store, tmp_path / "model", BRIEF, listen=silent)
     judged = evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent)
-    before = snapshot(tmp_path)
+    before = snapshot(tmp_path, ".")
     code = (
         "import sys; from pathlib import Path; from cmrpipe.params import TrainParams, EvaluateParams\n"
         "from cmrpipe.stages.train import train; from cmrpipe.stages.evaluate import evaluate\n"
@@ -60,19 +61,19 @@ def test_nothing_changed_trains_nothing_and_loads_no_torch(store: Path, tmp_path
     assert run.returncode == 0, run.stderr
     unchanged = [replace(summary, done=0, unchanged=1) for summary in (first, judged)]
     assert run.stdout.splitlines() == [str(summary) for summary in unchanged]
-    assert snapshot(tmp_path) == before
+    assert snapshot(tmp_path, ".") == before
 
 
 def test_an_altered_output_is_made_again(store: Path, tmp_path: Path) -> None:
     """A rotten or missing file is noticed, and what is made again has the old bytes."""
     train(store, tmp_path / "model", BRIEF, listen=silent)
     evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent)
-    before = snapshot(tmp_path)
+    before = snapshot(tmp_path, ".")
     (tmp_path / "model" / "history.csv").write_text("rotten")
     (tmp_path / "eval" / "per_image.csv").unlink()
     assert train(store, tmp_path / "model", BRIEF, listen=silent).done == 1
     assert evaluate(store, tmp_path / "model", tmp_path / "eval", JUDGE, listen=silent).done == 1
-    assert snapshot(tmp_path) == before
+    assert snapshot(tmp_path, ".") == before
 
 
 def test_every_epoch_is_told_and_nothing_is_said_besides(
@@ -124,7 +125,7 @@ def test_a_training_that_is_told_to_stop_does_not_pass_for_done(store: Path, tmp
     assert stop.value.code == 128 + signal.SIGTERM
     with pytest.raises(KeyboardInterrupt):
         train(store, tmp_path / "model", params, listen=interrupt)
-    assert snapshot(tmp_path / "model") == {}
+    assert snapshot(tmp_path / "model", ".") == {}
     assert handlers == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     assert train(store, tmp_path / "model", params, listen=silent).done == 1
 

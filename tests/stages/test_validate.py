@@ -31,17 +31,13 @@ from cmrpipe.phantom.scene import Grid
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.stages.validate import validate
+from tests.snapshots import snapshot
 from tests.stages.faulty import SEED, SIZE, check, found, plant_in_copy, table, tables
 
 
 def grave(findings: list[Finding]) -> list[Finding]:
     """Findings of severity error or warning."""
     return [finding for finding in findings if finding.severity is not Severity.INFO]
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_clean_phantom_has_no_warning(clean: tuple[Path, Truth]) -> None:

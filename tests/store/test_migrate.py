@@ -24,6 +24,7 @@ from cmrpipe.stages.store import store as store_stage
 from cmrpipe.store import PatientData, StoreFormat, open_store
 from cmrpipe.store.migrate import migrate
 from cmrpipe.store.verify import verify_store
+from tests.snapshots import snapshot
 
 ADDED = {"position_mm", "orientation", "phase"}
 
@@ -110,10 +111,10 @@ def test_damaged_older_store_is_left_alone_and_needs_raw(older: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    before = {p: p.read_bytes() for p in older.rglob("*") if p.is_file()}
+    before = snapshot(older)
     with pytest.raises(StoreError, match=f"{path.name}.*raw data"):
         migrate(older, listen=silent)
-    assert {p: p.read_bytes() for p in older.rglob("*") if p.is_file()} == before
+    assert snapshot(older) == before
 
 
 def test_newer_store_is_refused(tmp_path: Path) -> None:
