@@ -17,7 +17,7 @@ from cmrpipe.errors import CmrpipeError
 from cmrpipe.logs import readable
 from cmrpipe.workspace import HERE
 from flows.child import stream
-from flows.kept import records_kept, written_by
+from flows.rollback import records_kept, written_by
 
 LOGS = HERE.state / "logs"
 _STATES = (

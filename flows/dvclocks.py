@@ -53,7 +53,7 @@ def runs(pid: int) -> bool:
         return True
 
 
-def mend(workspace: Path) -> None:
+def recover(workspace: Path) -> None:
     """Take out of DVC's table of path locks what a killed DVC left in it.
 
     A table that is half written: DVC 3.67 refuses every command ("JSON structure is corrupted") until the file is

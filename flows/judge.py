@@ -15,7 +15,7 @@ from cmrpipe.cli.options import Root
 from cmrpipe.errors import CmrpipeError, InputError
 from cmrpipe.files import write_json
 from flows.command import run_command
-from flows.keeping import bring_kept, is_kept, record_kept
+from flows.keptmodels import bring_kept, is_kept, record_kept
 from flows.lock import write_lock
 from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, Verdict, current, decide, keep, kept, verdict_of
 from flows.steps import Tell

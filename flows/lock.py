@@ -9,8 +9,7 @@ from pathlib import Path
 
 from cmrpipe.errors import BusyError
 from cmrpipe.incremental.locking import alone, patience_s
-from flows import dvclocks
-from flows.kept import put_back
+from flows import dvclocks, rollback
 
 LOCK = Path(".dvc") / "tmp" / "cmrpipe.lock"
 _POLL_S = 0.5
@@ -33,9 +32,9 @@ def write_lock(
     BusyError : another writer held the lock all the time
     """
     with alone(workspace / LOCK, timeout_s=timeout_s, waiting=waiting):
-        dvclocks.mend(workspace)
+        dvclocks.recover(workspace)
         _wait_for_dvc(workspace, patience_s() if timeout_s is None else timeout_s, waiting)
-        put_back(workspace)
+        rollback.recover(workspace)
         yield
 
 

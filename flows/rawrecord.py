@@ -74,7 +74,7 @@ def tried(workspace: Path, forgotten: str) -> set[str]:
         objects.close()
 
 
-def settle_raw(workspace: Path, tell: Callable[[str], None] | None = None, timeout_s: float | None = None) -> None:
+def bring_to_record(workspace: Path, tell: Callable[[str], None] | None = None, timeout_s: float | None = None) -> None:
     """See to it that the raw folder stands at its record where another one has come than was made here last.
 
     Nothing that landed and is not recorded yet is lost: it stays, where the other record has nothing else of the same

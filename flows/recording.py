@@ -15,7 +15,7 @@ from cmrpipe.workspace import HERE, Workspace
 from flows.folders import UnrecordedError, record_folder
 from flows.integrity.trees import Entries
 from flows.landedsince import unexplained
-from flows.rawrecord import remember, settle_raw, tried
+from flows.rawrecord import bring_to_record, remember, tried
 
 
 def record_raw(workspace: Path, *, meant: Callable[[str], bool], timeout_s: float | None = None) -> None:
@@ -33,7 +33,7 @@ def record_raw(workspace: Path, *, meant: Callable[[str], bool], timeout_s: floa
     DvcError : DVC failed
     GitError : git could not merge the record
     """
-    settle_raw(workspace, timeout_s=timeout_s)
+    bring_to_record(workspace, timeout_s=timeout_s)
     forgotten = _check_forgotten(workspace, meant)
 
     def unmeant(known: Entries, now: Entries) -> list[str]:

@@ -22,7 +22,7 @@ from cmrpipe.stages import STAGES
 from cmrpipe.workspace import Workspace
 from flows.dvc import Outcome, run_dvc
 from flows.lock import write_lock
-from flows.rawrecord import settle_raw
+from flows.rawrecord import bring_to_record
 from flows.recording import record_raw
 from flows.secured import Secured
 
@@ -87,7 +87,7 @@ def land_step(
         tell("land", {"event": "log", "level": "warning", "message": message})
 
     recover(home.raw)
-    settle_raw(workspace, warn, timeout_s)
+    bring_to_record(workspace, warn, timeout_s)
     chosen = choose_source(home, source)
 
     def listen(event: Progress) -> None:

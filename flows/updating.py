@@ -44,7 +44,7 @@ def update(workspace: Path, timeout_s: float) -> None:
     except GitError as error:
         if _rebasing(workspace):
             git(workspace, "rebase", "--abort")
-        if _stash(workspace) == stash:  # else `settle` has to do with it
+        if _stash(workspace) == stash:  # else `recover` has to do with it
             mark.unlink()
         mend = f"`git pull --rebase` in {workspace} shows it again, for you to settle; then again"
         raise GitError(error.where, error.cause, mend) from error
@@ -61,7 +61,7 @@ def update(workspace: Path, timeout_s: float) -> None:
     mark.unlink()
 
 
-def settle(workspace: Path) -> None:
+def recover(workspace: Path) -> None:
     """Take back an update that was killed in its middle. The caller holds the write lock.
 
     A rebase that no run began, or that has stopped at a conflict, is a person's: it is never touched. What somebody

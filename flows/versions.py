@@ -18,7 +18,7 @@ from flows.git import (
 )
 from flows.integrity.records import read_records, tracked
 from flows.models import VERDICTS
-from flows.updating import settle, update
+from flows.updating import recover, update
 
 RECORDS = (
     *map(str, (HERE.lock, HERE.pipeline, HERE.params, HERE.quarantine, HERE.pathology, HERE.forgotten)),
@@ -97,7 +97,7 @@ def fetch(workspace: Path, targets: tuple[str, ...], timeout_s: float) -> None:
     The caller holds the write lock.
     """
     if is_repository(workspace):
-        settle(workspace)
+        recover(workspace)
         if upstream(workspace):
             update(workspace, timeout_s)
     there = _recorded(workspace) if has_remote(workspace) else set()
@@ -119,7 +119,7 @@ def record(workspace: Path, message: str, *, commit: bool, push: bool, timeout_s
     said = []
     made = ""
     if (commit or push) and is_repository(workspace):
-        settle(workspace)
+        recover(workspace)
         refuse_uncommittable(workspace)
     if not commit:
         said.append("not committed: not asked for")

@@ -8,7 +8,7 @@ Beside the lock file `.<name>.lock`, under that lock and only while new folders 
 .<name>.work/gone/            `old`, once the new folders stay
 
 A run that is killed while there is an `old` has changed some places and not others: whoever works here next puts all
-back (`put_back`). Killed before or after, it leaves all places old or all new, and what may be thrown away.
+back (`recover`). Killed before or after, it leaves all places old or all new, and what may be thrown away.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _work(lock: Path) -> Path:
     return lock.with_suffix(".work")
 
 
-def put_back(lock: Path) -> None:
+def recover(lock: Path) -> None:
     """Undo what a run that was killed had half done, and remove what it left; waits for one that is at work.
 
     Raises
@@ -55,7 +55,7 @@ def replacing(lock: Path, *places: Path) -> Iterator[tuple[Path, ...]]:
     Raises
     ------
     BusyError : another run held the lock all the time
-    InputError : see `put_back`, which is done first
+    InputError : see `recover`, which is done first
     """
     work = _work(lock)
     with alone(lock):

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from cmrpipe.errors import BusyError, CmrpipeError, DiskError, InputError
 from cmrpipe.files import disk_trouble, sha256_file
 from cmrpipe.incremental.commit import refuse_other_output
-from cmrpipe.incremental.folders import put_back
+from cmrpipe.incremental.folders import recover
 from cmrpipe.learn.leakage import among
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.quiet import reproducible
@@ -172,7 +172,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     saved = read_model(model)
     digest = sha256_file(model / DESCRIPTION)
     _writable(out)
-    put_back(lock_file(out))
+    recover(lock_file(out))
     tables = Tables(out)
     for patient in (patient for patient in patients if fits(patient.patient_id)):
         check_replaceable(out, patient.patient_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from cmrpipe.workspace import HERE
 from flows.forget.person import spellings
 from flows.git import GitError, git, identity, is_repository, refuse_uncommittable, said
-from flows.updating import settle
+from flows.updating import recover
 
 COMMITTED = (f"{HERE.raw}.dvc", *map(str, (HERE.lock, HERE.quarantine, HERE.pathology, HERE.forgotten)))
 
@@ -38,7 +38,7 @@ def ready(root: Path) -> None:
         if is_repository(root):
             raise GitError(root, "git has nothing to say of this checkout", "`git status` there says why")
         return
-    settle(root)
+    recover(root)
     refuse_uncommittable(root)
 
 

@@ -20,7 +20,7 @@ from cmrpipe.files import write_json
 from cmrpipe.landing import check_landed
 from cmrpipe.workspace import Workspace
 from flows.integrity import report
-from flows.integrity.judge import Judge
+from flows.integrity.diagnosis import Diagnosis
 from flows.integrity.rebuild import Rebuild
 from flows.integrity.survey import Survey, survey_of
 from flows.lock import write_lock
@@ -98,7 +98,7 @@ def verify(
             survey = survey_of(root, patients=names, remote=remote, workers=workers, listen=listen)
         try:
             _check(survey, names)
-            found = Judge(survey).verdicts()
+            found = Diagnosis(survey).verdicts()
         finally:
             survey.objects.close()
         read = report.counts(survey)

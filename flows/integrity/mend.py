@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from cmrpipe.files import write_bytes
-from flows.integrity.judge import is_there, object_path
+from flows.integrity.diagnosis import is_there, object_path
 from flows.integrity.objects import md5_of
 from flows.integrity.records import DIR
 from flows.integrity.trees import rebuilt

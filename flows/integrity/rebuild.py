@@ -19,7 +19,7 @@ from cmrpipe.store.verify import Digest, State, digest_file
 from cmrpipe.workspace import Workspace
 from flows.git import committed
 from flows.integrity.dependents import dependents
-from flows.integrity.judge import Judge
+from flows.integrity.diagnosis import Diagnosis
 from flows.integrity.leftovers import clear_leftovers
 from flows.integrity.mend import Mending
 from flows.integrity.objects import copy_proven
@@ -38,7 +38,7 @@ class Rebuild:
     def __init__(self, survey: Survey, listen: Listener, *, remove_extra: bool = False) -> None:
         self._survey = survey
         self._remove_extra = remove_extra
-        self._bad = Judge(survey).verdicts()
+        self._bad = Diagnosis(survey).verdicts()
         self._work = Work(survey, listen, max(1, len(self._bad)))
         self._refused: dict[str, str] = {}
 
@@ -221,7 +221,7 @@ class Rebuild:
     def _tell_left(self) -> None:
         """What is for a person to decide: extra raw files, edited files, records."""
         lost = {lost.path for lost in self._work.result.lost}
-        for verdict in Judge(self._survey).verdicts():
+        for verdict in Diagnosis(self._survey).verdicts():
             about = verdict.path in lost or any(path.endswith(verdict.path) for path in lost)
             if not about:
                 self._work.result.left.append(verdict)

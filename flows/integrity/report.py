@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cmrpipe.store.verify import Digest, Place, Verdict
-from flows.integrity.judge import place_of
+from flows.integrity.diagnosis import place_of
 from flows.integrity.survey import Survey
 from flows.integrity.work import Lost, Rebuilt
 

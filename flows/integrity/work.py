@@ -10,7 +10,7 @@ import structlog
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.store.verify import Verdict
 from cmrpipe.workspace import HERE
-from flows.integrity.judge import object_path
+from flows.integrity.diagnosis import object_path
 from flows.integrity.objects import RemoteError
 from flows.integrity.survey import Survey
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.dvc import DvcError
-from flows.kept import records_kept, written_by
+from flows.rollback import records_kept, written_by
 from flows.steps import land_step
 
 CONTOUR = "contourfiles/A/1.txt"

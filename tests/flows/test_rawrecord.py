@@ -12,7 +12,7 @@ from cmrpipe.landing import Forgotten
 from cmrpipe.landing.ledger import ledger_file
 from flows.folders import UnrecordedError
 from flows.git import GitError, git, identity
-from flows.rawrecord import settle_raw
+from flows.rawrecord import bring_to_record
 from flows.recording import record_raw
 from flows.steps import land_step
 from tests.flows.clones import CONTOUR, Clone, corrected_elsewhere, run_here
@@ -114,7 +114,7 @@ def test_what_is_not_in_the_cache_is_fetched_with_its_list(bob: Clone) -> None:
     run_here(["push", "data/raw.dvc"], bob.root)
     (listed,) = bob.root.glob(f".dvc/cache/files/md5/*/{theirs.partition('md5: ')[2].split()[0][2:]}")
     listed.unlink()
-    settle_raw(bob.root, bob.told.append)
+    bring_to_record(bob.root, bob.told.append)
     assert (bob.contour, listed.is_file()) == ("2 2\n", True)
 
 
@@ -163,4 +163,4 @@ def test_a_conflict_in_the_record_is_told_as_such(repository: Path) -> None:
     with pytest.raises(GitError):
         git(repository, *identity(repository), "merge", "other")
     with pytest.raises(GitError, match=r"data/raw\.dvc: changed here and elsewhere"):
-        settle_raw(repository)
+        bring_to_record(repository)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.git import GitError, git, identity
-from flows.updating import MARK, settle, update
+from flows.updating import MARK, recover, update
 from flows.versions import commit_records, fetch, record
 from tests.flows.standing import processes_in, wait_until
 
@@ -135,7 +135,7 @@ def test_an_update_that_was_killed_is_taken_back(machines: tuple[Path, Path], co
         git(two, "symbolic-ref", "--quiet", "HEAD")
     (two / "quarantine.csv").write_text("edited since\n")
 
-    settle(two)
+    recover(two)
     assert git(two, "symbolic-ref", "--short", "HEAD") == "main"
     assert (two / "pathology.csv").read_text() == f"{TABLE}C,HCM\n"
     assert (two / "quarantine.csv").read_text() == "edited since\n"
@@ -185,11 +185,11 @@ def test_edits_that_an_update_had_put_aside_come_back_after_a_kill(
     assert git(contested, "status", "--porcelain", "--untracked-files=no") == ""
     (contested / "dvc.lock").write_text("theirs\n")
     git(contested, *identity(contested), "stash", "--quiet")
-    settle(contested)
+    recover(contested)
     assert (contested / "pathology.csv").read_text() == EDITED
     assert not (contested / MARK).exists()
     assert len(git(contested, "stash", "list").splitlines()) == 2
-    settle(contested)
+    recover(contested)
     assert len(git(contested, "stash", "list").splitlines()) == 2
 
 
@@ -211,7 +211,7 @@ def test_edits_that_cannot_come_back_are_told(
         with pytest.raises(GitError, match="git's stash"):
             fetch(contested, (), 60)
     git(contested, "stash", "drop")
-    settle(contested)
+    recover(contested)
     assert not (contested / MARK).exists()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cmrpipe.errors import BusyError, InputError
-from cmrpipe.incremental.folders import put_back, replacing
+from cmrpipe.incremental.folders import recover, replacing
 from tests.killing import killed
 
 LOCK = ".out.lock"
@@ -48,7 +48,7 @@ def test_a_kill_at_any_step_leaves_both_old_or_both_new(
     put(tmp_path, before)
     left: list[list[str]] = []
     while killed(lambda: put(tmp_path, name), len(left) + 1):
-        put_back(tmp_path / LOCK)
+        recover(tmp_path / LOCK)
         left.append(there(tmp_path))
         if left[-1] != old:
             put(tmp_path, before)
@@ -64,8 +64,8 @@ def test_a_recovery_that_is_killed_is_done_again(tmp_path: Path) -> None:
     for step in count(1):
         put(tmp_path, "old")
         assert killed(lambda: put(tmp_path, "new"), 4, ("rename",))
-        again = killed(lambda: put_back(tmp_path / LOCK), step)
-        put_back(tmp_path / LOCK)
+        again = killed(lambda: recover(tmp_path / LOCK), step)
+        recover(tmp_path / LOCK)
         assert there(tmp_path) == OLD
         if not again:
             break
@@ -110,7 +110,7 @@ def test_where_not_even_the_way_back_works_the_next_run_takes_it(
         put(tmp_path, "new")
     monkeypatch.undo()
     assert there(tmp_path) not in (OLD, NEW)
-    put_back(tmp_path / LOCK)
+    recover(tmp_path / LOCK)
     assert there(tmp_path) == OLD
 
 
@@ -127,11 +127,11 @@ def test_what_somebody_put_there_after_a_kill_is_not_touched(tmp_path: Path, way
     assert there(tmp_path) == before
     if way == "it stays":
         shutil.rmtree(tmp_path / ".out.work")
-        put_back(tmp_path / LOCK)
+        recover(tmp_path / LOCK)
         assert there(tmp_path) == ["contours/P/mine", "patients/P/old"]
     else:
         (tmp_path / "contours" / "P").rename(tmp_path / "away")
-        put_back(tmp_path / LOCK)
+        recover(tmp_path / LOCK)
         assert there(tmp_path) == ["away/mine", *OLD]
 
 
@@ -143,7 +143,7 @@ def test_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(BusyError):
             put(tmp_path, "new")
         with pytest.raises(BusyError):
-            put_back(tmp_path / LOCK)
+            recover(tmp_path / LOCK)
     assert there(tmp_path) == ["A/first"]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from cmrpipe.errors import BusyError
 from cmrpipe.geometry import label_image
-from cmrpipe.incremental.folders import put_back
+from cmrpipe.incremental.folders import recover
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.params import IngestParams, ValidateParams
 from cmrpipe.predict.output import Options, has_contours, write_patient
@@ -127,7 +127,7 @@ def test_a_run_that_is_killed_between_renames_leaves_the_old_ones(found: Predict
     write_patient(out, found, tmp_path, "0" * 64, options)
     before = everything(out)
     assert killed(lambda: write_patient(out, found, tmp_path, "1" * 64, options), last, ("rename",))
-    put_back(lock_file(out))
+    recover(lock_file(out))
     assert everything(out) == before
     assert {path.name for path in out.iterdir()} == {"patients", "contourfiles", lock_file(out).name}
 

@@ -8,8 +8,8 @@ import pytest
 
 from flows.git import git, identity
 from flows.integrity.records import RecordError, tracked
-from flows.kept import KEPT, put_back, records_kept, written_by
 from flows.lock import write_lock
+from flows.rollback import COPIES, records_kept, recover, written_by
 from flows.versions import commit_records
 
 GOOD = {"dvc.lock": "schema: '2.0'\n", "data/raw.dvc": "outs: []\n"}
@@ -45,7 +45,7 @@ def test_what_comes_to_its_end_stays(workspace: Path) -> None:
     with records_kept(workspace, NAMES):
         (workspace / "dvc.lock").write_text("new")
     assert records(workspace) == {**GOOD, "dvc.lock": "new"}
-    assert not put_back(workspace)
+    assert not recover(workspace)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -67,10 +67,10 @@ def test_the_next_writer_takes_back_what_a_killed_one_left(workspace: Path) -> N
     block = records_kept(workspace, NAMES)
     block.__enter__()
     half_write(workspace)
-    assert (workspace / KEPT).is_dir()
+    assert (workspace / COPIES).is_dir()
     with write_lock(workspace):
         assert records(workspace) == GOOD
-    assert not (workspace / KEPT).exists()
+    assert not (workspace / COPIES).exists()
 
 
 @pytest.mark.parametrize("left", ["sch", ""])
@@ -81,7 +81,7 @@ def test_a_first_record_that_was_cut_short_is_none(tmp_path: Path, left: str) ->
     (tmp_path / "data").mkdir()
     for name in NAMES:
         (tmp_path / name).write_text(left)
-    assert put_back(tmp_path)
+    assert recover(tmp_path)
     assert records(tmp_path) == {}
 
 
@@ -106,7 +106,7 @@ def test_what_the_killed_command_does_not_write_is_nobodys_to_take_back(workspac
     block = records_kept(workspace, written_by(["repro", "--single-item", "store"]))
     block.__enter__()
     half_write(workspace)
-    assert put_back(workspace)
+    assert recover(workspace)
     assert records(workspace) == {"dvc.lock": GOOD["dvc.lock"], "data/models.dvc": "ou"}
     assert written_by(["add", "data/raw"]) == ("data/raw.dvc",)
     assert written_by(["push"]) == ()
@@ -133,5 +133,5 @@ def test_an_earlier_commit_is_no_reason_to_keep_what_nobody_looked_at(repository
     block = records_kept(repository, NAMES)
     block.__enter__()
     (repository / "data" / "raw.dvc").write_text("one\n")
-    assert put_back(repository)
+    assert recover(repository)
     assert (repository / "data" / "raw.dvc").read_text() == "two\n"

@@ -29,8 +29,8 @@ def object_path(oid: str) -> str:
     return f"files/md5/{oid[:2]}/{oid[2:]}"
 
 
-class Judge:
-    """Looks at a survey."""
+class Diagnosis:
+    """What is wrong with what a survey has found."""
 
     def __init__(self, survey: Survey) -> None:
         self._survey = survey

@@ -20,8 +20,8 @@ from cmrpipe.files import write_bytes
 from cmrpipe.workspace import HERE, Workspace
 from flows.git import committed, said
 
-KEPT = HERE.state / "records"
-_NEW = KEPT.with_name(".records-new")
+COPIES = HERE.state / "records"
+_NEW = COPIES.with_name(".records-new")
 _HEAD = "HEAD"
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ def written_by(arguments: Sequence[str]) -> tuple[str, ...]:
 @contextmanager
 def records_kept(workspace: Path, names: Sequence[str]) -> Iterator[None]:
     """Keep records for the time of the block; one that ends with an exception has changed none of them."""
-    kept, new = workspace / KEPT, workspace / _NEW
+    kept, new = workspace / COPIES, workspace / _NEW
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     for name in names:
@@ -49,17 +49,17 @@ def records_kept(workspace: Path, names: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        put_back(workspace)
+        recover(workspace)
         raise
     _drop(workspace)
 
 
-def put_back(workspace: Path) -> bool:
+def recover(workspace: Path) -> bool:
     """Put kept records back, if there are any: nobody came to the end of what was to change them; whether there were.
 
     The caller holds the write lock, and no DVC is at work.
     """
-    kept = workspace / KEPT
+    kept = workspace / COPIES
     if not kept.is_dir():
         return False
     head = kept / _HEAD
@@ -92,5 +92,5 @@ def _head(workspace: Path) -> bytes:
 def _drop(workspace: Path) -> None:
     """Forget the kept records, in one step."""
     new = workspace / _NEW
-    (workspace / KEPT).rename(new)
+    (workspace / COPIES).rename(new)
     shutil.rmtree(new)
