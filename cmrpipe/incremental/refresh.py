@@ -145,51 +145,37 @@ def refresh(
     whatever `work` raises; the folder is as it was, and units finished until then wait for the next run
     """
     with disk_trouble(folder), alone(lock_file(folder)):
-        return _refresh(stage, folder, units, work, listen, workers, extra, beside, last)
-
-
-def _refresh(
-    stage: str,
-    folder: Path,
-    units: Sequence[Unit[Inputs]],
-    work: Work[Inputs],
-    listen: Listener,
-    workers: Workers,
-    extra: dict[str, Any] | None,
-    beside: Sequence[str],
-    last: Last[Inputs] | None,
-) -> Refresh:
-    folder.mkdir(parents=True, exist_ok=True)
-    check_ours(folder, stage, beside)
-    roll_forward(folder, beside)
-    remove_leftovers(pending(folder))
-    remove_leftovers(folder)
-    memory = SeenFiles(folder, folder.parent / f".{folder.name}-seen.sqlite")
-    old = salvage(folder)
-    plan = _plan(stage, folder, units, old, memory)
-    _clear_waiting(folder, plan.adopted)
-    made = _make(stage, folder, plan.todo, work, listen, workers)
-    if last is not None:
-        reported = {key: entry["info"] for key, entry in sorted((plan.kept | plan.adopted | made).items())}
-        units = (*units, last(reported))
-        closing = _plan(stage, folder, units[-1:], old, memory)
-        plan.kept |= closing.kept
-        plan.repaired += closing.repaired
-        made |= closing.adopted | _make(stage, folder, closing.todo, work, silent, 1)
-    fresh = plan.adopted | made
-    entries = plan.kept | fresh
-    new = {name: digest for entry in fresh.values() for name, digest in entry["files"].items()}
-    gone = tuple(sorted(set(old) - set(entries)))
-    commit(folder, {"schema": SCHEMA, "stage": stage, **(extra or {})}, entries, beside)
-    memory.remember(new)
-    memory.forget({name for key in gone for name in old[key]["files"]} - set(new))
-    return Refresh(
-        tuple(unit.key for unit in units if unit.key in fresh),
-        tuple(unit.key for unit in units if unit.key in plan.kept),
-        gone,
-        tuple(plan.repaired),
-        {unit.key: entries[unit.key]["info"] for unit in units},
-    )
+        folder.mkdir(parents=True, exist_ok=True)
+        check_ours(folder, stage, beside)
+        roll_forward(folder, beside)
+        remove_leftovers(pending(folder))
+        remove_leftovers(folder)
+        memory = SeenFiles(folder, folder.parent / f".{folder.name}-seen.sqlite")
+        old = salvage(folder)
+        plan = _plan(stage, folder, units, old, memory)
+        _clear_waiting(folder, plan.adopted)
+        made = _make(stage, folder, plan.todo, work, listen, workers)
+        if last is not None:
+            reported = {key: entry["info"] for key, entry in sorted((plan.kept | plan.adopted | made).items())}
+            units = (*units, last(reported))
+            closing = _plan(stage, folder, units[-1:], old, memory)
+            plan.kept |= closing.kept
+            plan.repaired += closing.repaired
+            made |= closing.adopted | _make(stage, folder, closing.todo, work, silent, 1)
+        fresh = plan.adopted | made
+        entries = plan.kept | fresh
+        new = {name: digest for entry in fresh.values() for name, digest in entry["files"].items()}
+        gone = tuple(sorted(set(old) - set(entries)))
+        commit(folder, {"schema": SCHEMA, "stage": stage, **(extra or {})}, entries, beside)
+        memory.remember(new)
+        memory.forget({name for key in gone for name in old[key]["files"]} - set(new))
+        return Refresh(
+            tuple(unit.key for unit in units if unit.key in fresh),
+            tuple(unit.key for unit in units if unit.key in plan.kept),
+            gone,
+            tuple(plan.repaired),
+            {unit.key: entries[unit.key]["info"] for unit in units},
+        )
 
 
 @dataclass(slots=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from statistics import median
 
-import numpy as np
-
 from cmrpipe.frames import frames_said
 from cmrpipe.groups import LIKE, depth, parallel, places, slice_places
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
-from cmrpipe.slices import SAME_SLICE_MM, UNEVEN, measure_gap, normal
+from cmrpipe.slices import SAME_SLICE_MM, UNEVEN, dot, measure_gap, normal
 
 USUAL_AXIS = (0.627, -0.680, -0.380)
 """Direction of the left ventricle's long axis, base to apex, in patient coordinates (LPS, unit vector): to the left,
@@ -34,7 +33,7 @@ WHOLE_BEAT = 0.9
 def off_axis_deg(record: ImageRecord) -> float:
     """Angle of an image's normal, of either sense, with the usual long axis; 0 where the header has no orientation."""
     own = normal(record)
-    return 0.0 if own is None else float(np.degrees(np.arccos(np.clip(abs(own @ np.array(USUAL_AXIS)), 0, 1))))
+    return 0.0 if own is None else math.degrees(math.acos(min(1.0, abs(dot(own, USUAL_AXIS)))))
 
 
 def apart(record: ImageRecord, stack: Sequence[ImageRecord]) -> bool:
