@@ -8,12 +8,15 @@ from cmrpipe.params import Params
 
 _HEAD = """# Findings
 
-Written by `python -m cmrpipe.reference > docs/findings.md` from `cmrpipe/codetable/`; `cmrpipe findings` prints it
-without thresholds' values and without marks.
+Every code that `validate` and the report name: what it means, how it is measured, and what to do. `cmrpipe findings`
+prints the same without the values of thresholds. How the checks work: [validation.md](validation.md).
 
-An error spoils labels or loses data, a warning may, an info does not. Thresholds stand with their parameter and its
-default; `validate.severity` changes a severity, and codes marked with * are in `validate.quarantine`: what they are
-about is left out of the store unless a person decides otherwise in `quarantine.csv`.
+- **Severity**: an error spoils labels or loses data, a warning may, an info does not. `validate.severity` changes it.
+- **Codes with \\***: what they are about is left out of the store, unless a person decides otherwise in
+  `quarantine.csv`. They are listed in `validate.quarantine`.
+- **Thresholds** stand with their parameter and its default.
+
+This page is written by `python -m cmrpipe.reference > docs/findings.md` from `cmrpipe/codetable/`.
 """
 
 

@@ -12,6 +12,7 @@ from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import polygon_area, protrusion, rounds, self_intersections
 from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Points, Sample
+from cmrpipe.nouns import counted
 from cmrpipe.params import ValidateParams
 from cmrpipe.readers.contours import MIN_POINTS, is_manual
 
@@ -101,7 +102,7 @@ def check_shape(
         if times > 1:
             what = f"runs round {times} times: its points were written more than once"
         elif crossings:
-            what = f"crosses itself {crossings} times"
+            what = f"crosses itself {counted(crossings, 'time')}"
         yield of_contour(
             Code.CONTOUR_SELF_INTERSECTING,
             patient_id,

@@ -17,6 +17,7 @@ from cmrpipe.checks.twopatients import CROWD, FEWEST_OF_MOST, Equal
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import pixel_facts
 from cmrpipe.model import Finding, ImageRecord
+from cmrpipe.nouns import counted
 
 Groups: TypeAlias = Mapping[object, Sequence[ImageRecord]]
 """Images by what may tell one from the others."""
@@ -63,10 +64,9 @@ def _told_once(patient_id: str, what: str, groups: Sequence[Sequence[ImageRecord
     return of_patient(
         Code.IMAGE_IDS_SHARED,
         patient_id,
-        f"{patient_id}: {count} images have their {what} in common with images of other pixels ({first.path} and "
-        f"{second.path}, for example): a program seems to have written it, so that it does not tell whether an image "
-        "stands in two files; equal pixels do, and nothing else is left out for it. Export with identifiers of their "
-        "own.",
+        f"{patient_id}: {count} images share their {what} with images of other pixels ({first.path} and "
+        f"{second.path}, for example): a program seems to have written it. So only equal pixels tell whether an image "
+        "stands in two files; nothing is left out for the identifier. Export images with identifiers of their own.",
         images=count,
         identifier=what,
     )
@@ -113,9 +113,9 @@ def check_pixels(patient_id: str, images: Sequence[ImageRecord], equal: Equal) -
         yield of_patient(
             Code.IMAGE_REPEATED,
             patient_id,
-            f"{patient_id}: {len(still)} images hold the pixels of the frame beside them ({later.path} those of "
-            f"{first.path}, for example): a cine that was stretched to more frames, or that ends as it begins, it "
-            "seems; they are not left out.",
+            f"{patient_id}: {counted(len(still), 'image')} with the pixels of the frame before or after ({later.path} "
+            f"has those of {first.path}, for example): a cine that was stretched to more frames, or that ends as it "
+            "begins, it seems. Nothing is left out for it.",
             images=len(still),
             same_as=first.path,
         )

@@ -116,8 +116,8 @@ def check_jumps(
         if not 1 / limits.area_jump < jump.factor < limits.area_jump and wider > SMALLEST_PX[0]:
             yield finding(
                 Code.AREA_JUMP,
-                f"{path}: the cavity is {jump.factor:.2f} times as wide as the neighbouring slices and the other phase "
-                "let expect.",
+                f"{path}: the cavity is {jump.factor:.2f} times as wide as expected from the neighbouring slices and "
+                "the other phase.",
                 patient_id=patient_id,
                 number=number,
                 path=path,
@@ -129,7 +129,7 @@ def check_jumps(
             yield finding(
                 Code.CENTROID_JUMP,
                 f"{path}: the cavity's centre lies {jump.off_px:.1f} pixels ({jump.off_share:.0%} of its radius) from "
-                "where the neighbouring slices and the other phase let expect it.",
+                "where it is expected from the neighbouring slices and the other phase.",
                 patient_id=patient_id,
                 number=number,
                 path=path,

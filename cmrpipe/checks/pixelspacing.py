@@ -17,7 +17,7 @@ def check_spacing(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Fi
         yield finding(
             Code.SPACING_MISSING,
             f"{patient_id}: {len(missing)} of {len(series)} images have no pixel spacing, "
-            "so no area in mm² and no volume can be had from them.",
+            "so no area in mm² and no volume can be computed.",
             patient_id=patient_id,
             number=image_number(missing[0]) if len(missing) == 1 else None,
             path=missing[0].path if len(missing) == 1 else f"dicoms/{patient_id}",

@@ -49,8 +49,8 @@ def check_places(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fin
         Code.IMAGES_AT_ONE_PLACE,
         patient_id,
         f"{patient_id}: more than one image of a frame in {len(crowded)} of the stack's slices ({where}; slices: "
-        f"{len(slices)}). One position may have been written for several slices, or a slice acquired twice. Contours "
-        "are not held against the right neighbours, missing images are not seen, and volumes are not to be relied on. "
+        f"{len(slices)}). One position may have been written for several slices, or a slice acquired twice. Until "
+        "this is mended, missing images are not seen, and neither volumes nor checks from slice to slice are reliable. "
         "Keep one acquisition of each slice, or fetch the images with positions of their own.",
         places=len(shared),
         slices=len(crowded),

@@ -50,8 +50,9 @@ def check_scale(patient_id: str, images: Sequence[ImageRecord], limits: Validate
             Code.SCALE_IMPLAUSIBLE,
             patient_id,
             f"{patient_id}: {len(odd)} of {len(fields)} images are {mm:.0f} mm wide ({image.rows} x {image.columns} "
-            f"pixels of {row:g} x {column:g} mm); {_words(limits.field_mm)} mm are plausible. Hold PixelSpacing "
-            "against the source: volumes go with its square. Where the images were cut, set validate.field_mm.",
+            f"pixels of {row:g} x {column:g} mm); {_words(limits.field_mm)} mm are plausible. Compare "
+            "PixelSpacing with the source: volumes go with its square. Where the images were cut, set "
+            "validate.field_mm.",
             field_mm=round(mm, 2),
             images=len(odd),
         )
@@ -60,8 +61,8 @@ def check_scale(patient_id: str, images: Sequence[ImageRecord], limits: Validate
         yield of_patient(
             Code.SCALE_IMPLAUSIBLE,
             patient_id,
-            f"{patient_id}: slices lie {gap:.2f} mm apart; {_words(limits.slice_gap_mm)} mm are plausible. Hold "
-            "ImagePositionPatient against the source: volumes go with it. Where children were scanned, set "
+            f"{patient_id}: slices lie {gap:.2f} mm apart; {_words(limits.slice_gap_mm)} mm are plausible. Compare "
+            "ImagePositionPatient with the source: volumes go with it. Where children were scanned, set "
             "validate.slice_gap_mm.",
             gap_mm=round(gap, 4),
         )
@@ -83,7 +84,7 @@ def check_volumes(labels: PatientLabels, clinical: ClinicalValues, limits: Valid
             yield finding(
                 Code.VOLUME_IMPLAUSIBLE,
                 f"{labels.patient_id}: the {what} comes to {value:.0f} {unit}; {_words(reach)} {unit} are plausible. "
-                "Hold PixelSpacing and the slices' positions against the source, and look whether all contours are of "
+                "Compare PixelSpacing and the slices' positions with the source, and look whether all contours are of "
                 f"this patient. Where these are children, set validate.{name}.",
                 patient_id=labels.patient_id,
                 path=f"{CONTOURS}/{labels.original_ids[0]}",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode
 from cmrpipe.model import Finding
+from cmrpipe.nouns import counted
 
 TOLD = 3
 """So many are told by name."""
@@ -19,16 +20,14 @@ def _some(names: Sequence[str]) -> str:
 def check_strangers(strangers: Mapping[str, Sequence[str]], strays: Mapping[str, Sequence[str]]) -> Iterable[Finding]:
     """Names by the folder they lie in, "" for the raw folder itself; of strays, too."""
     for parent, names in strangers.items():
-        where = (
-            f"{parent}: {len(names)} files beside the patients' folders" if parent else f"{len(names)} beside dicoms/"
-        )
+        where = f"{parent}: beside the patients' folders" if parent else "Beside dicoms/"
         yield finding(
             FindingCode.FILES_BESIDE,
-            f"{where} were not read ({_some(names)}).",
+            f"{where} {counted(len(names), 'file')}, not read ({_some(names)}).",
             path=parent or names[0],
             files=len(names),
         )
     for parent, names in strays.items():
         if names:
-            what = f"{parent}: {len(names)} stray files or folders were passed over ({_some(names)})."
+            what = f"{parent}: stray files or folders that were passed over: {len(names)} ({_some(names)})."
             yield finding(FindingCode.STRAY_FILES, what, path=parent, files=len(names))

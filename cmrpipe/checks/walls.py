@@ -46,7 +46,7 @@ def check_walls(
         if not low <= mean <= high:
             yield finding(
                 Code.WALL_IMPLAUSIBLE,
-                f"{paths[number]}: the wall of image {number} is {mean:.2g} {unit} thick; "
+                f"{paths[number]}: the wall of image {number} is {float(f'{mean:.2g}'):g} {unit} thick; "
                 f"{low:g} to {high:g} are plausible. For children, or thick walls, set validate.{limit}.",
                 patient_id=patient_id,
                 number=number,

@@ -14,22 +14,22 @@ IMAGES: Table = {
         "a file below dicoms/ is no usable image",
         "not DICOM, no single grey image in it, over 1 GiB, compressed pixels that cannot be decoded, a link to "
         "nowhere; or the system refuses to read it, or its folder",
-        "fetch it anew; install what decodes it, convert it, export it in grey, or split it, as the finding says; "
+        "fetch it again; install what decodes it, convert it, export it in grey, or split it, as the finding says; "
         "where the system refuses it, see its permissions and its disk",
     ),
     _C.IMAGE_TRUNCATED: CodeInfo(
-        _E, "an image ends before its last pixel", "pixel bytes against rows, columns and bits", "fetch it anew"
+        _E, "an image ends before its last pixel", "pixel bytes against rows, columns and bits", "fetch it again"
     ),
     _C.IMAGE_UNDECODABLE: CodeInfo(
         _E,
-        "the pixels of an image cannot be had though its header seemed in order",
-        "decoding (bits stored, rescale tags); images that are drawn in, or looked at beside these",
-        "fetch it anew",
+        "the pixels of an image cannot be decoded, though its header is in order",
+        "decoding (bits stored, rescale tags) of images with contours, and of those looked at beside them",
+        "fetch it again",
     ),
     _C.IMAGE_NOT_MR: CodeInfo(
         _E,
         "an image is not MR",
-        "Modality (0008,0060); told once where all of a patient's images agree",
+        "Modality (0008,0060); reported once where all of a patient's images agree",
         "remove it from the folder; where a program that converted MR images wrote OT, take the code out of "
         "validate.quarantine",
     ),
@@ -63,31 +63,31 @@ IMAGES: Table = {
         "images of a patient have one identifier and other pixels: it is a filler",
         "SOPInstanceUID, or series and InstanceNumber in its place, of more than 8 images with other pixels; or of "
         "three, where this is so of most of the patient's images",
-        "export with identifiers of their own; until then a copy is told by its pixels alone",
+        "export with identifiers of their own; until then copies are found by their pixels alone",
     ),
     _C.IMAGE_DUPLICATE_NUMBER: CodeInfo(
         _E,
-        "a contour's number is that of several images; it is not used",
-        "number of the file name, else InstanceNumber, of images of the stack that are not one instance",
-        "give each image a number of its own, that by which the contours go",
+        "several images have a contour's number; the contour is not used",
+        "number of the file name, else InstanceNumber, of images of the stack that are different instances",
+        "give each image a number of its own, the one that the contours mean",
     ),
     _C.IMAGE_DUPLICATE_PIXELS: CodeInfo(
         _E,
         "two images hold the same pixels",
-        "equal pixels, blank images apart",
+        "equal pixels, except of blank images",
         "fetch the right image from its source",
     ),
     _C.IMAGE_REPEATED: CodeInfo(
         _W,
-        "images of a cine hold the pixels of the frame beside them, or its last those of its first",
+        "images of a cine hold the pixels of the frame before or after, or the last those of the first",
         "equal pixels of frames that follow one another, a quarter of a cine of eight frames and more at most",
         "nothing, where the cine was stretched to more frames, or ends as it begins; else fetch the right image",
     ),
     _C.IMAGE_IN_TWO_PATIENTS: CodeInfo(
         _E,
         "images of two patients are the same: one patient under two ids, or images in another's folder",
-        "equal pixels, blank images apart; told once for two patients",
-        "find out whose they are and remove the other's, or one id; until then their contours are left out in both",
+        "equal pixels, except of blank images; reported once for two patients",
+        "find out whose they are and remove the others, or one id; until then their contours are left out in both",
     ),
     _C.INSTANCE_IN_TWO_PATIENTS: CodeInfo(
         _E,
@@ -140,12 +140,12 @@ IMAGES: Table = {
         "PatientID (0010,0020) of most images of fewer folders of other names, each with a StudyInstanceUID of its own",
         "put visits of one person under one id; keep the row where they are two people",
     ),
-    _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it anew"),
+    _C.IMAGE_CONSTANT: CodeInfo(_E, "all pixels of an image are equal", "smallest and largest pixel", "fetch it again"),
     _C.IMAGE_BLANK_END: CodeInfo(
         _E,
         "the last rows of an image are blank, those of its slice's other frames are not",
         "rows of zeros at the end against the slice's other frames, where these agree; interrupted copies leave such",
-        "fetch it anew",
+        "fetch it again",
         "validate.blank_end",
     ),
     _C.CONTOUR_IN_IMAGE: CodeInfo(
@@ -160,7 +160,7 @@ IMAGES: Table = {
         "a block of rows in the midst of a contoured image is blank",
         "longest run of rows of one value each within the picture, against all rows, unless the slice's other frames "
         "show none there either; a lost part of a file leaves it",
-        "fetch it anew",
+        "fetch it again",
         "validate.blank_rows",
     ),
     _C.IMAGE_PUT_ASIDE: CodeInfo(
@@ -177,14 +177,14 @@ IMAGES: Table = {
     ),
     _C.SPACING_MISSING: CodeInfo(
         _I,
-        "no pixel spacing: areas and volumes in mm cannot be had",
+        "no pixel spacing: areas and volumes in mm cannot be computed",
         "PixelSpacing (0028,0030) absent or not positive",
         "fetch the original images if volumes are wanted",
     ),
     _C.SPACING_NOT_SQUARE: CodeInfo(
         _W,
         "pixels are not square",
-        "relative difference of row and column spacing; told once where all of a patient's images agree",
+        "relative difference of row and column spacing; reported once where all of a patient's images agree",
         "check that it is so in the source",
         "validate.square",
     ),
@@ -199,14 +199,14 @@ IMAGES: Table = {
         _W,
         "slices that are series of their own are turned a little against the others",
         "the same angle, up to 2.6 degrees, of images that are turned as their series is",
-        "nothing, where slices were planned anew during the scan; volumes take them for parallel",
+        "nothing, where slices were planned again during the scan; volumes take them for parallel",
         "validate.angle_deg",
     ),
     _C.SIZE_CHANGES: CodeInfo(
         _E,
         "images of one stack differ in size or spacing",
         "rows, columns, PixelSpacing",
-        "fetch them anew; where they were acquired so, pad, cut or resample images and contours: the store holds one "
+        "fetch them again; where they were acquired so, pad, cut or resample images and contours: the store holds one "
         "size a patient",
     ),
     _C.SLICE_GAP_IRREGULAR: CodeInfo(

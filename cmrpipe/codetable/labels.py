@@ -41,7 +41,10 @@ LABELS: Table = {
         "validate.end_base, validate.end_apex, validate.end_beyond, validate.end_width",
     ),
     _C.CONTOUR_NOT_DRAWN: CodeInfo(
-        _I, "slices beyond the drawn ones have no contour, as by protocol", "no drawn slice on the far side", "nothing"
+        _I,
+        "slices beyond the drawn ones have no contour, as the drawing protocol wants",
+        "no drawn slice on the far side",
+        "nothing",
     ),
     _C.ENDO_WITHOUT_EPI: CodeInfo(
         _W,
@@ -54,7 +57,7 @@ LABELS: Table = {
     ),
     _C.PHASES_UNCLEAR: CodeInfo(
         _W,
-        "end-diastole and end-systole cannot be told",
+        "end-diastole and end-systole cannot be told from each other",
         "two contoured frames a slice are expected, the epicardia at the one with the largest cavities",
         "look at the patient",
     ),
@@ -63,9 +66,9 @@ LABELS: Table = {
         "a contour file cannot be read",
         "each line must be two finite numbers; over 1 GiB, a link to nowhere; or the system refuses to read it, or its "
         "folder",
-        "export it anew; where the system refuses it, see its permissions and its disk",
+        "export it again; where the system refuses it, see its permissions and its disk",
     ),
-    _C.CONTOUR_TOO_FEW_POINTS: CodeInfo(_E, "a contour has too few points", "fewer than 3", "export it anew"),
+    _C.CONTOUR_TOO_FEW_POINTS: CodeInfo(_E, "a contour has too few points", "fewer than 3", "export it again"),
     _C.CONTOUR_NAME_UNCLEAR: CodeInfo(
         _E,
         "a contour's file name does not say image and kind",
@@ -85,20 +88,20 @@ LABELS: Table = {
         _E, "a contour leaves its image", "a point more than half a pixel outside", "check what image it was drawn on"
     ),
     _C.CONTOUR_SELF_INTERSECTING: CodeInfo(
-        _E, "a contour crosses itself", "edges that cross, the same points twice, or no area", "draw it anew"
+        _E, "a contour crosses itself", "edges that cross, the same points twice, or no area", "draw it again"
     ),
     _C.CONTOUR_OPEN: CodeInfo(
         _W,
         "a contour is not closed, or points of it were lost in between",
         "the longest step between two points over the third longest, where it is also 8 % of the contour's length",
-        "export it anew, or draw it anew",
+        "export it again, or draw it again",
         "validate.open_steps",
     ),
     _C.CONTOUR_SPIKE: CodeInfo(
         _W,
         "a point of a contour juts out, as with a wrong digit",
         "both steps at a point over the contour's third longest, where the way over it is twice that past it",
-        "export it anew, or mend the point",
+        "export it again, or mend the point",
         "validate.open_steps",
     ),
     _C.CONTOUR_COARSE: CodeInfo(
@@ -110,7 +113,7 @@ LABELS: Table = {
     ),
     _C.ENDO_OUTSIDE_EPI: CodeInfo(
         _E,
-        "an endocardial contour leaves the epicardial one",
+        "an endocardial contour runs outside of the epicardial one",
         "distance of its outermost point from the epicardium, pixels, or mm where that is more",
         "check both contours",
         "validate.outside_px, validate.outside_mm",
@@ -124,14 +127,14 @@ LABELS: Table = {
     ),
     _C.AREA_JUMP: CodeInfo(
         _W,
-        "a cavity is far wider or narrower than its neighbours let expect",
+        "a cavity is far wider or narrower than expected from its neighbours",
         "radius over the expected one: by the slices around, and by the other phase; the nearer counts",
         "look at it beside its neighbours",
         "validate.area_jump",
     ),
     _C.CENTROID_JUMP: CodeInfo(
         _W,
-        "a cavity lies beside where its neighbours let expect it",
+        "a cavity does not lie where it is expected from its neighbours",
         "distance from the expected centre, in radii: by the slices around, and by the other phase; the nearer counts",
         "look at it beside its neighbours",
         "validate.centre_jump",
@@ -140,13 +143,13 @@ LABELS: Table = {
         _E,
         "a contour is a copy of another patient's, slice's or frame's, in its place or moved",
         "points, whatever their start, direction and place; the original lies well in its image, others clearly worse",
-        "draw it anew on its own image, or leave it out; where one patient has two ids, keep one",
+        "draw it again on its own image, or leave it out; where one patient has two ids, keep one",
         "validate.copy_original",
     ),
     _C.CONTOUR_REPEATED: CodeInfo(
         _W,
         "contours of one slice are one outline, and fit the images of their frames",
-        "points, as for contour-copied; each lies as well as an original has to; told once a patient",
+        "points, as for contour-copied; each lies as well as an original has to; reported once a patient",
         "look whether they were carried from frame to frame on purpose",
         "validate.copy_original",
     ),
@@ -166,7 +169,7 @@ LABELS: Table = {
     ),
     _C.CONTOURS_OTHER_PHASE: CodeInfo(
         _E,
-        "contours do not go with the heartbeat: end-diastole and end-systole exchanged, or numbers off by frames",
+        "contours do not follow the heartbeat: end-diastole and end-systole exchanged, or numbers off by frames",
         "brightness of what lies between a slice's larger and smaller contour, in their two images and over the cine",
         "compare the contours' numbers with the frames; renumber them",
         "validate.heartbeat",
@@ -187,7 +190,7 @@ LABELS: Table = {
     ),
     _C.LABEL_SUSPECT: CodeInfo(
         _W,
-        "a contour lies far from where a model puts it that has never seen the patient",
+        "a contour lies far from where a model that has not seen the patient puts it",
         "mean distance of the outlines in radii of the patient's median cavity; `cmrpipe suspects` ranks all",
         "look at its picture; the model errs, too",
     ),
@@ -211,8 +214,8 @@ LABELS: Table = {
     ),
     _C.FILES_BESIDE: CodeInfo(
         _E,
-        "files or folders lie where the layout has none, belong to nobody and were not read",
-        "beside dicoms/ and contourfiles/, documents apart; files directly in them, archives apart; no table in links/",
+        "files or folders lie where the layout has no place for them; they belong to nobody and were not read",
+        "beside dicoms/ and contourfiles/, except documents; directly in them, except archives; no table, in links/",
         "move each to where the layout has it, or remove it",
     ),
     _C.STRAY_FILES: CodeInfo(

@@ -108,7 +108,7 @@ def _set_findings(
         if stray:
             yield finding(
                 FindingCode.STRAY_FILES,
-                f"{unit}: {stray} stray files or folders were passed over.",
+                f"{unit}: stray files or folders that were passed over: {stray}.",
                 path=unit,
                 files=stray,
             )

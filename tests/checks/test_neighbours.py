@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -78,6 +79,7 @@ def test_expectations_that_contradict_each_other_tell_no_size() -> None:
         (26.0, (1.0, 1.0), False),
         (21.5, (1.0, 1.0), True),
         (45.0, (1.0, 1.0), True),
+        (125.0, (1.0, 1.0), True),
         (45.0, (0.6, 0.6), False),
         (26.0, None, False),
         (20.9, None, True),
@@ -91,3 +93,4 @@ def test_walls(radius: float, spacing: tuple[float, float] | None, told: bool) -
     assert [(f.code, f.path) for f in findings] == ([(Code.WALL_IMPLAUSIBLE, "c/21.txt")] if told else [])
     if told and spacing is not None:
         assert findings[0].evidence["mean"] == pytest.approx((radius - 20) * spacing[0], rel=0.02)
+        assert re.search(r"is [0-9.]+ mm thick", findings[0].message), "in plain digits"

@@ -54,7 +54,7 @@ def test_fields_and_gaps_out_of_reach_are_told(side_mm: float, gap_mm: float, to
     """Once each, as a warning with the number and what to look at."""
     found = list(check_scale("P", stack(side_mm, gap_mm), LIMITS))
     assert [next(name for name in f.evidence if name in {"field_mm", "gap_mm"}) for f in found] == told
-    assert all(f.severity is Severity.WARNING and "against the source" in f.message for f in found)
+    assert all(f.severity is Severity.WARNING and "with the source" in f.message for f in found)
 
 
 def test_what_is_not_known_is_not_told() -> None:
