@@ -9,12 +9,13 @@ from pathlib import Path
 
 from harness import compare
 
+from cmrpipe.incremental.executors import cores
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
-from cmrpipe.store.verify import cores, digest_file, in_threads, verify_store
+from cmrpipe.store.verify import digest_file, in_threads, verify_store
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 

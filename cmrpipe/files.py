@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,12 @@ def sha256_file(path: Path) -> str:
 def canonical_json(value: Any) -> bytes:
     """UTF-8 JSON with sorted keys: equal values give equal bytes. NaN is refused."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be written as JSON, with the hash of all the rest as its own `sha256`: an altered bit shows."""
+    rest = {key: part for key, part in value.items() if key != "sha256"}
+    return {**rest, "sha256": sha256_bytes(canonical_json(rest))}
 
 
 def as_text(name: str) -> str:

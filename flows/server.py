@@ -41,7 +41,8 @@ def quiet_environment(workspace: Path) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -102,7 +103,7 @@ def embedded_server(workspace: Path, say: Callable[[str], None]) -> Iterator[Cal
         say(f"using the Prefect server at {os.environ[_API]}")
         yield lambda: None
         return
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     first = not (workspace / HOME).exists()
     with _start(workspace, port) as process:

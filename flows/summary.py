@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cmrpipe.codes import FindingCode
-from cmrpipe.codetable import CODES
+from cmrpipe.codetable import in_words
 from cmrpipe.errors import InputError
 from cmrpipe.findings import read_findings
 from cmrpipe.landing import landing_parts
@@ -87,13 +86,6 @@ def _landed(landed: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _meaning(code: str) -> str:
-    try:
-        return CODES[FindingCode(code)].meaning
-    except ValueError:
-        return code
-
-
 def _findings(came: Came) -> list[str]:
     now, then = came.after.findings, came.before.findings
     if not now:
@@ -103,7 +95,7 @@ def _findings(came: Came) -> list[str]:
     for severity, code in sorted(now, key=lambda key: (order.get(key[0], 3), key[1]))[:_ROWS]:
         count = now[severity, code]
         lines.append(
-            f"| {severity} | {_meaning(code)} (`{code}`) | {count} | {_change(count, then.get((severity, code), 0))} |"
+            f"| {severity} | {in_words(code)} (`{code}`) | {count} | {_change(count, then.get((severity, code), 0))} |"
         )
     return lines
 
@@ -113,7 +105,7 @@ def _left_out(came: Came) -> list[str]:
         return ["Nothing."]
     lines = ["| why | rows of quarantine.csv | change |", "| --- | ---: | ---: |"]
     for why, count in sorted(came.after.left_out.items())[:_ROWS]:
-        lines.append(f"| {_meaning(why)} | {count} | {_change(count, came.before.left_out.get(why, 0))} |")
+        lines.append(f"| {in_words(why)} | {count} | {_change(count, came.before.left_out.get(why, 0))} |")
     return lines
 
 

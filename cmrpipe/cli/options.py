@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cmrpipe import logs
+from cmrpipe.incremental.executors import cores
 from cmrpipe.workspace import HERE
 
 PARAMS = HERE.params
@@ -53,12 +54,7 @@ Contours = Annotated[
 ]
 
 
-def _cores() -> int:
-    """As many processes as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-CORES = _cores()
+CORES = cores()
 Workers = Annotated[
     int, typer.Option("--workers", "-j", min=1, help="Number of processes; does not change the output.")
 ]

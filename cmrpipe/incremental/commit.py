@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import InputError, ManifestError
-from cmrpipe.files import canonical_json, sha256_bytes, sync_folder, write_bytes
+from cmrpipe.files import canonical_json, sealed, sha256_bytes, sync_folder, write_bytes
 from cmrpipe.incremental.manifest import (
     MANIFEST,
     SHARDS,
@@ -26,7 +26,6 @@ from cmrpipe.incremental.manifest import (
     read_root,
     root_bytes,
     root_sha256,
-    sealed,
     shard_bytes,
     shard_file,
     shard_of,

@@ -28,6 +28,11 @@ _RETRIES = 3
 """Dask gives a task up when it was on so many workers that died: one that kills its worker must not go on for ever."""
 
 
+def cores() -> int:
+    """As many workers as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _end_with_parent() -> None:
     """End this worker when the process that made it is gone, however that ended and however this one was started.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import ManifestError, NewerError
-from cmrpipe.files import canonical_json, sha256_bytes
+from cmrpipe.files import sealed, sha256_bytes
 
 MANIFEST = "manifest.json"
 SHARDS = "manifest"
@@ -54,12 +54,6 @@ def shard_file(shard: str) -> str:
 def shard_bytes(entries: Mapping[str, Any]) -> bytes:
     """A piece as it is written: readable, sorted."""
     return (json.dumps(entries, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
-
-
-def sealed(root: Mapping[str, Any]) -> dict[str, Any]:
-    """The root with its own hash."""
-    rest = {key: value for key, value in root.items() if key != "sha256"}
-    return {**rest, "sha256": sha256_bytes(canonical_json(rest))}
 
 
 def root_bytes(root: Mapping[str, Any]) -> bytes:

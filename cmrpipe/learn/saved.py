@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from cmrpipe.errors import InputError
-from cmrpipe.files import canonical_json, sha256_bytes, write_bytes, write_json
+from cmrpipe.files import sealed, sha256_bytes, write_bytes, write_json
 from cmrpipe.learn.leakage import Digests
 from cmrpipe.learn.network import VANILLA, Architecture, build
 from cmrpipe.learn.preprocess import Preprocess
@@ -36,7 +36,6 @@ SCHEMA = 4
 """2 adds the window about the heart and the kind of network; from 3 on its middle says what is dark and bright; from 4
 on the description has hashes of itself, of the seen images and of the split."""
 WEIGHTS, DESCRIPTION, SEEN = "model.pt", "model.json", "seen.npy"
-_SEAL = "sha256"
 _MEND = "Run `cmrpipe train` again"
 
 
@@ -81,12 +80,6 @@ def write_model(folder: Path, model: Model) -> list[str]:
     }
     write_json(folder / DESCRIPTION, sealed(description))
     return [WEIGHTS, DESCRIPTION, SEEN]
-
-
-def sealed(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The description with the hash of everything else that it says."""
-    content = {name: value for name, value in description.items() if name != _SEAL}
-    return {**content, _SEAL: sha256_bytes(canonical_json(content))}
 
 
 def read_model(folder: Path) -> Model:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from cmrpipe.codes import FindingCode, Severity
-from cmrpipe.codetable import CODES
+from cmrpipe.codetable import in_words
 from cmrpipe.nouns import counted
 from cmrpipe.report.artefacts import Places
 from cmrpipe.report.collect import collect
@@ -75,14 +75,6 @@ class Outcome:
         return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
 
 
-def _reason(why: str) -> str:
-    """A reason in words: the meaning of a code, or what a person wrote."""
-    try:
-        return CODES[FindingCode(why)].meaning
-    except ValueError:
-        return why
-
-
 def _were(number: int) -> str:
     return "was" if number == 1 else "were"
 
@@ -105,14 +97,14 @@ def _cause(facts: Facts, items: Sequence[LeftOut]) -> str:
     }
     if why == FindingCode.CONTOUR_COPIED and len(others) == 1:
         return f"copies of those of {others.pop()}"
-    return _reason(why)
+    return in_words(why)
 
 
 def _group(facts: Facts, items: Sequence[LeftOut]) -> str:
     """A clause about things of one patient, of one kind, that share a reason."""
     patient, what, why = items[0].patient_id, items[0].what, items[0].row.why
     if what == "patient":
-        return f"patient {patient} was left out ({_reason(why)})"
+        return f"patient {patient} was left out ({in_words(why)})"
     number = len(items)
     noun = _count(number, _KINDS.get(what, what))
     whose = f" of {patient}" if patient else ""

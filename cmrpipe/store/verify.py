@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from cmrpipe.errors import CmrpipeError, ManifestError, StoreError
+from cmrpipe.incremental.executors import cores
 from cmrpipe.incremental.manifest import MANIFEST, active_commit, located, read_root, salvage, shard_file
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.store.reader import open_store
@@ -146,11 +147,6 @@ def in_threads(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return found
-
-
-def cores() -> int:
-    """As many threads as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_cut_short(path: Path, size: int) -> bool:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.incremental.executors import cores
 from cmrpipe.incremental.manifest import MANIFEST
 from cmrpipe.progress import Listener
-from cmrpipe.store.verify import Digest, cores, digest_file, in_threads
+from cmrpipe.store.verify import Digest, digest_file, in_threads
 from cmrpipe.workspace import HERE
 from flows.integrity.ignored import Ignored
 from flows.integrity.objects import Cache, Objects, Remote, md5_of

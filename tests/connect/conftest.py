@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,18 +14,12 @@ import pytest
 import requests
 from dicomweb_client.web import DICOMwebClient
 
+from flows.server import free_port
 from tests.conftest import missing
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 USER, PASSWORD = "connect", "not-a-secret-7193"
 _BOUNDARY = b"--cmrpipe-boundary"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Orthanc:

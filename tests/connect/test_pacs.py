@@ -18,7 +18,8 @@ from cmrpipe.landing import Landed, Ledger, land
 from cmrpipe.params import SourceParams
 from cmrpipe.progress import silent
 from cmrpipe.quarantine import write_quarantine
-from tests.connect.conftest import PASSWORD, USER, Orthanc, free_port
+from flows.server import free_port
+from tests.connect.conftest import PASSWORD, USER, Orthanc
 
 STAGES = ("ingest", "store")
 

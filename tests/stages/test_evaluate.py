@@ -12,10 +12,9 @@ from typer.testing import CliRunner
 
 from cmrpipe.cli import app
 from cmrpipe.errors import InputError, StoreError
-from cmrpipe.files import sha256_file
+from cmrpipe.files import sealed, sha256_file
 from cmrpipe.learn.dvcrecord import folder_md5
 from cmrpipe.learn.predicted import prediction_file
-from cmrpipe.learn.saved import sealed
 from cmrpipe.learn.scoretables import read_scores
 from cmrpipe.progress import silent
 from cmrpipe.stages.evaluate import evaluate
