@@ -20,10 +20,10 @@ def _some(names: Sequence[str]) -> str:
 def check_strangers(strangers: Mapping[str, Sequence[str]], strays: Mapping[str, Sequence[str]]) -> Iterable[Finding]:
     """Names by the folder they lie in, "" for the raw folder itself; of strays, too."""
     for parent, names in strangers.items():
-        where = f"{parent}: beside the patients' folders" if parent else "Beside dicoms/"
+        where, beside = (f"{parent}: ", "the patients' folders") if parent else ("", "dicoms/")
         yield finding(
             FindingCode.FILES_BESIDE,
-            f"{where} {counted(len(names), 'file')}, not read ({_some(names)}).",
+            f"{where}{counted(len(names), 'file')} beside {beside} not read ({_some(names)}).",
             path=parent or names[0],
             files=len(names),
         )
