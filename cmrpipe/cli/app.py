@@ -46,6 +46,7 @@ from cmrpipe.workspace import HERE
 app = new_app(
     name="cmrpipe",
     about="From cardiac MR slices and expert contours to a verified training store and an evaluated model.\n\n"
+    "Begin with `cmrpipe validate FOLDER` (labels only) or `cmrpipe run --source FOLDER` (the whole pipeline).\n\n"
     "Exit codes of stages: 0 clean, 1 findings of severity error, 2 could not run, 141 nobody reads the output.",
     no_args_is_help=True,
 )
@@ -240,7 +241,10 @@ def report(
     out: Out = HERE.report,
     params: ParamsFile = PARAMS,
 ) -> None:
-    """Write the report. It says what came in, what is wrong or left out, and how good the model is."""
+    """Write the report: what came in, what is wrong, how good.
+
+    One page that begins with the answer, and a page a patient with its pictures.
+    """
     from cmrpipe.stages.report import report as stage
 
     with console.guarded("report"), console.progress() as listen:
