@@ -12,7 +12,6 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.copying import copy_file
 from cmrpipe.connect.sorting import Found, folder_problem, sort_patient
 from cmrpipe.connect.source import Fetched, Look, Offer
@@ -27,27 +26,22 @@ _MR = "MR"
 
 
 class Pacs:
-    """Patients of a DICOMweb server, with contours and link table from a folder beside.
+    """Patients of a DICOMweb server.
 
     Parameters
     ----------
     server : the server
-    beside : contours and link table
     work : where fetched instances wait; on the raw folder's file system
     query : restricts the studies (DICOM keywords and values)
-    name : names the link table; the contours' folder's name by default
     pattern : see `sort_patient`
     """
 
+    name = "pacs"
     phantom: bytes | None = None
 
-    def __init__(
-        self, server: Server, beside: Beside, work: Path, query: dict[str, str], *, name: str = "", pattern: str = ""
-    ) -> None:
+    def __init__(self, server: Server, work: Path, query: dict[str, str], *, pattern: str = "") -> None:
         self.address = server.address
-        self.name = name or beside.name or "pacs"
         self._server = server
-        self._beside = beside
         self._work = work
         self._query = query
         self._pattern = pattern
@@ -72,8 +66,8 @@ class Pacs:
             else:
                 studies[patient].append(study)
         self._studies = {patient: sorted(uids) for patient, uids in sorted(studies.items())}
-        contours, bad = self._beside.look()
         offers = []
+        bad: dict[str, str] = {}
         for patient in self._studies:
             try:
                 offers.append(Offer(f"{DICOMS}/{patient}", self._search(patient)))
@@ -81,9 +75,7 @@ class Pacs:
                 bad[f"{DICOMS}/{patient}"] = str(error)
         if bad and not offers and self._studies:
             raise SourceError(self.address, f"told of no patient ({next(iter(bad.values()))})", "Mend that first")
-        return Look(
-            (*contours, *offers), self.links(), self._beside.links_quiet(), (*asides, *self._beside.asides()), bad
-        )
+        return Look(tuple(offers), links_quiet=True, asides=tuple(asides), bad=bad)
 
     def _search(self, patient: str) -> str:
         """Ask for a patient's instances; their set as a token."""
@@ -100,18 +92,15 @@ class Pacs:
         self._other[patient] = other
         return sha256_bytes(canonical_json([instances, [aside.what for aside in other]]))
 
-    def links(self) -> bytes | None:
-        """The link table as it is now."""
-        return self._beside.links()
+    def links(self) -> None:
+        """There is none."""
 
-    def same(self, offer: Offer, place: Path) -> bool:
-        """Contours only: whether landed images are these, the ledger knows."""
-        return self._beside.has(offer) and self._beside.same(offer, place)
+    def same(self, offer: Offer, place: Path) -> bool:  # noqa: ARG002
+        """Whether landed images are these, the ledger knows."""
+        return False
 
     def fetch(self, offer: Offer, target: Path) -> Fetched:
         """Fetch what is not here yet, then sort it."""
-        if self._beside.has(offer):
-            return self._beside.fetch(offer, target)
         patient = offer.folder.partition("/")[2]
         images, missing = [], []
         for study, series, sop in self._instances[patient]:
@@ -159,10 +148,8 @@ class Pacs:
             os.fsync(stream.fileno())
         return pending.replace(path)  # without a sync of the folder: an instance lost there is fetched again
 
-    def steady(self, offer: Offer, fetched: Fetched) -> bool:
+    def steady(self, offer: Offer, fetched: Fetched) -> bool:  # noqa: ARG002
         """The same set of instances when searched again; what was fetched is then not needed any more."""
-        if self._beside.has(offer):
-            return self._beside.steady(offer, fetched)
         patient = offer.folder.partition("/")[2]
         steady = self._search(patient) == offer.token
         if steady:

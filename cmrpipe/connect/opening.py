@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cmrpipe.connect.address import check_named, is_url, plain_url
-from cmrpipe.connect.beside import Beside
+from cmrpipe.connect.beside import WithContours
 from cmrpipe.connect.credentials import Credentials, credentials_from_environment
 from cmrpipe.connect.folder import FolderSource
-from cmrpipe.connect.images import ImageFolder
 from cmrpipe.connect.source import Source
 from cmrpipe.connect.unsorted import UnsortedFolder, holds_dicom
 from cmrpipe.errors import SourceError
@@ -49,10 +48,11 @@ def open_source(
     arranged = (root / DICOMS).is_dir()
     if (params.sort == "always" and root.is_dir()) or (not arranged and holds_dicom(root)):
         own = root if (root / CONTOURS).is_dir() else None
-        beside = Beside(contours or own, params.settle_s)
-        return UnsortedFolder(root, beside, name=name, settle_s=params.settle_s, pattern=params.series)
+        heap = UnsortedFolder(root, settle_s=params.settle_s, pattern=params.series)
+        return WithContours(heap, contours or own, name=name, settle_s=params.settle_s)
     if contours is not None and arranged and not (root / CONTOURS).is_dir():
-        return ImageFolder(root, Beside(contours, params.settle_s), name=name, settle_s=params.settle_s)
+        images = FolderSource(root, settle_s=params.settle_s)
+        return WithContours(images, contours, name=name, settle_s=params.settle_s)
     if contours is not None and arranged:
         log.warning(
             "the source has contours of its own; others are not looked at", source=str(root), others=str(contours)
@@ -72,5 +72,5 @@ def _pacs(
         raise SourceError(error.name, "is not installed, and a PACS needs it", "Install cmrpipe[pacs]") from error
     shown = credentials_from_environment() if credentials is None else credentials
     server = Server(address, shown, timeout_s=params.timeout_s, page=params.page, plain_http=params.plain_http)
-    beside = Beside(contours, params.settle_s)
-    return Pacs(server, beside, fetching(raw), dict(params.query), name=name, pattern=params.series)
+    pacs = Pacs(server, fetching(raw), dict(params.query), pattern=params.series)
+    return WithContours(pacs, contours, name=name, settle_s=params.settle_s)

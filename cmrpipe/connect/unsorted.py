@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.copying import check_regular, copy_file, unchanged
 from cmrpipe.connect.sorting import Found, Sorted, folder_problem, sort_patient
 from cmrpipe.connect.source import Fetched, Look, Offer
@@ -115,19 +114,16 @@ class UnsortedFolder:
     Parameters
     ----------
     root : the folder; only read
-    beside : contours and link table
-    name : names the link table
     settle_s : time without change after which a patient counts as complete, seconds
     pattern : see `sort_patient`
     """
 
     phantom: bytes | None = None
 
-    def __init__(self, root: Path, beside: Beside, *, name: str = "", settle_s: float = 0.0, pattern: str = "") -> None:
+    def __init__(self, root: Path, *, settle_s: float = 0.0, pattern: str = "") -> None:
         self.root = root
-        self.name = name or beside.name or real(root).name
+        self.name = real(root).name
         self.address = str(root)
-        self._beside = beside
         self._settle_s = settle_s
         self._pattern = pattern
         self._known: dict[tuple[str, int, int, int], Found] = {}
@@ -195,26 +191,21 @@ class UnsortedFolder:
             newest[patient] = max(newest[patient], changed)
         self._sorted = {patient: sort_patient(images, self._pattern) for patient, images in by_patient.items()}
         now = time.time()
-        contours, bad = self._beside.look()
         offers = [
             Offer(f"{DICOMS}/{patient}", _token(self._sorted[patient]), quiet=now - newest[patient] >= self._settle_s)
             for patient in sorted(by_patient)
         ]
-        asides = (*read.asides, *self._beside.asides())
-        return Look((*contours, *offers), self.links(), self._beside.links_quiet(), asides, bad, read.unread)
+        return Look(tuple(offers), links_quiet=True, asides=tuple(read.asides), unread=read.unread)
 
-    def links(self) -> bytes | None:
-        """The link table as it is now."""
-        return self._beside.links()
+    def links(self) -> None:
+        """There is none."""
 
-    def same(self, offer: Offer, place: Path) -> bool:
-        """Contours only: whether landed images are these, the ledger knows."""
-        return self._beside.has(offer) and self._beside.same(offer, place)
+    def same(self, offer: Offer, place: Path) -> bool:  # noqa: ARG002
+        """Whether landed images are these, the ledger knows."""
+        return False
 
     def fetch(self, offer: Offer, target: Path) -> Fetched:
         """Copy the patient's images under their numbers."""
-        if self._beside.has(offer):
-            return self._beside.fetch(offer, target)
         sort = self._sorted[offer.folder.partition("/")[2]]
         target.mkdir(parents=True)
         files = {name: copy_file(image.path, target / name) for name, image in sort.placed.items()}
@@ -227,8 +218,6 @@ class UnsortedFolder:
         A patient's files may lie anywhere, so that all of the folder is walked again: once for all patients who were
         fetched, and have had the time to settle, before that walk began.
         """
-        if self._beside.has(offer):
-            return self._beside.steady(offer, fetched)
         if self._walked <= max(self._fetched[offer.folder], 0.0 if offer.quiet else self._looked + self._settle_s):
             began = time.monotonic()
             self._again, self._walked = _by_patient(self._read()), began

@@ -15,7 +15,6 @@ from cmrpipe import logs
 from cmrpipe.checks.asides import check_asides
 from cmrpipe.checks.images import check_files
 from cmrpipe.codes import FindingCode
-from cmrpipe.connect.beside import Beside
 from cmrpipe.connect.copying import hash_tree
 from cmrpipe.connect.opening import open_source
 from cmrpipe.connect.source import Fetched, Offer
@@ -169,13 +168,16 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", ["contours", "images"])
 def test_images_in_the_layout_get_contours_from_another_folder(small_phantom: Path, tmp_path: Path, table: str) -> None:
-    """A folder with dicoms/ alone lands with the contours and the link table that are named beside it."""
+    """A folder with dicoms/ alone lands with the contours and the table named beside it; what does not land is told."""
     for name, folder in (("images", "dicoms"), ("contours", "contourfiles")):
         shutil.copytree(small_phantom / folder, tmp_path / name / folder)
     shutil.copy2(small_phantom / "link.csv", tmp_path / table / "link.csv")
+    (tmp_path / "contours" / "contourfiles" / "notes.txt").write_text("mine")
     raw = tmp_path / "data" / "raw"
     landed = land_unsorted(tmp_path / "images", raw, contours=str(tmp_path / "contours"))
-    assert len(landed.new) == 6
+    assert (len(landed.new), landed.aside) == (6, 1)
+    (told,) = (raw / "aside").iterdir()
+    assert "contourfiles/notes.txt" in told.read_text()
     for name in ("dicoms", "contourfiles"):
         assert hash_tree(raw / name) == hash_tree(small_phantom / name)
     (links,) = (raw / "links").iterdir()
@@ -200,7 +202,7 @@ def test_contours_that_are_not_looked_at_are_told(
 
 def fetch_all(heap: Path, target: Path, settle_s: float) -> tuple[UnsortedFolder, list[tuple[Offer, Fetched]]]:
     """All patients of a heap, fetched."""
-    source = UnsortedFolder(heap, Beside(None, 0.0), settle_s=settle_s)
+    source = UnsortedFolder(heap, settle_s=settle_s)
     return source, [(offer, source.fetch(offer, target / offer.folder)) for offer in source.look().offers]
 
 
