@@ -10,7 +10,7 @@ import typer
 from cmrpipe import __version__
 from cmrpipe.cli import console, integrity, learning, models, prediction, sources, storing, tables, whose
 from cmrpipe.cli.commands import Logged, new_app
-from cmrpipe.cli.handover import hand_over
+from cmrpipe.cli.handover import PASSED_ON, hand_over
 from cmrpipe.cli.options import (
     CORES,
     PARAMS,
@@ -296,11 +296,7 @@ def params_command(params: ParamsFile = PARAMS) -> None:
     typer.echo(yaml.safe_dump(values.model_dump(mode="json", by_alias=True), sort_keys=False), nl=False)
 
 
-@app.command(
-    "run",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
-)
+@app.command("run", context_settings=PASSED_ON, add_help_option=False)
 def run_command(context: typer.Context) -> None:
     """Run the whole pipeline under Prefect and DVC."""
     hand_over("flows.run", context.args)

@@ -11,6 +11,9 @@ from typing import NoReturn
 from cmrpipe.cli import console
 from cmrpipe.errors import CmrpipeError
 
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Context settings of a command that takes whatever follows it, to be handed over."""
+
 
 def hand_over(module: str, arguments: Sequence[str]) -> NoReturn:
     """Become `python -m <module> <arguments>`: its exit code is ours, and whoever ends this process ends the work.

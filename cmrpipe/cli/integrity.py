@@ -8,15 +8,13 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged, new_app
-from cmrpipe.cli.handover import hand_over
+from cmrpipe.cli.handover import PASSED_ON, hand_over
 from cmrpipe.cli.options import CORES, AnyStore, Workers
 from cmrpipe.files import in_one_line
 from cmrpipe.workspace import HERE
 
 # Heavy modules are imported by the command that needs them.
 # ruff: noqa: PLC0415
-
-_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def verify_store_command(
@@ -42,7 +40,7 @@ def verify_store_command(
 def add(app: typer.Typer) -> None:
     """Register the commands."""
 
-    @app.command("verify", context_settings=_PASSED_ON, add_help_option=False)
+    @app.command("verify", context_settings=PASSED_ON, add_help_option=False)
     def verify_command(context: typer.Context) -> None:
         """Find files that are altered or missing, by their hashes."""
         options = {argument.partition("=")[0] for argument in context.args}
@@ -52,7 +50,7 @@ def add(app: typer.Typer) -> None:
         alone.command(cls=Logged)(verify_store_command)
         alone(context.args, prog_name="cmrpipe verify")
 
-    @app.command("rebuild", context_settings=_PASSED_ON, add_help_option=False)
+    @app.command("rebuild", context_settings=PASSED_ON, add_help_option=False)
     def rebuild_command(context: typer.Context) -> None:
         """Bring back what verify finds, proven by hash."""
         hand_over("flows.integrity", ["rebuild", *context.args])

@@ -10,7 +10,7 @@ import typer
 
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
-from cmrpipe.cli.handover import hand_over
+from cmrpipe.cli.handover import PASSED_ON, hand_over
 from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import ParamsError
@@ -126,11 +126,7 @@ def sources_command(
 def add(app: typer.Typer) -> None:
     """Register the commands."""
 
-    @app.command(
-        "forget",
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-        add_help_option=False,
-    )
+    @app.command("forget", context_settings=PASSED_ON, add_help_option=False)
     def forget_command(context: typer.Context) -> None:
         """Remove a patient for good; lists first."""
         hand_over("flows.forget", context.args)
