@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.model import Label, Points
-from cmrpipe.raster import area_mask, ranges
+from cmrpipe.raster import area_mask, following, ranges
 
 Spacing: TypeAlias = tuple[float, float]
 """(between rows, between columns), mm: the order of the DICOM tag PixelSpacing."""
@@ -33,10 +33,6 @@ _PAIRS = 1 << 20
 """So many pairs of edges, or of points and edges, are compared at a time: memory does not go with their number."""
 
 
-def _following(points: Points) -> Points:
-    return np.concatenate([points[1:], points[:1]])
-
-
 def scaled(points: Points, spacing_mm: Spacing) -> Points:
     """Points in millimetres, (x, y), from points in pixels."""
     return np.column_stack([points[:, 0] * spacing_mm[1], points[:, 1] * spacing_mm[0]])
@@ -45,7 +41,7 @@ def scaled(points: Points, spacing_mm: Spacing) -> Points:
 def signed_area(points: Points) -> float:
     """Area by the shoelace formula; positive when the points run clockwise as seen on the screen (y down)."""
     near = points - points[:1]  # keeps the products small far away from the origin
-    after = _following(near)
+    after = following(near)
     return float(np.sum(near[:, 0] * after[:, 1] - after[:, 0] * near[:, 1]) / 2)
 
 
@@ -65,7 +61,7 @@ def equidistant(points: Points, count: int, start: float = 0.0) -> Points:
 def centroid(points: Points) -> tuple[float, float]:
     """Centre of the enclosed area, (x, y) in pixels."""
     near = points - points[:1]
-    after = _following(near)
+    after = following(near)
     cross = near[:, 0] * after[:, 1] - after[:, 0] * near[:, 1]
     total = float(cross.sum())
     if abs(total) < NO_AREA:
@@ -81,7 +77,7 @@ def self_intersections(points: Points) -> int:
     Edges that only touch do not count: an outline traced on a grid may pass through one point twice. A crossing that
     falls exactly on a vertex is recognised by the sides on which the outline arrives and leaves.
     """
-    points = points[np.any(points != _following(points), axis=1)]
+    points = points[np.any(points != following(points), axis=1)]
     return sum(_crossings(points, i, j) for i, j in _near_edges(points))
 
 
@@ -90,7 +86,7 @@ def _near_edges(points: Points) -> Iterator[tuple[Indices, Indices]]:
     n = len(points)
     if n < 4:  # a triangle's edges are all neighbours
         return
-    start, end = points, _following(points)
+    start, end = points, following(points)
     low, high = np.minimum(start, end), np.maximum(start, end)
     order = np.argsort(low[:, 0], kind="stable")  # only edges that overlap along x are compared
     first, reach = np.arange(1, n + 1), np.searchsorted(low[order, 0], high[order, 0], side="right")
@@ -105,7 +101,7 @@ def _near_edges(points: Points) -> Iterator[tuple[Indices, Indices]]:
 
 def _crossings(points: Points, i: Indices, j: Indices) -> int:
     """Pairs of edges that cross, among candidates: whose ends lie on both sides of each other, or at a vertex."""
-    start, end = points, _following(points)
+    start, end = points, following(points)
     of_i, of_j = _side(start[i], end[i], start[j]), _side(start[j], end[j], start[i])
     across = (of_i * _side(start[i], end[i], end[j]) < 0) & (of_j * _side(start[j], end[j], end[i]) < 0)
     edges = np.concatenate([i[of_i == 0], j[of_j == 0]])
@@ -115,7 +111,7 @@ def _crossings(points: Points, i: Indices, j: Indices) -> int:
 
 def rounds(points: Points) -> int:
     """How often an outline runs over the same points: 2 where they were written twice, else 1."""
-    points = points[np.any(points != _following(points), axis=1)]
+    points = points[np.any(points != following(points), axis=1)]
     n = len(points)
     periods = (n // k for k in range(n // 3, 1, -1) if n % k == 0)
     return next((n // period for period in periods if np.array_equal(points[period:], points[:-period])), 1)
@@ -135,7 +131,7 @@ def canonical_outline(points: Points) -> Points:
     -------
     (m, 2), 1 <= m <= n, the same points: of all starts and both directions the first in the order of x, then y
     """
-    kept = points[np.any(points != _following(points), axis=1)]
+    kept = points[np.any(points != following(points), axis=1)]
     places, ranks = np.unique((kept if len(kept) else points[:1]) + 0.0, axis=0, return_inverse=True)  # no -0.0
     forward: list[int] = ranks.ravel().tolist()
     starts = ((ring, _least_rotation(ring)) for ring in (forward, forward[::-1]))
@@ -200,7 +196,7 @@ def contains_points(polygon: Points, points: Points) -> npt.NDArray[np.bool_]:
     """Whether each of (m, 2) points lies inside a polygon, by the even-odd rule; on the border, either answer."""
     order = np.argsort(points[:, 1], kind="stable")
     x, y = points[order, 0], points[order, 1]
-    after = _following(polygon)
+    after = following(polygon)
     first = np.searchsorted(y, np.minimum(polygon[:, 1], after[:, 1]), side="left")
     last = np.searchsorted(y, np.maximum(polygon[:, 1], after[:, 1]), side="left")
     edge, k = ranges(first, last)  # edges that pass the point's height, none of them level
@@ -218,7 +214,7 @@ def distances(points: Points, polygon: Points) -> Floats:
     some = max(1, _PAIRS // len(polygon))
     if len(points) > some:
         return np.concatenate([distances(points[at : at + some], polygon) for at in range(0, len(points), some)])
-    edges = _following(polygon) - polygon
+    edges = following(polygon) - polygon
     length = np.hypot(edges[:, 0], edges[:, 1])
     to_start = np.sqrt((points[:, :1] - polygon[:, 0]) ** 2 + (points[:, 1:] - polygon[:, 1]) ** 2)
     # no point of an edge is nearer than its start by more than its length
@@ -260,7 +256,7 @@ def wall_thickness(endo: Points, epi: Points, spacing_mm: Spacing) -> Wall:
 
 def _share(points: Points) -> Floats:
     """Length of outline nearest to each point: half of both its edges; equal shares when there is no length."""
-    steps = _following(points) - points
+    steps = following(points) - points
     length = np.hypot(steps[:, 0], steps[:, 1])
     share = (length + np.roll(length, 1)) / 2
     return share if share.sum() > 0 else np.ones(len(points))

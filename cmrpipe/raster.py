@@ -56,13 +56,14 @@ def _cuts(start: Floats, end: Floats, size: int) -> tuple[Indices, Floats]:
     return edge, line.astype(np.float64)
 
 
-def _next(values: Floats) -> Floats:
+def following(values: Floats) -> Floats:
+    """Of each entry the next one, of the last one the first; along the first axis."""
     return np.concatenate([values[1:], values[:1]])
 
 
 def _cut_at_lines(x: Floats, y: Floats, width: int, height: int) -> tuple[Floats, Floats]:
     """The closed outline with a point added wherever it crosses a pixel border within the box."""
-    dx, dy = _next(x) - x, _next(y) - y
+    dx, dy = following(x) - x, following(y) - y
     edge_x, line_x = _cuts(x, x + dx, width)
     edge_y, line_y = _cuts(y, y + dy, height)
     t_x = _ratio(line_x - x[edge_x], dx[edge_x])
@@ -102,7 +103,7 @@ def _box_coverage(
     if width <= 0 or height <= 0:
         return None
     px, py = _cut_at_lines(x - left, y - top, width, height)
-    qx, qy = _next(px), _next(py)
+    qx, qy = following(px), following(py)
 
     rise = qy - py
     middle = np.clip((px + qx) / 2, 0, width)

@@ -17,7 +17,7 @@ from cmrpipe.learn.evaluation import Part
 from cmrpipe.learn.limits import Judged, limits
 from cmrpipe.learn.totals import MOST_EF_POINTS, no_ef
 from cmrpipe.learn.volumes import QUANTITIES
-from cmrpipe.nouns import counted
+from cmrpipe.nouns import counted, decimals
 
 CARD = "model_card.md"
 """Name of the card, relative to the evaluation's folder."""
@@ -30,10 +30,6 @@ _SHOWN = (
     ("under_cavity", "under-segmentation, cavity"),
     ("over_cavity", "over-segmentation, cavity"),
 )
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _interval(low: float | None, high: float | None, digits: int = 3) -> str:
@@ -67,17 +63,17 @@ def _figures(metrics: Mapping[str, Any]) -> list[str]:
         if name in found:
             figure = found[name]
             beside = [
-                _cell(others, key, name, _number(others[key]["all_slices"].get(name, {}).get("mean")))
+                _cell(others, key, name, decimals(others[key]["all_slices"].get(name, {}).get("mean")))
                 for key in BASELINES
             ]
-            cells = [text, _number(figure["mean"]), _interval(figure["low"], figure["high"])]
-            rows.append([*cells, _number(figure["mean_patients"]), str(figure["images"]), *beside])
+            cells = [text, decimals(figure["mean"]), _interval(figure["low"], figure["high"])]
+            rows.append([*cells, decimals(figure["mean_patients"]), str(figure["images"]), *beside])
     return _table(["all slices", "mean", "95 % interval", "mean over patients", "images", *_BESIDE], rows)
 
 
 def _good(metrics: Mapping[str, Any]) -> list[str]:
     def cells(row: Mapping[str, Any]) -> list[str]:
-        return [f"{row['good']} of {row['images']}", _number(row["dice"]), _number(row["apd_mm"], 2)]
+        return [f"{row['good']} of {row['images']}", decimals(row["dice"]), decimals(row["apd_mm"], 2)]
 
     def beside(key: str, part: str) -> str:
         row = metrics["baselines"][key]["good_contours_apd_below_5mm"].get(part)
@@ -100,11 +96,11 @@ def _clinical(metrics: Mapping[str, Any]) -> list[str]:
         [
             QUANTITIES[name],
             f"{row['n']} of {row['patients']}",
-            _number(row["bias"], 1),
+            decimals(row["bias"], 1),
             _interval(row["low"], row["high"], 1),
-            _number(row["mean_absolute"], 1),
+            decimals(row["mean_absolute"], 1),
             *(
-                _cell(others, key, name, _number(others[key]["clinical"][name]["mean_absolute"], 1))
+                _cell(others, key, name, decimals(others[key]["clinical"][name]["mean_absolute"], 1))
                 for key in BASELINES
             ),
         ]

@@ -13,6 +13,7 @@ from cmrpipe.learn.leftout import Absent
 from cmrpipe.learn.scoretables import OURS
 from cmrpipe.learn.totals import no_ef
 from cmrpipe.learn.volumes import Pair
+from cmrpipe.nouns import decimals
 
 _SHOWN = {
     "dice_cavity": "Dice, cavity",
@@ -29,10 +30,6 @@ class CrossTable:
     head: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
     markdown: str
-
-
-def _text(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _interval(row: Mapping[str, Any] | None, digits: int) -> str:
@@ -85,8 +82,8 @@ def cross_table(
         means, pair = patient_means(images), volumes[patient]
         out = lacking.judged[patient].total
         rows.append((patient, len(images), out, *(means[name] for name in FIGURES), *list(pair.row().values())[1:]))
-        shown = [_text(means[name], 3 if "dice" in name else 2) for name in _SHOWN]
-        others = [_text(patient_means(beside[key][patient])["dice_cavity"], 3) for key in BASELINES]
+        shown = [decimals(means[name], 3 if "dice" in name else 2) for name in _SHOWN]
+        others = [decimals(patient_means(beside[key][patient])["dice_cavity"], 3) for key in BASELINES]
         lines.append([patient, _of(len(images), len(images) + out), *shown, *_ef(pair), *others])
     ways = {_ALL: metrics, **{key.replace("_", " "): metrics["baselines"][key] for key in BASELINES}}
     drawn = metrics[DRAWN][IMAGES]

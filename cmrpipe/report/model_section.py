@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from cmrpipe.drawn import DRAWN, left_out_sentences
+from cmrpipe.nouns import decimals
 from cmrpipe.report.agreement import agreement_plot
 from cmrpipe.report.artefacts import number
 from cmrpipe.report.facts import ModelFacts
@@ -56,10 +57,6 @@ class ModelSection:
     plots: tuple[Markup, ...] = ()
 
 
-def _text(value: float | None, digits: int = 3) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
-
-
 def _between(row: Mapping[str, Any], digits: int = 3) -> str:
     low, high = row.get("low"), row.get("high")
     return "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
@@ -79,10 +76,10 @@ def _figures(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
     for name, text in _FIGURES.items():
         if (row := found.get(name)) is not None:
             others = [
-                _cell(told, key, name, _text(beside.get(key, {}).get("all_slices", {}).get(name, {}).get("mean")))
+                _cell(told, key, name, decimals(beside.get(key, {}).get("all_slices", {}).get(name, {}).get("mean")))
                 for key in _BASELINES
             ]
-            means = (_text(row["mean"]), _between(row), _text(row["median"]), _text(row["mean_patients"]))
+            means = (decimals(row["mean"]), _between(row), decimals(row["median"]), decimals(row["mean_patients"]))
             rows.append((text, *means, str(row["images"]), *others))
     head = ("All slices", "Mean", "95 % interval", "Median", "Mean over patients", "Images", *_BASELINES.values())
     return (head, *rows) if rows else ()
@@ -97,7 +94,7 @@ def _good(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
             _cell(told, key, part, f"{other['good']} of {other['images']}" if other else "")
             for key, other in zip(_BASELINES, beside, strict=True)
         ]
-        figures = (f"{row['good']} of {row['images']}", _text(row["dice"]), _text(row["apd_mm"], 2))
+        figures = (f"{row['good']} of {row['images']}", decimals(row["dice"]), decimals(row["apd_mm"], 2))
         rows.append((_PARTS.get(part, part), *figures, *others))
     head = ("Good contours only (APD < 5 mm)", "Good", "Dice", "APD, mm", *_BASELINES.values())
     return (head, *rows) if rows else ()
@@ -111,7 +108,9 @@ def _strata(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
         for group in groups:
             ours, *others = (way.get("by", {}).get(kind, {}).get(group) for way in (told, *beside.values()))
             if ours is not None:
-                cells = [_text((found or {}).get(name, {}).get("mean")) for name in names for found in (ours, *others)]
+                cells = [
+                    decimals((found or {}).get(name, {}).get("mean")) for name in names for found in (ours, *others)
+                ]
                 rows.append((group, str(ours.get(names[0], {}).get("images", "")), *cells))
     head = [text for name in names for text in (_FIGURES[name], *_SHORT.values())]
     return (("Slices", "Images", *head), *rows) if rows else ()
@@ -127,11 +126,11 @@ def _agreement(told: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
                     told,
                     key,
                     name,
-                    _text(beside.get(key, {}).get("clinical", {}).get(name, {}).get("mean_absolute"), 1),
+                    decimals(beside.get(key, {}).get("clinical", {}).get(name, {}).get("mean_absolute"), 1),
                 )
                 for key in _BASELINES
             ]
-            sizes = (_text(row["bias"], 1), _between(row, 1), _text(row["mean_absolute"], 1))
+            sizes = (decimals(row["bias"], 1), _between(row, 1), decimals(row["mean_absolute"], 1))
             rows.append((f"{text}, {unit}", f"{row['n']} of {row.get('patients', row['n'])}", *sizes, *others))
     head = ("Model less expert", "Patients", "Bias", "Limits of agreement", "Mean size", *_BASELINES.values())
     return (head, *rows) if rows else ()
