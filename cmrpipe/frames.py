@@ -35,7 +35,7 @@ def number_of(record: ImageRecord) -> int | None:
 def grouped(values: Sequence[float], step: float) -> list[int]:
     """Ascending group number of each value, from 0; a value more than `step` above the one below starts a group."""
     array = np.asarray(values, dtype=np.float64)
-    order = np.argsort(array, kind="stable")
+    order = np.argsort(array)
     group = np.zeros(len(array), dtype=np.intp)
     group[order[1:]] = np.cumsum(np.diff(array[order]) > step)
     return group.tolist()

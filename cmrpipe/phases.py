@@ -158,7 +158,7 @@ def _relative_areas(slices: Sequence[Sequence[_Drawn]], cycle: int | None) -> di
         ):
             common.append(with_endo)
     totals: dict[int, tuple[int, float]] = {}
-    for frame in sorted({item.frame for items in common for item in items}):
+    for frame in {item.frame for items in common for item in items}:
         met = [(near, items) for items in common if (near := _nearest(items, frame, cycle)) is not None]
         area = sum(near.area or 0.0 for near, _ in met)
         mean = sum(sum(item.area or 0.0 for item in items) / len(items) for _, items in met)

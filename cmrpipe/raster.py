@@ -39,8 +39,8 @@ Indices: TypeAlias = npt.NDArray[np.intp]
 
 
 def ranges(first: Indices, last: Indices) -> tuple[Indices, Indices]:
-    """All pairs (k, i) with first[k] <= i < last[k], as two arrays, ordered by k and i."""
-    count = np.maximum(last - first, 0)
+    """All pairs (k, i) with first[k] <= i < last[k], as two arrays, ordered by k and i; no last is below its first."""
+    count = last - first
     owner = np.repeat(np.arange(len(count)), count)
     return owner, np.arange(len(owner)) + np.repeat(first - (np.cumsum(count) - count), count)
 
@@ -95,8 +95,6 @@ def _box_coverage(
     x_low, x_high, y_low, y_high = float(x.min()), float(x.max()), float(y.min()), float(y.max())
     if not np.isfinite(x_low + x_high + y_low + y_high):
         raise ValueError("a polygon's points must be finite numbers")
-    if x_high <= 0 or y_high <= 0 or x_low >= cols or y_low >= rows:
-        return None
     left, top = max(int(x_low), 0), max(int(y_low), 0)
     width = min(int(np.ceil(x_high)), cols) - left
     height = min(int(np.ceil(y_high)), rows) - top
