@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cmrpipe.errors import StoreError
-from cmrpipe.incremental.commit import commit
+from cmrpipe.incremental.commit import commit, roll_forward
 from cmrpipe.incremental.manifest import MANIFEST, read_manifest, read_root
 from cmrpipe.params import IngestParams, StoreParams
 from cmrpipe.progress import silent
@@ -63,7 +63,8 @@ def test_whole_store_is_clean(store: Path) -> None:
     """A store as it was written has nothing bad, array by array too, and every file was read."""
     verified = verify_store(store, datasets=True, listen=silent)
     assert not verified.bad
-    assert verified.bytes > sum(path.stat().st_size for path in patients(store))
+    listed = [path for path in store.rglob("*") if path.is_file() and path.name != MANIFEST]
+    assert (verified.files, verified.bytes) == (len(listed), sum(path.stat().st_size for path in listed))
 
 
 def test_every_flipped_byte_of_a_patient_is_found(store: Path) -> None:
@@ -76,12 +77,12 @@ def test_every_flipped_byte_of_a_patient_is_found(store: Path) -> None:
 
 
 def test_manifest_that_is_altered_is_found(store: Path) -> None:
-    """A flip in the root, or in a piece of the manifest, is found and named; both without the other files' help."""
+    """A flip in the root, or in a piece of the manifest, is found and named; patients' files are not called extra."""
     for path in (store / MANIFEST, *sorted((store / "manifest").iterdir())):
         data = path.read_bytes()
         for at in range(0, len(data), 37):
             rot(path, data[:at] + bytes([data[at] ^ 2]) + data[at + 1 :])
-            assert path.relative_to(store).as_posix() in found(store)
+            assert found(store) == {path.relative_to(store).as_posix(): State.ALTERED}
         rot(path, data)
     assert not found(store)
 
@@ -114,6 +115,24 @@ def test_only_the_named_patient_is_looked_at(store: Path) -> None:
     ids = [path.name.split(".")[0] for path in (first, second)]
     assert verify_store(store, patients=ids[:1], listen=silent).bad
     assert not verify_store(store, patients=ids[1:], listen=silent).bad
+    with pytest.raises(StoreError, match="has no patient stranger"):
+        verify_store(store, patients=[*ids, "stranger"], listen=silent)
+
+
+def test_a_commit_under_way_is_no_damage(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A patient was taken out, and the run killed before its file was: that is neither bad nor extra."""
+    root, entries = read_root(store), read_manifest(store)
+    path = patients(store)[0]
+    del entries[path.name.split(".")[0]]
+    with monkeypatch.context() as patch:
+        patch.setattr("cmrpipe.incremental.commit._finish", lambda *_: None)
+        commit(store, {name: root[name] for name in ("schema", "stage", "schema_version", "format")}, entries, [])
+    assert read_manifest(store).keys() == entries.keys()
+    assert path.exists()
+    assert not found(store, datasets=True)
+    roll_forward(store, [])
+    assert not path.exists()
+    assert not found(store, datasets=True)
 
 
 def test_arrays_are_held_against_their_own_hashes(store: Path) -> None:
@@ -124,6 +143,12 @@ def test_arrays_are_held_against_their_own_hashes(store: Path) -> None:
     commit(store, {name: root[name] for name in ("schema", "stage", "schema_version", "format")}, entries, [])
     assert not found(store)
     assert found(store, datasets=True) == {f"{key}/label": State.ALTERED}
+    for other in entries.keys() - {"index.h5", "index.json"}:
+        named = verify_store(store, patients=[other], datasets=True, listen=silent).bad
+        assert [verdict.patient for verdict in named] == [key] * (other == key)
+    path = patients(store)[0]
+    rot(path, path.read_bytes()[:-9])  # its arrays cannot be what they were, and are not told one by one
+    assert found(store, datasets=True) == {path.relative_to(store).as_posix(): State.TRUNCATED}
 
 
 def test_no_store_is_an_error(tmp_path: Path) -> None:
@@ -140,6 +165,9 @@ def test_hashes_in_one_reading(tmp_path: Path) -> None:
     both = digest_file(tmp_path / "file", md5=True)
     assert (both.md5[:8], both.sha256[:8], both.size) == ("7365da78", "c7e87c52", 600_000)
     assert digest_file(tmp_path / "file").md5 == ""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        digest_file(tmp_path / "pipe")
 
 
 def test_a_zip_file_is_cut_short_when_its_end_is_gone(tmp_path: Path) -> None:
