@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cmrpipe.linking import PatientLabels
-from cmrpipe.model import ImageRecord
+from cmrpipe.model import ContourKind, ContourRecord, ImageRecord
 
 
 def image(name: str, slice_index: int | None = 0, number: int | None = None, uid: str = "") -> ImageRecord:
@@ -49,3 +49,13 @@ def test_the_stack_comes_before_other_series() -> None:
     """A localizer that has the number, too, does not take the contour."""
     patient = labels(image("048.dcm", None), image("48.dcm"))
     assert (patient.by_number()[48].path, patient.sharing()) == ("dicoms/P/48.dcm", {})
+
+
+def test_contours_stand_under_their_number_and_kind() -> None:
+    """By ascending number, however folders list them; what cannot be read, or has no number or kind, under none."""
+    endo, epi = ContourKind.ENDO, ContourKind.EPI
+    rows = [(48, endo, ""), (48, endo, ""), (68, endo, "empty"), (None, endo, ""), (88, None, ""), (28, epi, "")]
+    contours = [ContourRecord(str(i), "", 0, "SC", *row[:2], error=row[2]) for i, row in enumerate(rows)]
+    found = PatientLabels("P", (), tuple(contours), ("SC",)).contours_by_number()
+    told = [(number, kind, [c.path for c in some]) for number, kinds in found.items() for kind, some in kinds.items()]
+    assert told == [(28, epi, ["5"]), (48, endo, ["0", "1"])]

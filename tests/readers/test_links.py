@@ -110,6 +110,17 @@ def test_exact_names_win_and_ambiguous_ones_match_nothing() -> None:
     assert found.originals == {"P1": ("SC-1",), "P2": ("SC-2",)}
     assert [(link.line, original) for link, _, original in found.normalised] == [(3, "SC-2")]
     assert [link.line for link in found.no_contours] == [4]
+    assert found.no_patient == ()
+
+
+def test_a_row_is_told_for_each_folder_that_is_not_there() -> None:
+    """Patient, contours, or both; the other rows of the same patient hold, whose folders are sorted."""
+    rows = [("P1", "SC-5"), ("P2", "SC-1"), ("P1", "SC-3"), ("P3", "SC-4"), *(("P1", f"SC-{n}") for n in (7, 1, 8, 6))]
+    links = [Link(patient, original, "l", line) for line, (patient, original) in enumerate(rows, 2)]
+    found = map_links(links, ["P1"], [f"SC-{n}" for n in (1, 5, 6, 7, 8)])
+    assert found.originals == {"P1": ("SC-1", "SC-5", "SC-6", "SC-7", "SC-8")}
+    assert [link.line for link in found.no_patient] == [3, 5]
+    assert [link.line for link in found.no_contours] == [4, 5]
 
 
 def test_a_folder_named_on_a_mac_is_the_tables() -> None:
