@@ -196,7 +196,23 @@ def test_areas_of_mixed_spacing_are_no_ejection_fraction() -> None:
 
 def test_no_contours() -> None:
     """A patient without contours has a row with the reason."""
-    assert clinical_values("P", [], GAP_MM).reason == "no contours"
+    found = clinical_values("P", [], GAP_MM)
+    assert (found.slices_ed, found.slices_es, found.slices_mass, found.reason) == (0, 0, 0, "no contours")
+
+
+@pytest.mark.parametrize(
+    ("gone", "reason"),
+    [
+        (Phase.ED, "no EDV: no endocardium at ED; no mass: no slice with both contours at ED"),
+        (Phase.ES, "no ESV: no endocardium at ES"),
+    ],
+)
+def test_a_phase_that_nobody_drew_has_no_volume(gone: Phase, reason: str) -> None:
+    """The other phase has its own; what needs both is not there."""
+    found = clinical_values("P", [s for s in heart() if s.phase is not gone], GAP_MM)
+    assert (found.sv_ml, found.ef_pct, found.reason) == (None, None, reason)
+    assert (found.edv_ml is None, found.mass_g is None) == (gone is Phase.ED,) * 2
+    assert (found.esv_ml is None) == (gone is Phase.ES)
 
 
 def test_a_quarantined_endocardium_takes_what_depends_on_it() -> None:

@@ -164,6 +164,18 @@ def test_one_image_a_slice_is_one_frame(header: int | None, numbers: Sequence[in
         assert [r.frame for r in arrange(late, DEFAULT)] == [1, 2, 1, 2, 1]
 
 
+@pytest.mark.parametrize("start", [20.0, 40.0])
+def test_the_first_frame_lies_within_an_interval_after_the_trigger(start: float) -> None:
+    """Where no slice is whole, slices share no times, and numbers say nothing."""
+    kept = tuple(frozenset(range(first, 11)) - {5 + first} for first in (1, 2, 2, 3))
+    stack = Stack(10, kept, 0.02, down=False)
+    images = {
+        at: replace(image, trigger_time_ms=(image.trigger_time_ms or 0.0) - 12.0 + start)
+        for at, image in stack.images(stack.across, 10).items()
+    }
+    assert found(images) == [(at, at[1], ASSUMED) for at in images]
+
+
 def test_numbers_of_selected_frames_stay() -> None:
     """Of each slice those that the expert drew, numbered as in the whole cine, no header."""
     stack = Stack(20, tuple(frozenset(own) for own in ((7, 20), (8, 20), (20,), (7, 19), (7,))), 0.02, down=False)
@@ -196,3 +208,4 @@ def test_frames_that_a_slice_says_itself() -> None:
     assert frames_said(members) == 9
     for said in (None, 1, 2):
         assert frames_said([replace(member, frames_per_slice=said) for member in members]) is None
+    assert frames_said([replace(members[0], frames_per_slice=1)]) is None

@@ -113,7 +113,9 @@ def test_epicardia_alone_tell_ed() -> None:
     found = assign_phases([drawn(s, 20, 15, epi=True) for s in range(4)])
     assert (found.ed_frame, found.es_frame) == (20, None)
     assert set(found.phases) == {Phase.ED}
-    assert "two phases" in found.reason
+    assert found.reason == "no slice is contoured in two phases, only the epicardia tell ED"
+    bare = assign_phases([drawn(s, 20, 15) for s in range(4)])
+    assert (bare.ed_frame, bare.reason) == (None, "no slice is contoured in two phases")
 
 
 @pytest.mark.parametrize(

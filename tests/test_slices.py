@@ -81,10 +81,10 @@ def test_holes_by_time_where_numbers_say_nothing() -> None:
         for r in cine()
         for n in [((r.file_number or 0) - 1) % FRAMES * 4 + ((r.file_number or 0) - 1) // FRAMES + 1]
     ]
-    whole = {r.path: (r.slice_index, r.frame) for r in arrange(records, 20)}
+    whole = {r.path: (r.slice_index, r.frame, "position") for r in arrange(records, 20)}
     for gone in (0, 7, 23):
-        kept = records[:gone] + records[gone + 1 :]
-        assert {r.path: (r.slice_index, r.frame) for r in arrange(kept, 20)} == {r.path: whole[r.path] for r in kept}
+        kept = arrange(records[:gone] + records[gone + 1 :], 20)
+        assert [(r.slice_index, r.frame, r.grid_source) for r in kept] == [whole[r.path] for r in kept]
 
 
 def test_positions_win_over_numbers() -> None:
@@ -194,6 +194,26 @@ def test_a_long_axis_series_is_left_out() -> None:
     assert {found[n] for n in [*range(101, 107), *range(201, 213)]} == {(None, None)}
 
 
+@pytest.mark.parametrize("uid", ["1.1", "1.3"])
+def test_the_series_with_most_images_is_the_stack(uid: str) -> None:
+    """Whatever its UID is; among as many images the lowest series number, and without numbers the first UID."""
+    stack, other = cine(series_uid="1.2", series_number=7), cine(series_uid=uid, series_number=8)
+    assert main_series([*other[:-1], *stack]) == {"1.2"}
+    assert main_series([*other, *stack]) == {"1.2"}
+    assert main_series([*cine(series_uid=uid), *stack]) == {"1.2"}
+    assert main_series([*cine(series_uid=uid), *cine(series_uid="1.2")]) == {min(uid, "1.2")}
+
+
+@pytest.mark.parametrize("turned", [(1.0, 0.0, 0.0, 0.0, 1.0, 0.0), (0.0, 1.0, 0.0, 1.0, 0.0, 0.0)])
+def test_most_images_tell_the_direction_of_a_stack(turned: tuple[float, ...]) -> None:
+    """An image or two that lie across, first or last, do not."""
+    for at in (0, -1):
+        records = cine()
+        records[at] = replace(records[at], orientation=turned)  # type: ignore[arg-type]
+        assert places(records) == expected()
+        assert slice_gap_mm(records) == pytest.approx(8.0)
+
+
 def test_slices_in_series_of_their_own_are_one_stack() -> None:
     """Where the scanner made each slice a series, all of them make the stack."""
     records = [replace(r, series_uid=f"1.{((r.file_number or 0) - 1) // FRAMES}") for r in cine()]
@@ -209,6 +229,8 @@ def test_gap_is_measured_along_the_normal() -> None:
     assert gap.gap_mm == pytest.approx(8.0)
     assert gap.irregularity_mm == pytest.approx(0.0, abs=1e-9)
     assert gap.slices == 4
+    between = replace(records[0], path="", position_mm=(97.6, 23.2, -30.0), error="truncated")
+    assert measure_gap([*records, between]) == gap
     assert measure_gap(records[:FRAMES]) is None
 
 
