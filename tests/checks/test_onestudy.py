@@ -74,7 +74,8 @@ def test_one_identifier_alone_leaves_nothing_out(header: dict[str, Any], frame: 
     for count in (2, 4):
         found = told(*(patient(name, ["1.1"] * 5, frame, **header) for name in "ABCD"[:count]))
         assert [(f.code, f.severity, f.patient_id) for f in found] == [(Code.STUDY_UID_SHARED, Severity.WARNING, "A")]
-        assert (found[0].evidence["patients"], left_out(found)) == (count, set())
+        assert (found[0].evidence["patients"], found[0].evidence["other_patient"]) == (count, "B")
+        assert left_out(found) == set()
     (alone,) = told(*(patient(name, [f"2.{name}"] * 5, "1.1", **header) for name in "AB"), beside=0)
     assert (alone.code, alone.evidence["identifier"]) == (Code.STUDY_UID_SHARED, FRAME)
 
@@ -108,6 +109,15 @@ def test_some_images_in_anothers_folder_leave_out_these_alone() -> None:
     assert [(f.instance_number, f.evidence["same_as"]) for f in found] == [(7, "dicoms/A/1.dcm"), (8, "dicoms/A/1.dcm")]
     found = told(*(patient(name, [*[f"1.{name}"] * 3, "1.9"]) for name in "AB"))
     assert left_out(found) == {("image", "dicoms/A/4.dcm"), ("image", "dicoms/B/4.dcm")}
+
+
+@pytest.mark.parametrize("here", [3, 4])
+def test_from_half_of_its_images_on_they_are_the_patient(here: int) -> None:
+    """Below that they are images in another's folder."""
+    other = patient("B", [*["1.2"] * (8 - here), *["1.1"] * here], orientation=OBLIQUE)
+    found = told(patient("A", ["1.1"] * 8, orientation=OBLIQUE), other)
+    images = {("image", f"dicoms/B/{n}.dcm") for n in range(6, 9)}
+    assert left_out(found) == ({("patient", "A"), ("patient", "B")} if here == 4 else images)
 
 
 def test_three_of_many_are_told() -> None:

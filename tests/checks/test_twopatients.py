@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import pytest
+
 from cmrpipe.checks.finding import finding
+from cmrpipe.checks.onestudy import study_marks
 from cmrpipe.checks.twopatients import COMPARED, CROWD, Both, Shared, check_shared, marks, suspects
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels
@@ -37,6 +40,14 @@ def shared(*patients: PatientLabels, equal: bool = True) -> Shared:
     by_name = {one.patient_id: one for one in patients}
     some = suspects({name: marks(one.images) for name, one in by_name.items()})
     return check_shared({name: by_name[name] for name in some}, lambda *_: equal)
+
+
+@pytest.mark.parametrize("of", [marks, study_marks])
+def test_marks_are_in_one_order(of: Callable[[Sequence[ImageRecord]], tuple[str, ...]]) -> None:
+    """Whatever the order of the images: the manifest keeps them, whose bytes must be the same in every process."""
+    images = [replace(image("A", n, n, f"1.{n}"), study_uid=f"2.{n}") for n in range(12)]
+    assert len(set(of(images))) >= 12
+    assert of(images) == of(images[::-1]) == tuple(sorted(of(images)))
 
 
 def test_patients_with_images_of_their_own_share_nothing() -> None:
