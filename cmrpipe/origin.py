@@ -124,7 +124,7 @@ def _jackknife(parts: Sequence[Response], contours: int, patients: int) -> Shift
     whole = peak(total)
     if whole is None:
         return None
-    others = [peak(total - part) for part in parts] if len(parts) > 1 else []
+    others = [peak(total - part) for part in parts]
     found = np.array([other for other in others if other is not None])
     if len(found) < len(parts):  # a shift that one part decides is not known
         return Shift(*whole, np.inf, np.inf, contours, patients)

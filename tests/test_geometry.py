@@ -132,6 +132,19 @@ def test_outlines_of_thousands_of_points_fit_in_memory() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("pairs", [1, 7, 40, 1000])
+def test_how_many_are_compared_at_a_time_changes_nothing(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Distances, point by point, and crossings are those of all at once; points written twice are no hindrance."""
+    draw = np.random.default_rng(3)
+    polygon, points = np.repeat(draw.uniform(0, 30, (20, 2)), 2, axis=0), draw.uniform(-10, 40, (31, 2))
+    away, crossings = distances(points, polygon), self_intersections(polygon)
+    densely = np.concatenate([np.linspace(a, b, 500) for a, b in zip(polygon, np.roll(polygon, -1, 0), strict=True)])
+    assert away == pytest.approx(np.hypot(*(points[:, None] - densely).T).min(axis=0), abs=0.05)
+    monkeypatch.setattr("cmrpipe.geometry._PAIRS", pairs)
+    assert np.array_equal(distances(points, polygon), away)
+    assert self_intersections(polygon) == crossings > 20
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_rounds(times: int) -> None:
     """An outline whose points were written again, with its end point repeated or not."""
@@ -206,6 +219,20 @@ def test_wall_knows_rows_from_columns() -> None:
     found = wall_thickness(inner, outer, (2.0, 1.0))
     assert found.minimum_mm == pytest.approx(4.0, abs=0.01)
     assert found.mean_mm == pytest.approx(4.0, abs=0.01)
+
+
+def test_the_thinnest_wall_is_seen_from_either_border() -> None:
+    """Where one border has no point near it: at the middle of a long edge."""
+    square = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    assert wall_thickness(ring(0, 0, 6, 6), 10 * square, (1.0, 1.0)).minimum_mm == pytest.approx(4)
+    dented = np.concatenate([10 * square[:3], [[0.0, 6.0]], 10 * square[3:]])
+    assert wall_thickness(4 * square, dented, (1.0, 1.0)).minimum_mm == pytest.approx(2)
+
+
+def test_wall_around_a_point() -> None:
+    """An endocardium without extent has no share of length to weigh its points with: they count alike."""
+    found = wall_thickness(np.full((3, 2), 5.0), ring(5, 5, 4, 4), (1.0, 1.0))
+    assert (found.mean_mm, found.minimum_mm) == pytest.approx((4, 4), abs=0.01)
 
 
 def test_label_image_values() -> None:

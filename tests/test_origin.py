@@ -26,6 +26,7 @@ from cmrpipe.readers.contours import read_contour
 from cmrpipe.readers.pixels import decode_pixels
 
 SHAPE = (90, 110)
+NOISE = np.random.default_rng(2).integers(0, 500, SHAPE, dtype=np.int16)
 ORIGINALS = {  # link.csv of final_data
     "SCD0000101": "SC-HF-I-1",
     "SCD0000201": "SC-HF-I-2",
@@ -85,8 +86,30 @@ def test_noise_sets_the_error() -> None:
     ids=["left", "top", "right", "bottom", "outside"],
 )
 def test_beside_the_image_there_is_no_answer(points: Points) -> None:
-    """A contour that would leave the image when moved about measures nothing."""
-    assert edge_response(bright(oval(50, 40, 12, 12)), points) is None
+    """A contour that would leave the image when moved about measures nothing, whatever the image shows."""
+    assert edge_response(NOISE, points) is None
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("far", [False, True])
+def test_a_contour_may_come_within_its_reach_of_the_border(axis: int, far: bool) -> None:
+    """Two pixels more are for what it covers of the outermost one, and for the pixel beside that."""
+    low = np.array([40.0, 40.0])
+    low[axis] = SHAPE[1 - axis] - 1 - (REACH + 2) - 9 if far else REACH + 2
+    points = low + 9 * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    assert edge_response(NOISE, points) is not None
+    points[:, axis] += 0.01 if far else -0.01
+    assert edge_response(NOISE, points) is None
+
+
+def test_the_response_is_the_fall_along_the_contour() -> None:
+    """For each whole shift: what a plain sum over the covered pixels gives, up to scale, on an image without order."""
+    image = NOISE.astype(float)
+    fall = 4 * image - sum(np.roll(image, step, axis) for axis in (0, 1) for step in (-1, 1))
+    points = oval(50.3, 41.2, 11, 7)
+    moves = range(-REACH, REACH + 1)
+    plain = np.array([[(area_coverage(points + np.array([x, y]), SHAPE) * fall).sum() for x in moves] for y in moves])
+    assert edge_response(NOISE, points) == pytest.approx(plain / np.abs(plain).max(), abs=1e-9)
 
 
 def test_without_edges_there_is_no_answer() -> None:
