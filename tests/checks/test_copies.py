@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from types import MappingProxyType
 
 import numpy as np
+import pytest
 
-from cmrpipe.checks.copies import Content, check_copies, fold
+from cmrpipe.checks.copies import Content, check_copies, contents, fold
 from cmrpipe.checks.finding import finding
 from cmrpipe.checks.moved import form
+from cmrpipe.checks.neighbours import Jump
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
 from cmrpipe.files import sha256_bytes
 from cmrpipe.geometry import canonical_outline
-from cmrpipe.model import Finding, Points
+from cmrpipe.linking import PatientLabels
+from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Phase, Points, Sample
 from tests.checks.drawn import circle
 
 LIMIT = 0.25
@@ -153,6 +157,35 @@ def test_a_pair_is_told_once_and_two_contours_of_one_image_are_not() -> None:
     rows, outlines = laid([("A", 1, points, 0.0), ("A", 1, points + 0.5, 0.0)])
     rows[1] = replace(rows[1], path="contourfiles/A/other.txt", kind="epi")
     assert check(rows, {**outlines, rows[1].path: points + 0.5}) == []
+
+
+def test_what_is_kept_of_contours() -> None:
+    """Of each readable one its slice, its outline wherever it starts, and how badly it lies, where that can be told."""
+    images = [ImageRecord(f"{n}.dcm", "", 1, "P", file_number=n, slice_index=n // 10, frame=1) for n in (21, 31)]
+    endo, epi = circle(40, 30, 10), circle(43, 34, 20)
+    drawn = [(21, ContourKind.ENDO, endo), (21, ContourKind.EPI, epi), (31, ContourKind.ENDO, endo[::-1])]
+    drawn += [(41, ContourKind.ENDO, lumpy(1)), (31, ContourKind.EPI, epi)]
+    files = [ContourRecord(f"{n}-{kind}.txt", "", 1, "O", n, kind, points, f"w{n}") for n, kind, points in drawn]
+    unusable = (replace(files[0], error="empty"), replace(files[0], kind=None), replace(files[0], number=None))
+    samples = [
+        Sample(images[0], None, Contour(ContourKind.ENDO, endo), Contour(ContourKind.EPI, epi), Phase.ED),
+        Sample(images[1], None, None, Contour(ContourKind.EPI, epi), Phase.ED),
+    ]
+    labels = PatientLabels("P", tuple(images), (*unusable, *files), ("O",))
+    rows = contents(labels, samples, {21: 0.9, 31: 0.75}, {31: Jump(1 / math.e, 9.0, 0.5, (0.0, 0.0), 1.0)})
+    assert [(row.path, row.kind, row.number, row.written) for row in rows] == [
+        (file.path, kind.value, n, f"w{n}") for file, (n, kind, _) in zip(files, drawn, strict=True)
+    ]
+    assert [row.slice_index for row in rows] == [2, 2, 3, None, 3]
+    assert rows[0].sha256 == rows[2].sha256 != rows[3].sha256
+    centres_apart, radius = 5, 20
+    assert [row.misplaced for row in rows] == [
+        pytest.approx(0.1),
+        pytest.approx(centres_apart / radius, abs=1e-3),
+        pytest.approx(0.25 + 1 + 0.5),
+        None,
+        None,
+    ]
 
 
 def test_contents_survive_their_file() -> None:
