@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from cmrpipe.checks.misfit import DISPLACED, check_fits, measure_fits
+from cmrpipe.checks.misfit import DISPLACED, FEWEST, check_fits, measure_fits
 from cmrpipe.checks.neighbours import jumps
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels
@@ -33,6 +36,17 @@ def measures(samples: list[Sample]) -> tuple[float, float]:
 def test_contours_that_fit_are_not_told() -> None:
     """Nothing is said."""
     assert findings(stack()) == []
+
+
+def test_where_most_do_not_fit_the_patient_is_told() -> None:
+    """Once, with the cause that explains them all; some contours are no patient, and are told one by one."""
+    moved = [replace(s, endo=replace(s.endo, points=s.endo.points + np.array([9, -7]))) for s in stack(4) if s.endo]
+    (said,) = findings(moved)
+    assert (said.code, said.patient_id, said.instance_number) == (Code.CONTOUR_MISFIT, "P", None)
+    assert (said.path, said.evidence["contours"]) == ("contourfiles/O", len(moved))
+    assert str(said.evidence["cause"]).startswith("shifted by")
+    few = findings(moved[: FEWEST - 1])
+    assert [f.path for f in few] == [f"c/{s.record.file_number}.txt" for s in moved[: FEWEST - 1]]
 
 
 def test_a_poor_fit_and_a_displaced_centre_together_are_told() -> None:

@@ -106,11 +106,14 @@ def test_files_that_were_numbered_anew_are_told_once(number: Callable[[int], int
     if len(set(numbers.values())) == len(numbers):
         exchanged = placed(stack(False, {**numbers, 25: numbers[38], 38: numbers[25]}))
         assert told(exchanged)[1:] == [(Code.IMAGE_NUMBER_MISMATCH, 25), (Code.IMAGE_NUMBER_MISMATCH, 38)]
+        assert sorted(told(exchanged[::-1]), key=str) == sorted(told(exchanged), key=str)
     files = [
         replace(i, path=f"dicoms/P/{n}.dcm", file_number=n) if (n := TURNED.get(i.file_number or 0)) else i
         for i in images
     ]
     assert {number for code, number in told(files) if code is Code.IMAGE_NUMBER_MISMATCH} == set(TURNED)
+    twice = replace(images[4], path="dicoms/P/4.dcm.2")  # another file of a frame
+    assert Code.IMAGES_RENUMBERED in {code for code, _ in told([*images, twice])}
 
 
 def test_numbers_without_order_are_told_once() -> None:
