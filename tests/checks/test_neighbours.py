@@ -10,7 +10,7 @@ import pytest
 from cmrpipe.checks.neighbours import check_jumps, jumps
 from cmrpipe.checks.walls import check_walls
 from cmrpipe.codes import FindingCode as Code
-from cmrpipe.model import Contour, ContourKind, Phase, Sample
+from cmrpipe.model import Contour, ContourKind, Finding, Phase, Sample
 from cmrpipe.params import ValidateParams
 from tests.checks.drawn import circle, sample, stack
 
@@ -30,10 +30,15 @@ def changed(samples: list[Sample], number: int, x: float = 0.0, y: float = 0.0, 
     return out
 
 
-def codes(samples: list[Sample]) -> list[tuple[Code, int | None]]:
-    """Codes and numbers of the findings."""
+def said(samples: list[Sample]) -> list[Finding]:
+    """The findings."""
     paths = {s.record.file_number: f"c/{s.record.file_number}.txt" for s in samples if s.record.file_number}
-    return [(f.code, f.instance_number) for f in check_jumps(samples, jumps(samples), paths, "P", LIMITS)]
+    return list(check_jumps(samples, jumps(samples), paths, "P", LIMITS))
+
+
+def codes(samples: list[Sample]) -> list[tuple[Code, int | None]]:
+    """Their codes and numbers."""
+    return [(f.code, f.instance_number) for f in said(samples)]
 
 
 def test_a_smooth_ventricle_does_not_jump() -> None:
@@ -59,6 +64,41 @@ def test_one_wrong_place_is_told_alone(number: int) -> None:
     right, jump = jumps(stack())[number], jumps(samples)[number]
     assert jump.expected == pytest.approx(right.expected, abs=0.01)
     assert jump.off_px == pytest.approx((14**2 + 6**2) ** 0.5, abs=0.2)
+
+
+def test_findings_of_jumps_say_where_and_by_how_much() -> None:
+    """Each with what was expected in its place."""
+    right = jumps(stack())[25]
+    (size,), (place,) = said(changed(stack(), 25, factor=1.5)), said(changed(stack(), 25, x=14, y=-6))
+    for found in (size, place):
+        assert (found.patient_id, found.instance_number, found.path) == ("P", 25, "c/25.txt")
+        assert {"slice_index": 2, "frame": 5, "phase": "ES"}.items() <= found.evidence.items()
+    assert size.evidence["factor"] == pytest.approx(1.5, abs=0.03)
+    assert size.evidence["expected_radius_px"] == pytest.approx(right.radius_px, abs=0.01)
+    assert place.evidence["off_px"] == pytest.approx((14**2 + 6**2) ** 0.5, abs=0.2)
+    assert place.evidence["share"] == pytest.approx(jumps(changed(stack(), 25, x=14, y=-6))[25].off_share, abs=0.001)
+    expected = (place.evidence["expected_x"], place.evidence["expected_y"])
+    assert expected == pytest.approx(right.expected, abs=0.02)
+
+
+def test_a_contour_without_area_is_no_neighbour() -> None:
+    """It has no size: nothing is expected of it, nor by it of those beside it in its phase."""
+    flat = [
+        replace(s, endo=Contour(ContourKind.ENDO, s.endo.points * (1, 0)))
+        if s.endo and s.record.file_number == 31
+        else s
+        for s in stack()
+    ]
+    assert set(jumps(flat)) == set(jumps(stack())) - {21, 31, 35, 41}
+    assert codes(flat) == []
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1.0, True), (0.35, True), (0.08, False)])
+def test_a_pixel_or_two_are_no_jump(scale: float, told: bool) -> None:
+    """However large a share of a small cavity they are: an outline is drawn no finer."""
+    small = [replace(s, endo=Contour(ContourKind.ENDO, s.endo.points * scale)) for s in stack() if s.endo]
+    assert codes(changed(small, 21, factor=1.5)) == ([(Code.AREA_JUMP, 21)] if told else [])
+    assert codes(changed(small, 21, x=14 * scale, y=-6 * scale)) == ([(Code.CENTROID_JUMP, 21)] if told else [])
 
 
 def test_both_phases_wrong_alike_are_not_told() -> None:
