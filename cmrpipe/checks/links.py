@@ -12,10 +12,13 @@ from cmrpipe.linking import LinkMap
 from cmrpipe.model import Finding, Link
 from cmrpipe.readers.links import LinkTable
 
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_MONTHS = (
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(t(ember)?)?"
+    "|oct(ober)?|nov(ember)?|dec(ember)?"
+)
 _MANGLED = re.compile(
     rf"[+-]?\d+([.,]\d+)?e[+-]?\d+|\d+[.,]\d+|\d{{1,4}}([-/. ])\d{{1,2}}\2\d{{1,4}}"
-    rf"|\d{{1,2}}[- ]({_MONTHS})\w*([- ]\d{{2,4}})?|({_MONTHS})\w*[- ]\d{{1,4}}|#\w+[!?/]?\w*",
+    rf"|\d{{1,2}}[- ]({_MONTHS})([- ]\d{{2,4}})?|({_MONTHS})[- ]\d{{1,4}}|#\w+[!?/]?\w*",
     re.IGNORECASE,
 )
 
