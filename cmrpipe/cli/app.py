@@ -243,7 +243,7 @@ def report(
 ) -> None:
     """Write the report: what came in, what is wrong, how good.
 
-    One page that begins with the answer, and a page a patient with its pictures.
+    One page that begins with the answer, and a page with pictures for each patient.
     """
     from cmrpipe.stages.report import report as stage
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.learn.cohort import Cohort
-from cmrpipe.learn.splits import Split, cross_splits, read_split, split_patients, write_split
+from cmrpipe.learn.splits import Split, cross_splits, read_split, split_hash, split_patients, write_split
 
 IDS = st.sets(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8), min_size=3)
 FRACTION = st.floats(0.01, 0.49)
@@ -118,7 +118,8 @@ def test_a_new_patient_moves_few() -> None:
 @pytest.mark.parametrize("ids", ["", "a", "ab"])
 def test_too_few_patients_are_refused(ids: str) -> None:
     """Fewer than three patients cannot be split, and the message says how many there are."""
-    with pytest.raises(StoreError, match=f"has {len(ids)} patient{'' if len(ids) == 1 else 's'} with"):
+    names, ending = ", ".join(ids) or "none", "" if len(ids) == 1 else "s"
+    with pytest.raises(StoreError, match=rf"has {len(ids)} patient{ending} with contours \({names}\)"):
         split_patients(ids, 0.2, 0.2, 0)
 
 
@@ -154,3 +155,11 @@ def test_a_patient_on_two_sides_cannot_be_made() -> None:
     """The value object refuses it."""
     with pytest.raises(ValueError, match="twice: a"):
         Split(("a",), ("b",), ("a", "c"))
+
+
+def test_who_is_in_a_part_has_no_order() -> None:
+    """The parts are sorted, so that a split that was written and its hash depend on who is in them alone."""
+    split = Split(("d", "a"), ("f", "b"), ("e", "c"))
+    assert split == Split(("a", "d"), ("b", "f"), ("c", "e"))
+    assert split_hash(split) == split_hash(Split(("a", "d"), ("b", "f"), ("c", "e")))
+    assert split_hash(split) != split_hash(Split(("a", "b"), ("d", "f"), ("c", "e")))
