@@ -41,7 +41,7 @@ class Cohort:
         for patient in sorted(ids):
             name = self.person.get(patient, "")
             visits[name, "" if name else patient].append(patient)
-        return {some[0]: tuple(some) for some in sorted(visits.values())}
+        return {some[0]: tuple(some) for some in visits.values()}
 
 
 def read_cohort(path: Path) -> Cohort:

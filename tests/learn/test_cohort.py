@@ -19,6 +19,7 @@ def test_the_table_is_read(tmp_path: Path) -> None:
     assert read_cohort(path).people("BA") == {"A": ("A",), "B": ("B",)}
     path.write_text("person,patient_id,pathology\nann,C,HYP\n,D,\nann,A,HYP\n ,E,\n")
     assert read_cohort(path).people("EDCBA") == {"A": ("A", "C"), "B": ("B",), "D": ("D",), "E": ("E",)}
+    assert list(read_cohort(path).people("EDCB")) == ["B", "C", "D", "E"]
     assert read_cohort(path).people("CD") == {"C": ("C",), "D": ("D",)}
     path.write_text("patient_id,pathology,person\nA,HYP,ann\n,,\n")  # a spreadsheet's empty row
     assert read_cohort(path).people("AB") == {"A": ("A",), "B": ("B",)}
@@ -29,6 +30,7 @@ def test_the_table_is_read(tmp_path: Path) -> None:
     [
         ("patient_id\nA\n", "has columns"),
         ("patient_id,pathology\nA,x\nA,y\n", "twice: A"),
+        ('patient_id,pathology\nA,"x\nB,y\n', "cannot be read"),
         ("pathology,patient_id\nx,A\ny\n", "cells"),
         ("patient_id,pathology\nA,x,1\n", "cells"),
         ("patient_id,pathology,person\nA,x,\nB,y,A\n", "a person's name: A"),
