@@ -78,7 +78,8 @@ def test_a_shift_is_measured() -> None:
         for x, y in ((55, 50), (50, 45))
     ]
     cause = find_cause(suspects, 0.0, {}, _never)
-    assert cause.name.startswith("shifted by")
+    off = -int(cause.tried["shift_x_px"]), -int(cause.tried["shift_y_px"])
+    assert cause.name == f"shifted by +{off[0]}, {off[1]} pixels (x, y)"
     assert cause.tried["shift_x_px"] == pytest.approx(-13, abs=1)
     assert cause.tried["shift_y_px"] == pytest.approx(11, abs=1)
 
@@ -95,6 +96,19 @@ def test_contours_on_other_images_are_recognised() -> None:
     now = float(np.median([fit(s.image, s.points) for s in suspects]))
     cause = find_cause(suspects, now, records, lambda record: images[record.path])
     assert cause.name == "drawn on the image 1 frames later"
+
+
+@pytest.mark.parametrize(("on", "words"), [(1, "1 slices further"), (-1, "1 slices before"), (2, "2 slices further")])
+def test_contours_of_another_slice_are_recognised(on: int, words: str) -> None:
+    """A patient numbered off by a slice or two; slices beyond the stack have no image."""
+    centres = [(32 + 8 * s, 62 - 5 * s * (s % 2)) for s in range(6)]
+    records = {(s, 1): ImageRecord(f"{s}", "", 0, "P", slice_index=s, frame=1) for s in range(6)}
+    images = {str(s): heart(*centre, 8) for s, centre in enumerate(centres)}
+    suspects = [
+        Suspect(records[s, 1], images[str(s)], circle(*centres[s + on], 8)) for s in range(6) if 0 <= s + on < 6
+    ]
+    now = float(np.median([fit(s.image, s.points) for s in suspects]))
+    assert find_cause(suspects, now, records, lambda record: images[record.path]).name == f"drawn on the image {words}"
 
 
 def test_a_patient_is_judged_by_its_median() -> None:
