@@ -47,6 +47,30 @@ def test_a_size_that_changes_is_told() -> None:
     assert [(f.code, f.path) for f in check_series("P", images, LIMITS)] == [(Code.SIZE_CHANGES, "dicoms/P/3.dcm")]
 
 
+@pytest.mark.parametrize("spacing", [None, (0.0, 1.25), (1.25, -1.0)])
+def test_images_without_spacing_are_told_once(spacing: tuple[float, float] | None) -> None:
+    """One by its number, several of the patient."""
+    images = series(*[(1.25, 1.25)] * 3)
+    for count, place in ((1, (1, "dicoms/P/1.dcm")), (2, (None, "dicoms/P"))):
+        some = [replace(i, pixel_spacing_mm=spacing) if (i.file_number or 0) <= count else i for i in images]
+        (found,) = (f for f in check_series("P", some, LIMITS) if f.code is Code.SPACING_MISSING)
+        assert ((found.instance_number, found.path), found.evidence["images"]) == (place, count)
+        assert f"{count} of 3 images" in found.message
+    assert list(check_series("P", images, LIMITS)) == []
+
+
+@pytest.mark.parametrize("ratio", [1.5, 1 / 1.5])
+def test_pixels_that_are_not_square_are_told(ratio: float) -> None:
+    """Once where all images agree, else of each; a difference within the limit is none."""
+    long, nearly = (1.2 * ratio, 1.2), (1.2 * (1 + 0.9 * LIMITS.square), 1.2)
+    assert {f.code for f in check_series("P", series(nearly, nearly), LIMITS)} == set()
+    (found,) = check_series("P", series(long, long, long), LIMITS)
+    assert (found.code, found.path, found.instance_number) == (Code.SPACING_NOT_SQUARE, "dicoms/P", None)
+    assert (found.evidence["row_mm"], found.evidence["column_mm"], found.evidence["images"]) == (*long, 3)
+    some = [f for f in check_series("P", series((1.2, 1.2), long), LIMITS) if f.code is Code.SPACING_NOT_SQUARE]
+    assert [(f.path, f.instance_number, f.evidence["images"]) for f in some] == [("dicoms/P/2.dcm", 2, 1)]
+
+
 def test_a_file_that_the_system_refuses_is_not_to_be_fetched_anew(tmp_path: Path) -> None:
     """Its permissions and disk are named; what is damaged is to be fetched."""
     why = own_trouble(PermissionError(13, "Permission denied"), tmp_path / "1.dcm", tmp_path)

@@ -54,6 +54,16 @@ def test_strata_hold_their_own_images() -> None:
     assert {phase: row["dice_cavity"]["mean"] for phase, row in by.items()} == {"ED": 1, "ES": 0}
 
 
+def test_strata_by_region_hold_their_own_images() -> None:
+    """The two images of the widest of three slices missed."""
+    data = make_patient("A", 0, images=6)
+    guess = data.label.copy()
+    guess[data.slice_index == 2] = 0
+    by = strata(score_patient(data, guess))["region"]
+    told = {region: (row["dice_cavity"]["mean"], row["dice_cavity"]["images"]) for region, row in by.items()}
+    assert told == {"base": (0, 2), "mid": (1, 2), "apex": (1, 2)}
+
+
 def test_an_interval_is_that_of_the_mean_over_patients() -> None:
     """One value a patient, many patients: the normal approximation; fewer than two patients have none."""
     values = np.random.default_rng(0).normal(0.9, 0.05, 200)
