@@ -106,8 +106,27 @@ def test_a_slice_that_is_not_there_withholds_everything() -> None:
     assert found.reason.startswith("no EDV: slices 1, 2 lie 16.0 mm apart, where the stack's lie 8.0 mm; no ESV:")
     nowhere = replace(moved, position_mm=np.full_like(moved.position_mm, np.nan))
     assert pair(nowhere, nowhere.label, {}).reason == ""
+    untold = replace(moved, orientation=np.where(np.arange(8)[:, None] > 0, moved.orientation, np.nan))
+    assert pair(untold, untold.label, {}).reason == found.reason
+    gapless = replace(moved, slice_gap_mm=None)
+    assert pair(gapless, gapless.label, {}).reason == "slice gap unknown"
     short = replace(data, orientation=data.orientation * 0.8)
     assert pair(short, short.label, {}).reason == ""
+
+
+def test_values_are_pixels_times_their_size() -> None:
+    """Of the labels that are given, in the images of each phase: 1.5 by 1.5 mm, 8 mm apart, 1.05 g/mL."""
+    data = make_patient("A", 0, images=6)
+    guess = data.label.copy()
+    guess[:, :16] = 0
+    at = {phase: np.array([value is phase for value in data.phase]) for phase in (Phase.ED, Phase.ES)}
+    for labels in (data.label, guess):
+        found, ml = volumes(data, labels, {}), 1.5 * 1.5 * 8 / 1000
+        edv, esv = (np.count_nonzero(labels[at[phase]] == 1) for phase in (Phase.ED, Phase.ES))
+        assert (found.edv_ml, found.esv_ml) == pytest.approx((edv * ml, esv * ml))
+        assert found.ef_pct == pytest.approx(100 * (1 - esv / edv))
+        assert found.mass_g == pytest.approx(1.05 * ml * np.count_nonzero(labels[at[Phase.ED]] == 2))
+    assert volumes(data, guess, {}).mass_g != volumes(data, data.label, {}).mass_g
 
 
 def test_slices_beyond_the_ventricle_are_no_hole() -> None:
