@@ -55,6 +55,22 @@ def test_fields_and_gaps_out_of_reach_are_told(side_mm: float, gap_mm: float, to
     found = list(check_scale("P", stack(side_mm, gap_mm), LIMITS))
     assert [next(name for name in f.evidence if name in {"field_mm", "gap_mm"}) for f in found] == told
     assert all(f.severity is Severity.WARNING and "with the source" in f.message for f in found)
+    assert [f.evidence[name] for f, name in zip(found, told, strict=True)] == [
+        pytest.approx({"field_mm": side_mm, "gap_mm": gap_mm}[name]) for name in told
+    ]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("longer_mm", "told"), [(210.0, False), (490.0, False), (190.0, True), (510.0, True)])
+def test_the_longer_side_of_a_field_counts(turned: bool, longer_mm: float, told: bool) -> None:
+    """Rows go with the first number of PixelSpacing, columns with the second."""
+    short, long = (128, 0.3 * longer_mm / 128), (256, longer_mm / 256)
+    row, column = (long, short) if turned else (short, long)
+    images = [
+        replace(image, rows=row[0], columns=column[0], pixel_spacing_mm=(row[1], column[1])) for image in stack(350, 8)
+    ]
+    found = list(check_scale("P", images, LIMITS))
+    assert [(f.evidence["field_mm"], f.evidence["images"]) for f in found] == ([(longer_mm, 5)] if told else [])
 
 
 def test_what_is_not_known_is_not_told() -> None:
