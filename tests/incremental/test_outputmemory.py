@@ -45,6 +45,15 @@ def test_kept_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(read) == 2
 
 
+def test_files_that_are_gone_are_not_remembered(tmp_path: Path) -> None:
+    """The memory has no name of a unit that left, nor of a run before; what comes back is known again."""
+    for texts in (["a:1", "b:1"], ["a:1"], ["a:2", "b:3"], ["b:3"]):
+        run(tmp_path / "out", texts)
+        with closing(sqlite3.connect(tmp_path / ".out-seen.sqlite")) as connection:
+            rows = dict(connection.execute("select name, sha256 from seen").fetchall())
+        assert rows == {f"units/{text[0]}": sha256_bytes(text.encode()) for text in texts}
+
+
 @pytest.mark.parametrize(
     "table",
     [
