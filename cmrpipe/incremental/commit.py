@@ -112,7 +112,7 @@ def commit(folder: Path, head: Mapping[str, Any], entries: Mapping[str, Any], be
     for key, entry in entries.items():
         shards.setdefault(shard_of(key), {})[key] = entry
     hashes = {}
-    for shard, units in sorted(shards.items()):
+    for shard, units in shards.items():
         data = shard_bytes(units)
         hashes[shard] = sha256_bytes(data)
         if not _holds(folder / shard_file(shard), data):

@@ -22,7 +22,7 @@ from cmrpipe.incremental.manifest import (
     shard_of,
     waiting_files,
 )
-from cmrpipe.incremental.refresh import Unit, refresh
+from cmrpipe.incremental.refresh import Unit, Written, refresh
 from cmrpipe.progress import Progress, silent
 from tests.snapshots import snapshot
 from tests.textunits import run, write_text_unit
@@ -50,6 +50,32 @@ def test_gone_unit_is_removed_and_reported(tmp_path: Path) -> None:
     run(tmp_path, ["a:1", "b:1"])
     assert run(tmp_path, ["a:1"]).gone == ("b",)
     assert set(snapshot(tmp_path)) == {"manifest.json", shard_file(shard_of("a")), "units/a"}
+
+
+def test_no_empty_folder_is_left(tmp_path: Path) -> None:
+    """Where all files of a folder go, it goes, and so do those around it."""
+
+    def write_deep(text: str, folder: Path) -> Written:
+        name = f"units/{text[0]}/of/{text}"
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(text)
+        return Written([name])
+
+    for texts in (["a:1", "b:1"], ["b:1"]):
+        refresh("test", tmp_path / "out", [Unit(t[0], t, t) for t in texts], write_deep, listen=silent)
+    folders = {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*") if p.is_dir()}
+    assert folders == {"manifest", "units", "units/b", "units/b/of"}
+
+
+def test_what_was_put_beside_the_output_goes(tmp_path: Path) -> None:
+    """Also where nothing else is to be done: the folder holds what its manifest lists, and what its caller keeps."""
+    units = [Unit("a", "a:1", "a:1")]
+    refresh("test", tmp_path, units, write_text_unit, listen=silent)
+    whole = snapshot(tmp_path)
+    for name in ("units/b", "page.html"):
+        (tmp_path / name).write_text("x")
+    assert refresh("test", tmp_path, units, write_text_unit, listen=silent, beside=["page.html"]).unchanged == ("a",)
+    assert snapshot(tmp_path) == {**whole, "page.html": b"x"}
 
 
 @pytest.mark.parametrize("harm", ["flip", "delete", "truncate"])
@@ -149,8 +175,9 @@ def test_a_commit_cut_at_any_step_shows_the_old_or_the_new_state(
                 cuts += 1
             else:
                 break
-        assert contents(folder) in states
-        run(folder, new)
+        seen = contents(folder)
+        assert seen in states
+        assert run(folder, new).done == (() if seen == states[1] else ("a", "c", "e"))  # what was committed stays
         assert snapshot(folder) == snapshot(tmp_path / "fresh")
     assert cuts > 10
 
@@ -204,10 +231,13 @@ def test_processes_give_the_same_bytes(tmp_path: Path) -> None:
     assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
 
 
-def test_damaged_manifest_costs_a_new_start_only(tmp_path: Path) -> None:
-    """A manifest that is not JSON is not trusted: all units are made again."""
+@pytest.mark.parametrize("text", ["{", "[]", "7", "null", "{}"])
+def test_damaged_manifest_costs_a_new_start_only(tmp_path: Path, text: str) -> None:
+    """A manifest that is not JSON, or none of ours, is not trusted: all units are made again."""
     run(tmp_path, ["a:1"])
-    (tmp_path / "manifest.json").write_text("{")
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(ManifestError, match=r"manifest\.json"):
+        read_manifest(tmp_path)
     assert run(tmp_path, ["a:1"]).done == ("a",)
 
 
