@@ -108,6 +108,11 @@ def test_a_bad_folder_stops_no_other(source: Path, target: Path) -> None:
     assert f"dicoms/{names[2]}" in landed.new
     assert not (target / "dicoms" / names[0]).exists()
     check_landed(target)
+    (source / "dicoms" / names[2] / "999.dcm").symlink_to("nowhere.dcm")
+    again = land(source, target, listen=silent)
+    assert f"dicoms/{names[2]}" in again.failed
+    assert (again.withdrawn, again.not_in_source) == ((), ())  # it is there
+    assert (target / "dicoms" / names[2]).is_dir()
 
 
 def test_a_patient_that_is_still_being_written_waits(source: Path, target: Path) -> None:
