@@ -11,7 +11,7 @@ from cmrpipe.learn.evaluation import Figures, ImageScore, by_patient, patient_me
 from cmrpipe.learn.leakage import Digests, pixel_digest
 from cmrpipe.learn.metrics import mean
 from cmrpipe.learn.prediction import Predictor
-from cmrpipe.learn.quiet import reproducible
+from cmrpipe.learn.repeatable import reproducible
 from cmrpipe.learn.saved import Model, read_model
 from cmrpipe.learn.totals import rounded
 from cmrpipe.params import EvaluateParams

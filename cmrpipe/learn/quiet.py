@@ -1,15 +1,16 @@
-"""What torch and Lightning do to the whole process, done for a while and put back."""
+"""What Lightning does to the whole process, kept from it while it trains.
+
+Nothing that only predicts imports this: Lightning alone takes longer to import than torch.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 _TALKERS = ("lightning.pytorch", "lightning.fabric")
@@ -22,26 +23,6 @@ _WARNINGS = (
     r"`torch\.jit\.script_method` is deprecated",  # torch.compile imports it
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning 2.6 with torch 2.13
 )
-
-
-@contextmanager
-def reproducible(seed: int, threads: int) -> Iterator[None]:
-    """Make torch give the same bits for the same seed and number of threads, on one kind of CPU or GPU.
-
-    A GPU's matrix products repeat only with a workspace of fixed size, which its library reads from the environment
-    when it starts; one that is set already stays.
-    """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    with torch.random.fork_rng():
-        try:
-            torch.manual_seed(seed)
-            torch.use_deterministic_algorithms(True)
-            torch.set_num_threads(threads)
-            yield
-        finally:
-            torch.use_deterministic_algorithms(before[0])
-            torch.set_num_threads(before[1])
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.learn.datasets import Drawn, TrainingSet, stacked
 from cmrpipe.learn.journal import Line, batches_file, read_batches
-from cmrpipe.learn.quiet import reproducible
+from cmrpipe.learn.repeatable import reproducible
 from cmrpipe.learn.saved import read_model
 from cmrpipe.learn.selftraining import FIRST, completed
 from cmrpipe.learn.source import Source

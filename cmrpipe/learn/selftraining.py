@@ -12,7 +12,7 @@ from torch import distributed
 from cmrpipe.learn.completion import Completed, complete, half_drawn
 from cmrpipe.learn.datasets import PlainSet, TrainingSet
 from cmrpipe.learn.prediction import Predictor
-from cmrpipe.learn.quiet import reproducible
+from cmrpipe.learn.repeatable import reproducible
 from cmrpipe.learn.saved import Model
 from cmrpipe.learn.source import Source
 from cmrpipe.learn.training import Trained, architecture, augmentation, epochs_of, fit, preprocessing

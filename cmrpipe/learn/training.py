@@ -29,7 +29,8 @@ from cmrpipe.learn.journal import BatchLog, LiveFigures
 from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.network import Architecture, build
 from cmrpipe.learn.preprocess import Preprocess
-from cmrpipe.learn.quiet import interruptible, quiet, reproducible
+from cmrpipe.learn.quiet import interruptible, quiet
+from cmrpipe.learn.repeatable import reproducible
 from cmrpipe.params import TrainParams
 from cmrpipe.progress import Listener, Progress
 

@@ -14,7 +14,7 @@ from cmrpipe.incremental.commit import refuse_other_output
 from cmrpipe.incremental.folders import recover
 from cmrpipe.learn.leakage import among
 from cmrpipe.learn.prediction import Predictor
-from cmrpipe.learn.quiet import reproducible
+from cmrpipe.learn.repeatable import reproducible
 from cmrpipe.learn.saved import DESCRIPTION, Model, read_model
 from cmrpipe.logger import Logger
 from cmrpipe.params import Params

@@ -121,7 +121,7 @@ def judge(task: Task, out: Path, *, store: Store, listen: Listener) -> Written:
     # Imported here: they take seconds, which a run with nothing to evaluate must not cost.
     from cmrpipe.learn.borders import predicted_labels  # noqa: PLC0415
     from cmrpipe.learn.prediction import Predictor  # noqa: PLC0415
-    from cmrpipe.learn.quiet import reproducible  # noqa: PLC0415
+    from cmrpipe.learn.repeatable import reproducible  # noqa: PLC0415
     from cmrpipe.learn.saved import read_model  # noqa: PLC0415
 
     model = read_model(task.model)

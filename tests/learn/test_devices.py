@@ -24,7 +24,7 @@ from cmrpipe.learn.module import Segmentation
 from cmrpipe.learn.network import VANILLA, Architecture, Kind, build, memory_format
 from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.preprocess import Preprocess
-from cmrpipe.learn.quiet import reproducible
+from cmrpipe.learn.repeatable import reproducible
 from cmrpipe.learn.saved import read_model
 from cmrpipe.learn.training import _loaders, architecture, augmentation, epochs_of, precision, preprocessing
 from cmrpipe.params import TrainParams
