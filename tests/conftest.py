@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -20,9 +21,28 @@ settings.load_profile("repeatable")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+STANDING = "tests/flows/deployed/"
+"""Tests of the standing server; one process has all of them, and the only server."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The flows' files, which take longest, go first: at the end no process is left alone with one of them."""
-    items.sort(key=lambda item: Path(__file__).parent / "flows" not in item.path.parents)
+    folders = (STANDING, "tests/flows/")
+    items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in folders])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile`, which gives a file to one process, and all of `STANDING`, too."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return STANDING if nodeid.startswith(STANDING) else str(super()._split_scope(nodeid))
+
+    return Scheduling(config, log)
 
 
 def missing(what: str, mend: str) -> None:

@@ -6,9 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -22,9 +22,6 @@ from cmrpipe.progress import silent
 from cmrpipe.stages import UP_TO_STORE
 from flows.git import git
 from tests.flows.clones import CONTOUR, Clone, run_here
-
-if TYPE_CHECKING:
-    from tests.flows.standing import Standing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMITTED = (
@@ -49,8 +46,12 @@ OUTPUTS = ("catalog", "findings", "overlays", "store", "model", "evaluation", "r
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Environment of a user who has set nothing up, with the environment's commands on the path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DVC_", "CMRPIPE_"))}
+    """Environment of a user who has set nothing up, with the environment's commands on the path.
+
+    Python keeps there what it has compiled, whatever is set for the tests: hundreds of processes start there.
+    """
+    dropped = ("PREFECT_", "DVC_", "CMRPIPE_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     bin_folder = str(Path(sys.executable).parent)
     return {
         **kept,
@@ -208,34 +209,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_phantom: Path) -> t
     return made_once(
         tmp_path_factory, "finished", lambda space: space.call("cmrpipe", "run", "--source", str(small_phantom))
     )
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    """A standing server on PostgreSQL with its deployments, and a worker for each pool; one for the session."""
-    from tests.flows import postgres, standing
-
-    base = tmp_path_factory.mktemp("standing")
-    with postgres.running() as database, standing.told() as webhook:
-        found = standing.Standing(new_space(base / "space", base / "home"), database)
-        found.webhook = webhook
-        try:
-            found.start_server()
-            found.set_up()
-            found.call("prefect", "deploy", "--all")
-            for pool in standing.POOLS:
-                found.start_worker(pool)
-            yield found
-        finally:
-            found.close()
-
-
-@pytest.fixture(scope="module")
-def standing(prefect_server: Standing) -> Standing:
-    """The server, and at the workers' checkout a workspace in which nothing has run."""
-    shutil.rmtree(prefect_server.space.root)
-    new_space(prefect_server.space.root, prefect_server.space.home)
-    return prefect_server
 
 
 @pytest.fixture

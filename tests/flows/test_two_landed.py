@@ -13,7 +13,7 @@ from flows.git import GitError, git, identity, unmerged
 from flows.updating import update
 from flows.versions import commit_records, record
 from tests.flows.clones import CONTOUR, Clone, run_here
-from tests.flows.test_deploy_page import blocks
+from tests.flows.deployed.test_deploy_page import blocks
 
 LOCK = "# {}\nschema: '2.0'\nstages: {{}}\n"
 HEAD = "what,name,why,by,when,decision,seen\n"

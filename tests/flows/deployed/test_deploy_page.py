@@ -20,7 +20,7 @@ BLOCK = re.compile(r"(?:<!-- not run by the tests: (?P<why>.+?) -->\n)?```sh\n(?
 
 
 ELSEWHERE = "A GPU on another machine"
-"""Its section is followed in two checkouts, by tests/flows/test_gpu_host.py."""
+"""Its section is followed in two checkouts, by tests/flows/deployed/test_gpu_host.py."""
 
 
 def blocks(*, elsewhere: bool = False) -> list[tuple[str, str]]:

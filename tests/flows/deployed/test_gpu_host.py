@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import Space, new_space
+from tests.flows.deployed.test_deploy_page import blocks
 from tests.flows.standing import Standing
-from tests.flows.test_deploy_page import blocks
 
 pytestmark = pytest.mark.slow
 
