@@ -70,3 +70,13 @@ def read_yaml(text: str) -> Any:
         cannot be what it is taken for
     """
     return yaml.load(text, _Reader)  # noqa: S506 a safe loader
+
+
+def read_record(text: str | bytes) -> Any:
+    """The content of YAML that DVC has written, as it reads it; by YAML's reader in C, which takes a tenth of the time.
+
+    Raises
+    ------
+    yaml.YAMLError : it is no YAML
+    """
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 safe loaders

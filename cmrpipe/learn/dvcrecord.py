@@ -16,6 +16,7 @@ import yaml
 
 from cmrpipe.dvclist import list_bytes
 from cmrpipe.errors import InputError
+from cmrpipe.plainyaml import read_record
 from cmrpipe.store.verify import digest_file
 
 LOCK = "dvc.lock"
@@ -76,7 +77,7 @@ def recorded(store: Path) -> DvcRecord:
     place = store.absolute()
     lock, folder = place.parent.parent / LOCK, place.parent.name
     try:
-        content: Any = yaml.safe_load(lock.read_bytes())
+        content: Any = read_record(lock.read_bytes())
     except FileNotFoundError:
         return DvcRecord(why=f"there is no {LOCK} in the folder above {folder}/")
     except (OSError, ValueError, yaml.YAMLError) as error:

@@ -15,6 +15,7 @@ from cmrpipe.csvfile import csv_text
 from cmrpipe.files import write_bytes, write_text
 from cmrpipe.landing import Ledger, remove, replaced, staging
 from cmrpipe.nouns import counted
+from cmrpipe.plainyaml import read_record
 from cmrpipe.quarantine import known_quarantine, write_quarantine
 from cmrpipe.readers.layouts import ASIDE, link_tables, standing
 from cmrpipe.readers.links import composed
@@ -145,7 +146,7 @@ def drop_outputs(root: Path, stages: Iterable[str]) -> None:
         shutil.rmtree(home.data / _FOLDERS.get(stage, stage), ignore_errors=True)
     for kept in (*BESIDE, *(path.name for path in home.data.glob(".*-pending"))):
         shutil.rmtree(home.data / kept, ignore_errors=True)
-    value = yaml.safe_load(home.lock.read_text(encoding="utf-8"))
+    value = read_record(home.lock.read_text(encoding="utf-8"))
     for stage in stages:
         (value.get("stages") or {}).pop(stage, None)
     write_text(home.lock, yaml.safe_dump(value, sort_keys=False))

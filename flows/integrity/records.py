@@ -15,6 +15,7 @@ import yaml
 
 from cmrpipe.errors import CmrpipeError, ParamsError
 from cmrpipe.params import load_params
+from cmrpipe.plainyaml import read_record
 from cmrpipe.workspace import HERE
 from flows.git import committed
 
@@ -66,7 +67,7 @@ def _load(path: Path, name: str) -> dict[str, Any]:
     data = b""
     try:
         data = path.read_bytes()
-        value = yaml.safe_load(data)
+        value = read_record(data)
     except OSError as error:
         raise RecordError(path, f"is missing or unreadable ({error.strerror})", f"`git checkout {name}`") from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
@@ -100,7 +101,7 @@ def _pipeline_outs(stage: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
 def _committed(root: Path, name: str) -> dict[str, Any]:
     """A record as the last commit has it; {} where there is no git, or it has none."""
     try:
-        value = yaml.safe_load(committed(root, name) or b"")
+        value = read_record(committed(root, name) or b"")
     except (yaml.YAMLError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
