@@ -26,7 +26,7 @@ check: $(VENV)/.dev
 drill: $(VENV)/.dev
 	@$(BIN)/python -m drill $(ARGS)
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.bench
 	@$(BIN)/python -m bench
 
 $(VENV)/bin/python:
@@ -43,6 +43,10 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: $(VENV)/.run
 	@echo "installing the development tools"
 	@$(PIP) -e '.[predict,flows,remotes,dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) -e '.[predict,flows,remotes,dev,bench]'
 	@touch $@
 
 clean:
