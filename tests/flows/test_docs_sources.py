@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from flows.server import embedded_server
 from tests.connect.conftest import Orthanc, server
 from tests.flows.conftest import REPOSITORY, Space, environment
 
@@ -27,7 +30,7 @@ def shell(space: Space, script: str, bin_folder: Path) -> str:
     """Run a block in a workspace; where `cmrpipe sources` is in it, exit code 1 (something to land) is right."""
     env = environment(space.home)
     env["PATH"] = f"{bin_folder}:{env['PATH']}"
-    env |= {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    env["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
     best = 1 if "cmrpipe sources" in script else 0
     trapped = f"trap 'c=$?; [ $c -le {best} ] || exit 99' ERR\n{script}\nexit 0\n"
     done = subprocess.run(
@@ -75,15 +78,20 @@ def test_every_command_of_the_page_on_sources(
         "python -m pip install": "python -m pip install --dry-run --quiet --no-deps --no-index",
     }
     said, exports = "", ""
-    for block in blocks("sources.md"):
+    *landing, saving = blocks("sources.md")
+    for block in landing:
         for name, value in values.items():
             block = block.replace(name, value)  # noqa: PLW2901
         said += shell(space, exports + block, bin_folder)
         exports += "".join(f"{line}\n" for line in block.splitlines() if line.startswith("export "))
     here = {path.name for path in (space.root / "data/raw/dicoms").iterdir()}
     assert {"SCD0000601", "SCD0000701", "SCD0001201", "PHA0000101"} <= here
-    assert "not-a-secret" not in said
     load = "from flows.credentials import pacs_credentials as p; c = p('cmrpipe-pacs'); print(c, c.password[::-1])"
-    read = shell(space, f'python -c "{load}"', bin_folder)
+    with mock.patch.dict(os.environ), embedded_server(space.root, print) as wait:
+        wait()
+        api = f"export PREFECT_API_URL={os.environ['PREFECT_API_URL']}\n"
+        said += shell(space, api + exports + saving, bin_folder)
+        read = shell(space, f'{api}python -c "{load}"', bin_folder)
+    assert "not-a-secret" not in said
     assert "Credentials(user='connect')" in read
     assert "3917-terces-a-ton" in read
