@@ -34,11 +34,12 @@ _QUICK = {
 
 
 def wait_until(holds: Callable[[], Any], seconds: float, what: str | Callable[[], str]) -> Any:
-    """Poll until something holds, and return it."""
-    deadline = time.monotonic() + seconds
+    """Poll until something holds, and return it; seldom after the first seconds, since each answer costs the server."""
+    began = time.monotonic()
     while not (found := holds()):
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what if isinstance(what, str) else what()}"
-        time.sleep(0.25)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"after {seconds} s still not: {what if isinstance(what, str) else what()}"
+        time.sleep(0.25 if waited < 10 else 1.0)
     return found
 
 
