@@ -47,6 +47,22 @@ def test_names_do_nothing_to_a_screen(small_phantom: Path, tmp_path: Path, name:
     assert ascii(name)[1:-1] in screen.getvalue()
 
 
+def test_names_are_utf_8_whatever_the_locale(small_phantom: Path, tmp_path: Path) -> None:
+    """Where the locale has another encoding, folders' names are read and stand in results as everywhere else."""
+    source = Path(shutil.copytree(small_phantom, tmp_path / "set"))
+    patient = sorted((source / "dicoms").iterdir())[0]
+    patient.rename(patient.with_name("Zoë-ı"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert cmrpipe(tmp_path, "validate", "set", "--out", str(here)).returncode == 1
+    command = [sys.executable, "-m", "cmrpipe", "validate", "set", "--out", str(there)]
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, check=False)
+    assert done.returncode == 1, done.stderr
+    found, expected = ({p.name: p.read_bytes() for p in (base / "tables").iterdir()} for base in (there, here))
+    assert found == expected
+    assert "Zoë-ı" in done.stderr.decode()
+
+
 def test_clean_data_leave_with_0(bench: Path) -> None:
     """Every stage up to the store leaves with 0 on a clean phantom, and says what it did in a line."""
     for stage in ("ingest", "validate", "overlay", "store"):

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cmrpipe.cli.console import EXIT_FAILED, EXIT_UNREAD, refuse
+from cmrpipe.cli.utf8 import in_utf8
 from cmrpipe.errors import CmrpipeError
 
 
@@ -50,6 +51,11 @@ def _last_word() -> Iterator[None]:
 
 class _Guarded:
     """What reads arguments, or prints help, and then does something: both may meet output that cannot be written."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """The whole of it."""
+        in_utf8()
+        return super().main(*args, **kwargs)  # type: ignore[misc]
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """The arguments, or the help."""
