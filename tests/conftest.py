@@ -52,6 +52,16 @@ def missing(what: str, mend: str) -> None:
     pytest.skip(f"{what} is missing: {mend}")
 
 
+def copied(source: Path, target: Path) -> Path:
+    """A copy that a test may change, of files that it may only read; `shutil.copytree` would copy that, too."""
+    for path in source.rglob("*"):
+        if path.is_file():
+            to = target / path.relative_to(source)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, to)
+    return target
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with `final_data` and `more_patients`."""

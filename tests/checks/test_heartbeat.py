@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -122,7 +121,7 @@ def altered(source: Path, base: Path, number: Callable[[int], int]) -> list[Find
     for image in (source / "dicoms").rglob("*.dcm"):
         to = raw / image.relative_to(source)
         to.parent.mkdir(parents=True, exist_ok=True)
-        os.link(image, to) if image.stat().st_dev == base.stat().st_dev else shutil.copyfile(image, to)
+        to.symlink_to(image)
     for contour in (source / "contourfiles").rglob("*.txt"):
         name = re.sub(r"-(\d{4})-(?=[io]contour)", lambda m: f"-{number(int(m[1])):04d}-", contour.name)
         to = raw / contour.relative_to(source).with_name(name)

@@ -17,6 +17,7 @@ from cmrpipe.codes import Severity
 from cmrpipe.model import Finding
 from cmrpipe.params import ValidateParams
 from cmrpipe.quarantine import RULE, left_out, read_quarantine, write_quarantine
+from tests.conftest import copied
 from tests.stages.faulty import check, found
 
 ANON = "ANON77"
@@ -36,8 +37,8 @@ def linked(final_data: Path, base: Path) -> Path:
     (base / "set" / "dicoms").mkdir(parents=True)
     for folder in (final_data / "dicoms").iterdir():
         (base / "set" / "dicoms" / folder.name).symlink_to(folder)
-    shutil.copytree(final_data / "contourfiles", base / "set" / "contourfiles")
-    shutil.copy(final_data / "link.csv", base / "set" / "link.csv")
+    copied(final_data / "contourfiles", base / "set" / "contourfiles")
+    shutil.copyfile(final_data / "link.csv", base / "set" / "link.csv")
     return base / "set"
 
 
@@ -149,7 +150,7 @@ def test_one_patient_under_two_ids(real: Path, final_data: Path, tmp_path: Path,
     assert not names & left_out(read_quarantine(base / "quarantine.csv")).rows.keys()
     shutil.rmtree(folder / "dicoms" / ANON)
     shutil.rmtree(folder / "contourfiles" / "EXPORT-77")
-    shutil.copy(final_data / "link.csv", folder / "link.csv")
+    shutil.copyfile(final_data / "link.csv", folder / "link.csv")
     check(folder, base)
     assert [f for f in found(base) if f.code is not Code.CONTOUR_COPIED] == [
         f for f in found(real) if f.code is not Code.CONTOUR_COPIED
@@ -248,7 +249,7 @@ def test_some_images_of_another_patient(real: Path, final_data: Path, tmp_path: 
     folder = linked(final_data, base)
     own = folder / "dicoms" / "SCD0000201"
     own.unlink()
-    shutil.copytree(final_data / "dicoms" / "SCD0000201", own)
+    copied(final_data / "dicoms" / "SCD0000201", own)
     drawn = {int(name.split("-")[-3]) for name in contours(folder, "SC-HF-I-2", "SC-HF-I-4")}
     free = [n for n in range(1, 200) if n not in drawn][:3]
     for number in free:

@@ -14,6 +14,7 @@ from cmrpipe.findings import (
     CLINICAL_CSV,
 )
 from cmrpipe.quarantine import left_out, read_quarantine
+from tests.conftest import copied
 from tests.stages.faulty import check, found, table, tables
 
 
@@ -75,8 +76,8 @@ def test_numbers_off_by_a_slice_are_told(real: Path, final_data: Path, tmp_path:
     shutil.copytree(real, base)
     (base / "set").mkdir()
     (base / "set" / "dicoms").symlink_to(final_data / "dicoms")
-    shutil.copytree(final_data / "contourfiles", base / "set" / "contourfiles")
-    shutil.copy(final_data / "link.csv", base / "set" / "link.csv")
+    copied(final_data / "contourfiles", base / "set" / "contourfiles")
+    shutil.copyfile(final_data / "link.csv", base / "set" / "link.csv")
     for path in sorted((base / "set" / "contourfiles" / "SC-HF-I-2").glob("*/*.txt"), reverse=step > 0):
         number = path.name.split("-")[2]
         path.rename(path.with_name(path.name.replace(f"-{number}-", f"-{int(number) + step:04d}-")))
