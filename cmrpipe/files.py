@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cmrpipe.errors import DiskError, SizeError
+from cmrpipe.errors import CmrpipeError, DiskError, SizeError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What the system says where there is no room."""
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_TOO_LARGE = os.strerror(errno.EFBIG)
 _FULL_WORDS = re.compile("|".join((*map(os.strerror, FULL), r"\d+ requested and \d+ written")))
 """What a full disk is called where the number is lost: by HDF5, by pydicom, which wraps errors, and by NumPy."""
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -135,15 +136,20 @@ def disk_trouble(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    DiskError : no space is left, or writing is not allowed
+    DiskError : no space is left, writing is not allowed, or not as much into one file
     """
     try:
         yield
+    except CmrpipeError:  # it has said what it is about
+        raise
     except (OSError, RuntimeError) as error:  # HDF5 tells of a disk that fills up while it closes by a RuntimeError
         code = getattr(error, "errno", None)
-        if code in FULL or (not isinstance(error, DiskError) and _FULL_WORDS.search(str(error))):
+        if code in FULL or _FULL_WORDS.search(str(error)):
             raise DiskError(folder, "the disk is full", "Free some space and run again; nothing is lost") from error
-        if code in _CLOSED and not isinstance(error, DiskError):
+        if _TOO_LARGE in str(error):
+            mend = "Raise the limit (`ulimit -f`), or use another file system, and run again; nothing is lost"
+            raise DiskError(folder, "a file would be larger than is allowed here", mend) from error
+        if code in _CLOSED:
             raise DiskError(folder, f"cannot be written ({error})", "Check its permissions") from error
         raise
 

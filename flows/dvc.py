@@ -14,6 +14,7 @@ from typing import Any
 
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.files import disk_trouble
 from cmrpipe.logs import readable
 from cmrpipe.workspace import HERE
 from flows.child import stream
@@ -101,7 +102,7 @@ def run_dvc(
     tail: deque[str] = deque(maxlen=_TAIL)
     said = ""
     command = [sys.executable, "-m", "dvc", *arguments]
-    with log.open("w", encoding="utf-8") as record:
+    with disk_trouble(log.parent), log.open("w", encoding="utf-8") as record:
 
         def on_line(line: str) -> None:
             nonlocal said

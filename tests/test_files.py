@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cmrpipe.errors import DiskError
+from cmrpipe.errors import DiskError, SourceError
 from cmrpipe.files import atomic, canonical_json, disk_trouble, remove_leftovers, sha256_file, write_bytes
 
 
@@ -76,6 +76,28 @@ def test_canonical_json_ignores_order_and_refuses_nan() -> None:
 def test_a_full_disk_is_known_in_whatever_words(tmp_path: Path, error: Exception) -> None:
     """The system's, NumPy's, pydicom's and HDF5's."""
     with pytest.raises(DiskError, match="the disk is full"), disk_trouble(tmp_path):
+        raise error
+
+
+def test_our_own_errors_keep_their_place(tmp_path: Path) -> None:
+    """A source that cannot be read has its own words, whatever the system's are in them; another disk is another."""
+    error = SourceError("/source/1.dcm", "cannot be read (No space left on device)", "See there")
+    with pytest.raises(SourceError) as told, disk_trouble(tmp_path):
+        raise error
+    assert told.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EFBIG, "File too large"),
+        OSError("Error writing bytes to file. Detail: [errno 27] File too large"),
+        RuntimeError("Unable to close (errno = 27, error message = 'File too large')"),
+    ],
+)
+def test_a_limit_on_a_files_size_is_no_full_disk(tmp_path: Path, error: Exception) -> None:
+    """The system's words, Arrow's and HDF5's."""
+    with pytest.raises(DiskError, match="larger than is allowed here"), disk_trouble(tmp_path):
         raise error
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cmrpipe.errors import DiskError
 from flows.child import stream
 from flows.dvc import DvcError, run_dvc
 from flows.git import GitError, git_timed
@@ -63,6 +64,15 @@ def test_children_of_a_killed_parent_end(place: Path) -> None:
         wait_until(lambda: len(processes_in(place)) >= 4, 30, "parent, guard, child and grandchild run")
         parent.send_signal(signal.SIGKILL)
     gone(place)
+
+
+def test_a_disk_that_fills_up_with_what_dvc_says_is_told_by_its_place(tmp_path: Path) -> None:
+    """The log is what a full disk often cuts short first."""
+    logs = tmp_path / ".cmrpipe" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "version.log").symlink_to("/dev/full")
+    with pytest.raises(DiskError, match=f"^{logs}: the disk is full"):
+        run_dvc(["--version"], tmp_path, log_name="version")
 
 
 def test_dvc_and_git_that_take_too_long_are_told(tmp_path: Path) -> None:
