@@ -17,6 +17,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import TypeAlias
@@ -83,12 +84,32 @@ def _dask(spec: str, address: str | None, workers: int) -> Iterator[Executor]:
 
 
 @contextmanager
+def _processes(count: int) -> Iterator[Executor]:
+    """Processes, all of them started: of some that cannot be, the others would wait for work for ever."""
+    where, before = f"processes:{count}", set(multiprocessing.active_children())
+    with ProcessPoolExecutor(count, initializer=_end_with_parent) as executor:
+        try:
+            executor.submit(int)  # the first task starts them
+        except (OSError, RuntimeError) as error:  # no process more, no file or no thread
+            for child in set(multiprocessing.active_children()) - before:
+                child.terminate()
+            mend = "Take fewer (-j), or raise the limits (`ulimit -u`, `ulimit -n`)"
+            raise ExecutorError(where, f"cannot be started ({error})", mend) from error
+        try:
+            yield executor
+        except BrokenProcessPool as error:
+            mend = "See whether memory ran out, take fewer (-j), and run again: what was finished is kept"
+            raise ExecutorError(where, "one of them died, or was killed", mend) from error
+
+
+@contextmanager
 def pool(workers: Workers, units: int) -> Iterator[Executor | None]:
     """An executor for `units` pieces of work, or None when this process does as well.
 
     Raises
     ------
-    ExecutorError : the specification is not understood, Dask is not installed, or its scheduler does not answer
+    ExecutorError : the specification is not understood, processes cannot be started or die, Dask is not installed, or
+        its scheduler does not answer
     """
     kind, _, rest = workers.partition(":") if isinstance(workers, str) else ("processes", "", str(workers))
     if kind == "dask" and rest:
@@ -100,7 +121,7 @@ def pool(workers: Workers, units: int) -> Iterator[Executor | None]:
     if units == 0 or (kind == "processes" and min(count, units) == 1):
         yield None
     elif kind == "processes":
-        with ProcessPoolExecutor(min(count, units), initializer=_end_with_parent) as executor:
+        with _processes(min(count, units)) as executor:
             yield executor
     else:
         with _dask(str(workers), address, count) as executor:

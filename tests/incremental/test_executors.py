@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -111,6 +113,35 @@ def test_a_dask_worker_that_dies_costs_a_retry(tmp_path: Path) -> None:
     result = refresh("test", tmp_path / "out", units, die_once, listen=silent, workers="dask-local:2")
     assert result.done == ("a", "b", "c", "d")
     assert (tmp_path / "tried-b").exists()
+
+
+def test_a_process_that_dies_is_told(tmp_path: Path) -> None:
+    """One that the system killed for want of memory, say; what was finished is taken over by the next run."""
+    units = [Unit(key, key, key) for key in "abcd"]
+    with pytest.raises(ExecutorError, match="processes:2: one of them died"):
+        refresh("test", tmp_path / "out", units, die_once, listen=silent, workers=2)
+    assert refresh("test", tmp_path / "out", units, die_once, listen=silent, workers=2).gone == ()
+    assert sorted(path.name for path in (tmp_path / "out").glob("[abcd]")) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="else each is started when there is work")
+def test_processes_that_cannot_be_started_are_told_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit on processes, as on shared machines; those that were started before it was met end."""
+    fork, left = os.fork, [1, 0]
+
+    def limited() -> int:
+        if not left.pop(0):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    monkeypatch.setattr(os, "fork", limited)
+    told = pytest.raises(ExecutorError, match=r"processes:2: cannot be started .*temporarily unavailable")
+    with told, pool(2, 4) as executor:
+        assert executor is not None
+        executor.submit(int)
+    for child in multiprocessing.active_children():
+        child.join(20)
+    assert not multiprocessing.active_children()
 
 
 PARENT = """
