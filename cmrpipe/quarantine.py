@@ -46,7 +46,9 @@ def read_quarantine(path: Path) -> list[Quarantine]:
     except FileNotFoundError as error:
         mend = "Run `cmrpipe validate`, which writes it, or name another one with --quarantine"
         raise InputError(path, "is not there", mend) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "Check the path and its permissions") from error
+    except UnicodeDecodeError as error:
         raise InputError(path, f"cannot be read ({error})", "Save it as UTF-8 comma-separated text") from error
     reader = csv.DictReader(io.StringIO(text))
     try:

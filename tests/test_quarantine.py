@@ -45,3 +45,12 @@ def test_validate_makes_it(small_phantom: Path, catalog: Path, tmp_path: Path) -
     validate(small_phantom, catalog, tmp_path / "findings", new, ValidateParams(), listen=silent)
     assert read_quarantine(new) == []
     assert store(small_phantom, catalog, new, tmp_path / "out", StoreParams(), listen=silent).counts["samples"]
+
+
+def test_one_that_cannot_be_read_and_one_of_other_letters_have_each_their_mend(tmp_path: Path) -> None:
+    """What the system refuses is not mended by saving it otherwise."""
+    with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)\. Check the path"):
+        read_quarantine(tmp_path)
+    (tmp_path / "q.csv").write_bytes("what,name\nimage,M\u00fcller\n".encode("latin-1"))
+    with pytest.raises(InputError, match="Save it as UTF-8"):
+        read_quarantine(tmp_path / "q.csv")
