@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def test_training_leaves_torch_as_it_was(store: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl+C is heard, also where the tests run in the background of a script, in which it is passed over."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_training_that_is_told_to_stop_does_not_pass_for_done(store: Path, tmp_path: Path) -> None:
     """SIGTERM ends with its own exit code and Ctrl+C as such, nothing is written, and the next run makes the model."""
 
