@@ -14,7 +14,7 @@ CmrpipeError                     root: everything the user can mend
 ├── StoreError (OSError)         a store that is missing, altered or of another schema
 ├── LandingError (RuntimeError)  a landing that was cut short, or would mix what must not be mixed
 ├── BusyError (TimeoutError)     somebody else holds the write lock
-├── ExecutorError (ValueError)   a place to work in that is none, or that gives out
+├── ExecutorError (ValueError)   workers that do not exist, cannot be started, or die
 ├── SourceError (OSError)        a source of patients that cannot be reached or refuses us
 └── DiskError (OSError)          a disk that is full, or that does not let us write
 
@@ -100,7 +100,7 @@ class NewerError(InputError):
 
 
 class ExecutorError(CmrpipeError, ValueError):
-    """A place to work in that is none, or that gives out."""
+    """Workers that do not exist, cannot be started, or die."""
 
 
 class SourceError(CmrpipeError, OSError):

@@ -47,13 +47,16 @@ def test_a_worker_enters_its_workspace(tmp_path: Path, monkeypatch: pytest.Monke
     assert HERE.raw.resolve() == tmp_path / "space" / "data" / "raw"
 
 
-def test_what_is_not_installed_is_told_before_anything_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", [("run",), ("verify", "--workspace=x"), ("rebuild",), ("forget", "P")])
+def test_what_is_not_installed_is_told_before_anything_is_handed_over(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
     """Whoever has the core alone is told what brings the rest, without a traceback."""
     monkeypatch.setattr("os.execv", lambda *_: pytest.fail("handed over"))
     monkeypatch.setattr("cmrpipe.cli.handover.find_spec", lambda _: None)
-    refused = CliRunner().invoke(app, ["run"])
+    refused = CliRunner().invoke(app, arguments)
     assert refused.exit_code == 2
-    assert "error: run: dvc: is not installed. Install cmrpipe[flows]" in refused.stderr
+    assert f"error: {arguments[0]}: dvc: is not installed. Install cmrpipe[flows]" in refused.stderr
 
 
 COMMANDS = {"run": "flows.run", "verify": "flows.integrity", "rebuild": "flows.integrity", "forget": "flows.forget"}

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from cmrpipe.checks.fit import Image, Pixels, fit, inside, shifted_fits
 from cmrpipe.geometry import centroid
 from cmrpipe.model import ImageRecord, Points
+from cmrpipe.nouns import counted
 
 EXPLAINS = 0.9
 """Fit from which on a cause explains ..."""
@@ -141,7 +142,7 @@ def _other_images(
             value = float(np.median(fits))
             name = f"the image {abs(on)} frames {'later' if on > 0 else 'earlier'}"
             if over:
-                name = f"the image {abs(over)} slices {'further' if over > 0 else 'before'}"
+                name = f"the image {counted(abs(over), 'slice')} {'further' if over > 0 else 'before'}"
             if best is None or value > best[1] + ALIKE:
                 best = (name, value)
     return best

@@ -299,7 +299,7 @@ def params_command(params: ParamsFile = PARAMS) -> None:
 @app.command("run", context_settings=PASSED_ON, add_help_option=False)
 def run_command(context: typer.Context) -> None:
     """Run the whole pipeline under Prefect and DVC."""
-    hand_over("flows.run", context.args)
+    hand_over("run", "flows.run", context.args)
 
 
 integrity.add(app)

@@ -45,7 +45,7 @@ def add(app: typer.Typer) -> None:
         """Find files that are altered or missing, by their hashes."""
         options = {argument.partition("=")[0] for argument in context.args}
         if "--workspace" in options or not (HERE.lacking or "--store" in options):
-            hand_over("flows.integrity", ["verify", *context.args])
+            hand_over("verify", "flows.integrity", ["verify", *context.args])
         alone = new_app()
         alone.command(cls=Logged)(verify_store_command)
         alone(context.args, prog_name="cmrpipe verify")
@@ -53,4 +53,4 @@ def add(app: typer.Typer) -> None:
     @app.command("rebuild", context_settings=PASSED_ON, add_help_option=False)
     def rebuild_command(context: typer.Context) -> None:
         """Bring back what verify finds, proven by hash."""
-        hand_over("flows.integrity", ["rebuild", *context.args])
+        hand_over("rebuild", "flows.integrity", ["rebuild", *context.args])

@@ -66,7 +66,7 @@ def land_command(
             if real(params) != real(HERE.params):
                 raise ParamsError(params, "does not count in a workspace", "Edit its params.yaml, which DVC records")
         options = [*(["--name", name] if name else []), *(["--contours", contours] if contours else [])]
-        hand_over("flows.land", [address, *options])
+        hand_over("land", "flows.land", [address, *options])
     with console.guarded("land"), console.progress() as listen:
         settings = _settings(params, contours)
         with alone(raw.parent / f".{raw.name}.lock"):
@@ -129,7 +129,7 @@ def add(app: typer.Typer) -> None:
     @app.command("forget", context_settings=PASSED_ON, add_help_option=False)
     def forget_command(context: typer.Context) -> None:
         """Remove a patient for good; lists first."""
-        hand_over("flows.forget", context.args)
+        hand_over("forget", "flows.forget", context.args)
 
     app.command("land", cls=Logged)(land_command)
     app.command("sources", cls=Logged)(sources_command)

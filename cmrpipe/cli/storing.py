@@ -85,7 +85,7 @@ def export_command(
         typer.echo(in_one_line(f"export: left out {reason}"))
     if done.unplaced:
         first = in_one_line(", ".join(done.unplaced[:5]))
-        typer.echo(f"export: of {counted(len(done.unplaced), 'volume')} no place in space is known: {first}")
+        typer.echo(f"export: {counted(len(done.unplaced), 'volume')} without a known place in space: {first}")
     typer.echo(f"export: {counted(done.patients, 'patient')}, {counted(done.samples, 'sample')} in {output}")
     if kind == Kind.NNUNET and not re.fullmatch(r"Dataset\d{3}_\w+", output.absolute().name):
         typer.echo("export: nnU-Net wants the folder to be called like Dataset501_LV, in its nnUNet_raw")

@@ -22,7 +22,8 @@ class SourceParams(Section):
         description="land each patient as uncompressed zip archives, from some hundred patients on (docs/scale.md)",
     )
     sort: Literal["auto", "always"] = Field(
-        "auto", description="sort by headers only folders without dicoms/ (auto), or every folder (always)"
+        "auto",
+        description="which folders are sorted by headers: those without dicoms/ (auto), or every folder (always)",
     )
     series: str = Field(
         "", description="regular expression that the description of the wanted series contains; empty: take the cine"

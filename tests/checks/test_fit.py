@@ -98,7 +98,7 @@ def test_contours_on_other_images_are_recognised() -> None:
     assert cause.name == "drawn on the image 1 frames later"
 
 
-@pytest.mark.parametrize(("on", "words"), [(1, "1 slices further"), (-1, "1 slices before"), (2, "2 slices further")])
+@pytest.mark.parametrize(("on", "words"), [(1, "1 slice further"), (-1, "1 slice before"), (2, "2 slices further")])
 def test_contours_of_another_slice_are_recognised(on: int, words: str) -> None:
     """A patient numbered off by a slice or two; slices beyond the stack have no image."""
     centres = [(32 + 8 * s, 62 - 5 * s * (s % 2)) for s in range(6)]

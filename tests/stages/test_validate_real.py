@@ -10,9 +10,7 @@ import pytest
 
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
-from cmrpipe.findings import (
-    CLINICAL_CSV,
-)
+from cmrpipe.findings import CLINICAL_CSV
 from cmrpipe.quarantine import left_out, read_quarantine
 from tests.conftest import copied
 from tests.stages.faulty import check, found, table, tables
@@ -20,12 +18,12 @@ from tests.stages.faulty import check, found, table, tables
 
 def test_real_data_give_exactly_the_nine_copies(real: Path) -> None:
     """The 9 epicardia of SCD0000501 are copies of SCD0000101's, told once each, and nothing else is left out."""
-    copied = [finding for finding in found(real) if finding.severity is Severity.ERROR]
-    assert {finding.code for finding in copied} == {Code.CONTOUR_COPIED}
+    copies = [finding for finding in found(real) if finding.severity is Severity.ERROR]
+    assert {finding.code for finding in copies} == {Code.CONTOUR_COPIED}
     names = {f"contourfiles/SC-HF-I-6/o-contours/IM-0001-{n:04}-ocontour-manual.txt" for n in range(59, 220, 20)}
-    assert {finding.path for finding in copied} == names
+    assert {finding.path for finding in copies} == names
     assert set(left_out(read_quarantine(real / "quarantine.csv")).rows) == names
-    for finding in copied:
+    for finding in copies:
         assert finding.patient_id == "SCD0000501"
         assert finding.evidence["other_patient"] == "SCD0000101"
         assert finding.evidence["original"] == finding.path.replace("SC-HF-I-6", "SC-HF-I-1")
