@@ -27,7 +27,11 @@ SAME_NORMAL_COSINE = 0.999
 """Slice normals with at least this cosine between them are parallel (2.6 degrees)."""
 
 UNEVEN = 0.1
-"""Relative deviation of a slice gap from the median above which slices are missing, or lie anyhow."""
+"""Relative deviation of a slice gap from the median above which slices are missing, or lie anyhow.
+
+The one limit: validation tells such a gap (`slice-gap-irregular`), and clinical values, evaluation and prediction give
+no volume across it. It is no parameter, since stages with sections of their own must agree about it.
+"""
 
 POSITION, ASSUMED, NUMBER = "position", "assumed", "number"
 """Values of `ImageRecord.grid_source`."""
@@ -221,13 +225,20 @@ class SliceGap:
     gap_mm : median distance
     irregularity_mm : largest deviation of a distance from it
     widest_after : slice_index after which the distance deviates most
+    uneven_after : slice_index of each slice after which the distance deviates by more than `UNEVEN` allows
     slices : number of slices
     """
 
     gap_mm: float
     irregularity_mm: float
     widest_after: int
+    uneven_after: tuple[int, ...]
     slices: int
+
+
+def even(step_mm: float, gap_mm: float) -> bool:
+    """Whether two neighbouring slices lie as far apart as the others of their stack do."""
+    return abs(step_mm - gap_mm) <= UNEVEN * gap_mm
 
 
 def measure_gap(records: Iterable[ImageRecord]) -> SliceGap | None:
@@ -243,7 +254,8 @@ def measure_gap(records: Iterable[ImageRecord]) -> SliceGap | None:
     gaps = np.abs(np.diff([float(np.median(along(members, axis))) for members in slices]))
     middle = float(np.median(gaps))
     deviation = np.abs(gaps - middle)
-    return SliceGap(middle, float(deviation.max()), int(deviation.argmax()), len(slices))
+    uneven = tuple(index for index, step in enumerate(gaps.tolist()) if not even(step, middle))
+    return SliceGap(middle, float(deviation.max()), int(deviation.argmax()), uneven, len(slices))
 
 
 def slice_gap_mm(records: Iterable[ImageRecord]) -> float | None:
@@ -265,6 +277,6 @@ def uneven_text(places_mm: Mapping[int, float], gap_mm: float) -> str:
     if not steps:
         return ""
     (a, b), step = max(steps.items(), key=lambda item: abs(item[1] - gap_mm))
-    if abs(step - gap_mm) <= UNEVEN * gap_mm:
+    if even(step, gap_mm):
         return ""
     return f"slices {a}, {b} lie {step:.1f} mm apart, where the stack's lie {gap_mm:.1f} mm"

@@ -11,6 +11,7 @@ from cmrpipe.checks.blankends import check_ends
 from cmrpipe.checks.constancy import check_constancy
 from cmrpipe.checks.finding import finding, of_patient
 from cmrpipe.checks.pixelspacing import check_spacing, check_square
+from cmrpipe.clinical import slices_text
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
@@ -71,12 +72,14 @@ def _check_gap(patient_id: str, series: Sequence[ImageRecord], limits: ValidateP
     gap = measure_gap(series)
     if gap is None:
         return
-    if gap.irregularity_mm > limits.gap * gap.gap_mm:
+    if gap.uneven_after:
+        several = len(gap.uneven_after) > 1
         yield of_patient(
             Code.SLICE_GAP_IRREGULAR,
             patient_id,
-            f"{patient_id}: slices lie {gap.gap_mm:.2f} mm apart, but the gap after slice {gap.widest_after} "
-            f"is off by {gap.irregularity_mm:.2f} mm.",
+            f"{patient_id}: slices lie {gap.gap_mm:.2f} mm apart, but the gap{'s' if several else ''} after "
+            f"{slices_text(gap.uneven_after)} {'are' if several else 'is'} off by {'up to ' if several else ''}"
+            f"{gap.irregularity_mm:.2f} mm. No volume is given across {'them' if several else 'it'}.",
             gap_mm=round(gap.gap_mm, 4),
             off_by_mm=round(gap.irregularity_mm, 4),
             after_slice=gap.widest_after,

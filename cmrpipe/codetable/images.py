@@ -212,9 +212,8 @@ IMAGES: Table = {
     _C.SLICE_GAP_IRREGULAR: CodeInfo(
         _W,
         "slices are not evenly spaced",
-        "relative deviation of a distance along the normal from the median distance",
-        "look for a lost slice",
-        "validate.gap",
+        "deviation of a distance along the normal from the median distance, more than a tenth of it",
+        "look for a lost slice; no volume is given across such a distance, in clinical.csv, evaluation or prediction",
     ),
     _C.SLICE_GAP_HEADER: CodeInfo(
         _W,

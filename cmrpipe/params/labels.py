@@ -68,9 +68,6 @@ class ValidateParams(Section):
         le=1,
         description="share of rows in one blank block within a contoured image above which data are lost",
     )
-    gap: float = Field(
-        0.10, ge=0, description="relative deviation of a slice gap from the median above which it is irregular"
-    )
     gap_header: float = Field(
         0.05,
         ge=0,

@@ -84,7 +84,7 @@ def _lost(stack: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> str:
         return ""
     if (angle := off_axis_deg(stack[0])) > UNUSUAL_DEG:
         return f"the stack's normal is {angle:.0f} degrees off a ventricle's usual axis: it may be a long axis"
-    if gap.irregularity_mm > UNEVEN * gap.gap_mm:
+    if gap.uneven_after:
         return (
             f"slices are not evenly spaced: {gap.gap_mm:.1f} mm apart, after slice {gap.widest_after} "
             f"{gap.irregularity_mm:.1f} mm off that"

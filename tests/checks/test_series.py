@@ -11,7 +11,7 @@ from cmrpipe.checks.series import check_series
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
-from cmrpipe.slices import arrange
+from cmrpipe.slices import UNEVEN, arrange
 
 LIMITS = ValidateParams()
 GAP_MM = 8.0
@@ -59,7 +59,7 @@ def test_a_header_that_measures_slices_otherwise_is_told(share: float) -> None:
 @pytest.mark.parametrize("share", [-1.1, -0.9, 0.9, 1.1])
 def test_one_slice_that_lies_elsewhere_is_told(share: float) -> None:
     """With the slice after which it does, and by how much."""
-    off = share * LIMITS.gap * GAP_MM
+    off = share * UNEVEN * GAP_MM
     found = said(stack((0.0, 8.0, 16.0, 24.0, 32.0 + off)))
     assert [f.code for f in found] == ([Code.SLICE_GAP_IRREGULAR] if abs(share) > 1 else [])
     for one in found:
