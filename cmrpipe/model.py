@@ -67,6 +67,8 @@ class ImageRecord:
     position_mm : ImagePositionPatient (0020,0032), (x, y, z), patient coordinates (LPS)
     orientation : ImageOrientationPatient (0020,0037), row direction then column direction
     pixel_spacing_mm : PixelSpacing (0028,0030), (between rows, between columns)
+    scanning_sequence, sequence_name, series_description : what was scanned, as the scanner wrote it
+    acquisition_time : AcquisitionTime (0008,0032), HHMMSS.FFFFFF as in the header
     study_uid, series_uid, sop_uid : of the examination, the series and the image itself
     frame_of_reference_uid : of the coordinates that positions are given in; "" where the scanner wrote none
     pixel_min, pixel_max : smallest and largest stored value; None for compressed pixels that nobody decoded
@@ -95,6 +97,7 @@ class ImageRecord:
     frames_per_slice: int | None = None
     nominal_interval_ms: float | None = None
     heart_rate_bpm: float | None = None
+    inversion_time_ms: float | None = None
     rows: int | None = None
     columns: int | None = None
     bits_allocated: int | None = None
@@ -103,6 +106,10 @@ class ImageRecord:
     rescale_intercept: float | None = None
     modality: str = ""
     image_type: str = ""
+    scanning_sequence: str = ""
+    sequence_name: str = ""
+    series_description: str = ""
+    acquisition_time: str = ""
     photometric: str = ""
     header_patient_id: str = ""
     patient_weight_kg: float | None = None

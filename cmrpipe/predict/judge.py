@@ -27,7 +27,7 @@ from cmrpipe.groups import (
 from cmrpipe.linking import image_number
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
-from cmrpipe.predict.kinds import over_beats, unfit
+from cmrpipe.predict.kinds import no_cine, unfit
 from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg
 from cmrpipe.slices import ASSUMED, arrange, main_series, normal
 
@@ -163,7 +163,7 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     """
     records = _with_real_positions([_with_real_spacing(record) for record in records], frames_per_slice)
     reasons = {record.path: why for record in records if (why := unfit(record))}
-    reasons |= {r.path: why for r, why in over_beats([r for r in records if r.path not in reasons])}
+    reasons |= {r.path: why for r, why in no_cine([r for r in records if r.path not in reasons])}
     other = of_other_studies([r for r in records if r.path not in reasons])
     reasons |= {r.path: "of another study than the short-axis cine" for r in other or ()}
     refused = [Refused(*item) for item in reasons.items()]

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 
 from cmrpipe.frames import grouped
-from cmrpipe.groups import axis_of
+from cmrpipe.groups import FEWEST_FRAMES, axis_of
 from cmrpipe.model import ImageRecord
 from cmrpipe.slices import SAME_SLICE_MM, along
 
 LONGEST_BEAT_MS = 3000.0
 """Time over which the images of one slice of a cine spread at most: a heart that beats 20 times a minute."""
+
+SHORTEST_BEAT_MS = 200.0
+"""Trigger times that spread over as much run through a heartbeat, of 300 a minute at most; acquisitions that lie as
+far apart took one heartbeat each at least."""
+
+FEWEST_BEATS = 5
+"""Images of a slice from which on times of acquisition tell that each took a heartbeat."""
 
 _OTHER_TYPES = {
     "LOCALIZER": "a localizer",
@@ -22,11 +30,30 @@ _OTHER_TYPES = {
     "VELOCITY MAP": "velocities",
     "P": "a phase map",
     "PERFUSION": "perfusion",
+    "PSIR": "phase-sensitive inversion recovery",
+    "R": "the real part of a complex image, as of phase-sensitive inversion recovery",
+    "REAL": "the real part of a complex image, as of phase-sensitive inversion recovery",
+    "I": "the imaginary part of a complex image",
+    "IMAGINARY": "the imaginary part of a complex image",
 }
 """By values of ImageType: the standard's, Siemens' (ORIGINAL, PRIMARY, P, ND), Philips' (..., VELOCITY MAP, P, PCA)."""
 _MAP = re.compile(r"(T1|T2|T2 ?STAR|T2\*|R1|R2|R2 ?STAR|R2\*|ECV|PD|B0|B1)[ _]?MAP")
 """A value of ImageType with spaces for underscores: T1 MAP, T2_STAR_MAP."""
+_RECOVERY = re.compile(r"(?:[A-Z]+ )?IR")
+"""A value of ImageType of inversion recovery: IR, M_IR, CR_IR (Philips)."""
+_INVERSION = "inversion recovery (late enhancement or mapping)"
 _MODALITY = "MR"
+
+_STILL_SEQUENCE = re.compile(r"\*?(tfl|epfid|ep2d|tse|tir|h\d|haste)", re.IGNORECASE)
+"""Beginnings of SequenceName (Siemens) of turbo FLASH and echo-planar images, with which perfusion and late
+enhancement are scanned, and of spin echoes."""
+_STILL_DESCRIPTION = re.compile(
+    r"(?<![a-z])(?:perf(?:usion)?(?![a-z])|first[ _-]?pass|late[ _-]?(?:gd|gad|enh)|dela?y(?:ed)?[ _-]?(?:gd|gad|enh)"
+    r"|(?:lge|mde|psir|stir|haste|viab\w*|sh?molli|molli|sasha)(?![a-z])|ti[ _-]?scout|look[ _-]?locker"
+    r"|t[12][ _-]?(?:map|\*|star)|(?:dark|black)[ _-]?blood)",
+    re.IGNORECASE,
+)
+_CINE_DESCRIPTION = re.compile(r"cine|retro", re.IGNORECASE)
 
 
 def unfit(record: ImageRecord) -> str:
@@ -35,34 +62,111 @@ def unfit(record: ImageRecord) -> str:
         return record.error
     if record.modality != _MODALITY:
         return f"not MR but {record.modality or 'of no modality'}"
-    kind = record.image_type.upper().replace("_", " ").split("\\")
-    if any(map(_MAP.fullmatch, kind)):
-        return "a map of relaxation times or the like, by its ImageType"
-    return next((f"{what}, by its ImageType" for word, what in _OTHER_TYPES.items() if word in kind), "")
+    if what := _by_type(_values(record.image_type)):
+        return f"{what}, by its ImageType"
+    sequence = _values(record.scanning_sequence)
+    if "IR" in sequence:
+        return f"{_INVERSION}, by its ScanningSequence"
+    return "a spin echo, by its ScanningSequence" if "SE" in sequence and "GR" not in sequence else ""
 
 
-def over_beats(records: Sequence[ImageRecord]) -> Iterator[tuple[ImageRecord, str]]:
-    """Images of series whose slices each took longer than a heartbeat: first-pass perfusion, maps before their fit.
+def _by_type(values: Sequence[str]) -> str:
+    """What an image is by its ImageType, where that is nothing of a cine."""
+    if any(map(_MAP.fullmatch, values)):
+        return "a map of relaxation times or the like"
+    if any(map(_RECOVERY.fullmatch, values)):
+        return _INVERSION
+    return next((what for word, what in _OTHER_TYPES.items() if word in values), "")
 
-    Half of a series' slices must have; a single trigger time that is wrong does not count.
-    """
+
+def _values(text: str) -> list[str]:
+    """Values of a header's element of code strings, with spaces for underscores."""
+    return [value.strip() for value in text.upper().replace("_", " ").split("\\")]
+
+
+def no_cine(records: Sequence[ImageRecord]) -> Iterator[tuple[ImageRecord, str]]:
+    """Images of series that are no cine as a whole, and why: perfusion, late enhancement, maps before their fit."""
     series: dict[str, list[ImageRecord]] = {}
     for record in records:
         series.setdefault(record.series_uid, []).append(record)
     for members in series.values():
-        spread = _spread_ms(members)
-        if spread > LONGEST_BEAT_MS:
-            why = f"no cine: trigger times of a slice spread over {spread / 1000:.1f} s, as in perfusion and mapping"
+        if why := _still(members):
             yield from ((record, why) for record in members)
 
 
-def _spread_ms(records: Sequence[ImageRecord]) -> float:
-    """Time from the first to the last image of a slice, median over slices; 0 where it is not told."""
+def _still(records: Sequence[ImageRecord]) -> str:
+    """Why a series is no cine; "" where its trigger times run through a heartbeat, or nothing speaks against it.
+
+    Half of its slices must tell; a single time that is wrong does not count.
+    """
+    slices = _slices(records)
+    spread = median([_spread_ms(of) for of in slices if _times(of)] or [0.0])
+    if spread > LONGEST_BEAT_MS:
+        return f"no cine: trigger times of a slice spread over {spread / 1000:.1f} s, as in perfusion and mapping"
+    if _beats(records, slices):
+        return ""
+    step = median([_step_ms(of) for of in slices] or [0.0])
+    if step >= SHORTEST_BEAT_MS:
+        return f"no cine: images of a slice were acquired {step / 1000:.1f} s apart, a heartbeat each, as in perfusion"
+    return _by_tags(records)
+
+
+def _by_tags(records: Sequence[ImageRecord]) -> str:
+    """Why a series is no cine by how it was scanned, or by what it is called, which is asked last."""
+    inverted = [r.inversion_time_ms for r in records if r.inversion_time_ms and r.inversion_time_ms > 0]
+    if 2 * len(inverted) > len(records):
+        return f"no cine: {_INVERSION}, by its InversionTime of {inverted[0]:g} ms"
+    first = records[0]
+    if _STILL_SEQUENCE.match(first.sequence_name):
+        return f"no cine: perfusion, late enhancement or a spin echo, by its SequenceName {first.sequence_name!r}"
+    if _STILL_DESCRIPTION.search(first.series_description) and not _CINE_DESCRIPTION.search(first.series_description):
+        return f"no cine, by its SeriesDescription {first.series_description!r}"
+    return ""
+
+
+def _slices(records: Sequence[ImageRecord]) -> list[list[ImageRecord]]:
+    """A series' images by slice position; none where these are not told."""
     axis = axis_of(records)
-    timed = [record for record in records if record.position_mm is not None and record.trigger_time_ms is not None]
-    if axis is None or not timed:
+    placed = [record for record in records if record.position_mm is not None]
+    if axis is None or not placed:
+        return []
+    slices: dict[int, list[ImageRecord]] = {}
+    for record, group in zip(placed, grouped(along(placed, axis), SAME_SLICE_MM), strict=True):
+        slices.setdefault(group, []).append(record)
+    return list(slices.values())
+
+
+def _times(records: Sequence[ImageRecord]) -> list[float]:
+    """Trigger times, ascending."""
+    return sorted(record.trigger_time_ms for record in records if record.trigger_time_ms is not None)
+
+
+def _spread_ms(records: Sequence[ImageRecord]) -> float:
+    """Time from the first to the last image of a slice."""
+    times = _times(records)
+    return times[-1] - times[0] if times else 0.0
+
+
+def _beats(records: Sequence[ImageRecord], slices: Sequence[Sequence[ImageRecord]]) -> bool:
+    """Whether trigger times run through a heartbeat: in most slices, most images have a time of their own.
+
+    Without slices, as many different times as a cine has images a slice will do.
+    """
+    if not slices:
+        return len(set(_times(records))) >= FEWEST_FRAMES and _spread_ms(records) >= SHORTEST_BEAT_MS
+    running = sum(len(set(_times(of))) > len(of) / 2 and _spread_ms(of) >= SHORTEST_BEAT_MS for of in slices)
+    return 2 * running > len(slices)
+
+
+def _step_ms(records: Sequence[ImageRecord]) -> float:
+    """Usual time from one acquisition of a slice to the next; 0 where it is not told, or most share theirs."""
+    times = sorted(time for record in records if (time := _acquired_ms(record)) is not None)
+    if len(times) < FEWEST_BEATS:
         return 0.0
-    slices: dict[int, list[float]] = {}
-    for record, group in zip(timed, grouped(along(timed, axis), SAME_SLICE_MM), strict=True):
-        slices.setdefault(group, []).append(record.trigger_time_ms or 0.0)
-    return median(max(times) - min(times) for times in slices.values())
+    return median(later - sooner for sooner, later in pairwise(times))
+
+
+def _acquired_ms(record: ImageRecord) -> float | None:
+    """AcquisitionTime since midnight, None where there is none."""
+    match = re.fullmatch(r"(\d\d):?(\d\d):?(\d\d(?:\.\d+)?)", record.acquisition_time, re.ASCII)
+    return None if match is None else (int(match[1]) * 60 + int(match[2])) * 60_000.0 + float(match[3]) * 1000.0

@@ -42,6 +42,10 @@ _CHARACTER_SET = 0x00080005
 _TEXT = {
     "modality": 0x00080060,
     "image_type": 0x00080008,
+    "scanning_sequence": 0x00180020,
+    "sequence_name": 0x00180024,
+    "series_description": 0x0008103E,
+    "acquisition_time": 0x00080032,
     "photometric": 0x00280004,
     "header_patient_id": 0x00100020,
     "study_uid": 0x0020000D,
@@ -58,6 +62,7 @@ _NUMBER = {
     "spacing_between_slices_mm": 0x00180088,
     "nominal_interval_ms": 0x00181062,
     "heart_rate_bpm": 0x00181088,
+    "inversion_time_ms": 0x00180082,
     "rescale_slope": 0x00281053,
     "rescale_intercept": 0x00281052,
     "patient_weight_kg": 0x00101030,
