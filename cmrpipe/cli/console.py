@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +23,7 @@ from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import FULL, in_one_line
 from cmrpipe.findings import FINDINGS_CSV, read_findings
 from cmrpipe.logger import Logger
+from cmrpipe.model import Finding
 from cmrpipe.progress import Listener, Progress
 from cmrpipe.stages.summary import Summary
 from cmrpipe.stages.words import describe
@@ -32,8 +33,8 @@ EXIT_UNREAD = 141
 """Whoever read our output has closed it; as of a program that SIGPIPE (13) ends: 128 + 13."""
 _FEW = 50
 """Up to this many units, each gets a line where there is no terminal; beyond, one a second."""
-_MOST_ERRORS = 20
-"""So many findings of severity error are printed; the table has the rest."""
+_MOST_TOLD = 20
+"""So many findings are printed, of a stage's those of severity error; its table has the rest."""
 
 BAR_COLUMNS = (
     TextColumn("{task.description:<10}"),
@@ -125,11 +126,19 @@ def needs(extra: str) -> Iterator[None]:
 
 def tell_errors(findings: Path, tables: Path) -> None:
     """Print findings of severity error, the first ones at least."""
-    errors = [found for found in read_findings(findings) if found.severity is Severity.ERROR]
-    for found in errors[:_MOST_ERRORS]:
-        err.print(f"error [{found.code.value}] {in_one_line(found.message)}", markup=False, emoji=False)
-    if len(errors) > _MOST_ERRORS:
-        err.print(f"... and {len(errors) - _MOST_ERRORS} more in {tables / FINDINGS_CSV}")
+    tell_findings(
+        [found for found in read_findings(findings) if found.severity is Severity.ERROR],
+        f" in {tables / FINDINGS_CSV}",
+    )
+
+
+def tell_findings(findings: Sequence[Finding], rest: str = "") -> None:
+    """Print findings, the first ones at least; `rest` says where the others are."""
+    for found in findings[:_MOST_TOLD]:
+        line = f"{found.severity.value} [{found.code.value}] {in_one_line(found.message)}"
+        err.print(line, markup=False, emoji=False)
+    if len(findings) > _MOST_TOLD:
+        err.print(f"... and {len(findings) - _MOST_TOLD} more{rest}")
 
 
 @contextmanager

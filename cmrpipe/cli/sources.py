@@ -12,6 +12,7 @@ from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.handover import PASSED_ON, hand_over
 from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given
+from cmrpipe.codes import Severity
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import ParamsError
 from cmrpipe.files import in_one_line
@@ -93,16 +94,19 @@ def sources_command(
 ) -> None:
     """Say what a source has that is new, changed or gone. Nothing is done.
 
-    Patients and contours; the link table is not looked at. Exit codes: 0 nothing to land and nothing gone, 1 something
-    is, 2 could not look.
+    Patients and contours, and what is wrong with the link table. Exit codes: 0 nothing to land and nothing gone, 1
+    something is, or the link table has errors, 2 could not look.
     """
+    from cmrpipe.cli.linktable import check_link_table
     from cmrpipe.connect.opening import open_source
 
     with console.guarded("sources"):
         settings = _settings(params, contours)
         place = open_source(full_address(source), settings, raw)
         look, ledger = place.look(), Ledger(raw)
-        plan = make_plan(place, look, raw, ledger, Forgotten(HERE.forgotten).holds)
+        forgotten = Forgotten(HERE.forgotten).holds
+        plan = make_plan(place, look, raw, ledger, forgotten)
+        links = check_link_table(look, place.name, raw, plan.blocked, forgotten)
     rows = [(offer.folder, "changed" if standing(raw, offer.folder) else "new") for offer in plan.todo]
     others = {offer.folder for offer in plan.todo if ledger.others(offer.folder, place.address)}
     quiet = {offer.folder for offer in plan.todo if offer.quiet}
@@ -116,11 +120,13 @@ def sources_command(
         note = "" if folder in quiet or state not in ("new", "changed") else ", has to hold still first"
         note += ", landed from another source; lands if it is the same patient" if folder in others else ""
         typer.echo(in_one_line(f"{folder}  {state}{note}"))
+    console.tell_findings(links)
     counts = Counter(state.partition(":")[0] for _, state in rows + settled) | Counter(
         {"unchanged": len(plan.unchanged)}
     )
     typer.echo(f"sources: folders: {', '.join(f'{count} {state}' for state, count in counts.items()) or 'none'}")
-    raise typer.Exit(console.EXIT_FINDINGS if rows else console.EXIT_CLEAN)
+    wrong = any(found.severity is Severity.ERROR for found in links)
+    raise typer.Exit(console.EXIT_FINDINGS if rows or wrong else console.EXIT_CLEAN)
 
 
 def add(app: typer.Typer) -> None:
