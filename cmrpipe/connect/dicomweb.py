@@ -23,6 +23,9 @@ from cmrpipe.readers.dicom import read_header
 from cmrpipe.readers.layouts import DICOMS
 
 _MR = "MR"
+_ENOUGH = 3
+"""So many instances in a row that cannot be had: a patient's others are not asked for in this landing, since each may
+take as long as is waited for."""
 
 
 class Pacs:
@@ -102,18 +105,22 @@ class Pacs:
     def fetch(self, offer: Offer, target: Path) -> Fetched:
         """Fetch what is not here yet, then sort it."""
         patient = offer.folder.partition("/")[2]
-        images, missing = [], []
+        images: list[Found] = []
+        cause, in_a_row = "", 0
         for study, series, sop in self._instances[patient]:
             try:
                 path = self._instance(patient, study, series, sop)
             except SourceError as error:
-                missing.append((sop, error))
+                cause, in_a_row = cause or error.cause, in_a_row + 1
+                if in_a_row == _ENOUGH:
+                    break
                 continue
+            in_a_row = 0
             images.append(Found(sop, path, read_header(path.read_bytes(), sop, patient)))
-        if missing:
+        if cause:
             raise SourceError(
                 self.address,
-                f"gave {len(images)} of {len(images) + len(missing)} instances of {patient}: {missing[0][1].cause}",
+                f"gave {len(images)} of {len(self._instances[patient])} instances of {patient}: {cause}",
                 "What was fetched is kept; the next landing asks for the rest",
             )
         sort = sort_patient(images, self._pattern)

@@ -17,6 +17,7 @@ from urllib3.util import Retry
 
 from cmrpipe.connect.address import check_named
 from cmrpipe.connect.credentials import MEND, Credentials
+from cmrpipe.connect.pace import Pace, block_bytes
 from cmrpipe.errors import SourceError
 from cmrpipe.files import FILE_BYTES, canonical_json
 
@@ -31,7 +32,6 @@ _BUSY = (408, 429, 503, 504)
 """Answers that may be others a moment later."""
 _ROWS_BYTES = FILE_BYTES // 4
 """The longest answer to a search."""
-_BLOCK = 1 << 20
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
@@ -102,7 +102,7 @@ class Server:
     ----------
     address : URL of the service (for Orthanc `http://host:8042/dicom-web`)
     credentials : shown with every request
-    timeout_s : for a connection, and between two packets
+    timeout_s : for a connection, between two packets, and for what comes too slowly (see `cmrpipe.connect.pace`)
     page : rows asked for at a time
     """
 
@@ -111,6 +111,7 @@ class Server:
     ) -> None:
         self.address = check_address(address, credentials, plain_http=plain_http)
         self._page = page
+        self._timeout_s = timeout_s
         session = requests.Session()
         session.trust_env = False if _loopback(urlsplit(address).hostname or "") else session.trust_env
         retry = _Retry(
@@ -133,21 +134,34 @@ class Server:
         self._client.set_http_retry_params(retry=False)  # the session does
 
     def _read(self, response: requests.Response, **_: object) -> None:
-        """Read an answer, one that leads elsewhere too; a server could send, or have unpacked, without end.
+        """Read an answer, one that leads elsewhere too.
+
+        A server could send, or have unpacked, without end, or a byte a minute.
 
         Raises
         ------
-        SourceError : it is longer than any that is read
+        SourceError : it is longer than any that is read, or comes too slowly
         """
         most = FILE_BYTES if response.request.headers.get("Accept") == _ACCEPT else _ROWS_BYTES
         body = bytearray()
-        for block in response.iter_content(_BLOCK):
-            body += block
-            if len(body) > most:
-                response.close()
-                raise SourceError(
-                    self.address, f"sends more than {most:,} bytes at once", "See what it is, or lower source.page"
-                )
+        with Pace(response.raw.shutdown, self._timeout_s) as pace:
+            try:
+                for block in response.iter_content(block_bytes(self._timeout_s)):
+                    body += block
+                    pace.got(len(block))
+                    if len(body) > most:
+                        response.close()
+                        raise SourceError(
+                            self.address,
+                            f"sends more than {most:,} bytes at once",
+                            "See what it is, or lower source.page",
+                        )
+            except requests.RequestException:
+                if not pace.late:
+                    raise
+        if pace.late:
+            response.close()
+            raise SourceError(self.address, pace.late, "Run again; see source.timeout_s")
         response._content = bytes(body)  # noqa: SLF001 as reading it all would
 
     @contextmanager

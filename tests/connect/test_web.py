@@ -6,10 +6,12 @@ import itertools
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -71,9 +73,9 @@ class Harmful:
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
         self.address = f"http://127.0.0.1:{self._http.server_port}/dicom-web"
 
-    def land(self, raw: Path) -> Landed:
+    def land(self, raw: Path, timeout_s: float = 5.0) -> Landed:
         """Land from it."""
-        settings = SourceParams.model_validate({"settle_s": 0.0, "timeout_s": 5.0})
+        settings = SourceParams.model_validate({"settle_s": 0.0, "timeout_s": timeout_s})
         return land(open_source(self.address, settings, raw), raw, listen=silent)
 
     def stop(self) -> None:
@@ -220,3 +222,101 @@ def test_an_answer_without_end_is_not_read_to_it(
     except SourceError as error:
         told = str(error)
     assert f"sends more than {6 if what == 'instance' else 5},000,000 bytes" in told
+
+
+def _chunked(asked: BaseHTTPRequestHandler, part: bytes) -> None:
+    asked.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+
+
+def _trickle(asked: BaseHTTPRequestHandler, kind: str, how: str, bytes_s: float) -> None:
+    """Answer at so many bytes a second, ten times a second, for as long as somebody listens."""
+    asked.protocol_version = "HTTP/1.1"
+    asked.send_response(200)
+    asked.send_header("Content-Type", kind)
+    asked.send_header("Connection", "close")
+    if how == "length":
+        asked.send_header("Content-Length", "100000000")
+    elif how == "chunked":
+        asked.send_header("Transfer-Encoding", "chunked")
+    elif how == "packed":
+        asked.send_header("Content-Encoding", "gzip")
+    asked.end_headers()
+    part = b"\x1f\x8b\x08\x08" + b" " * 1000 if how == "packed" else b" " * max(1, round(bytes_s / 10))
+    with suppress(OSError):
+        for _ in range(600):
+            (asked.wfile.write if how != "chunked" else lambda block: _chunked(asked, block))(part)
+            asked.wfile.flush()
+            part = b" " * max(1, round(bytes_s / 10))
+            _SLEEP(0.1)
+
+
+_SLEEP = time.sleep
+
+
+@pytest.mark.parametrize("how", ["length", "chunked", "to its end", "packed"])
+@pytest.mark.parametrize("what", ["studies", "instance"])
+def test_an_answer_that_trickles_is_ended(harmful: Harmful, tmp_path: Path, what: str, how: str) -> None:
+    """Each packet comes in time, and the whole never would; a gzip stream that unpacks to nothing, too."""
+    kind = _MULTIPART if what == "instance" else "application/dicom+json"
+    setattr(harmful, what, lambda asked: _trickle(asked, kind, how, 100.0))
+    started = time.monotonic()
+    try:
+        told = str(harmful.land(tmp_path / "data" / "raw", timeout_s=0.5).failed)
+    except SourceError as error:
+        told = str(error)
+    assert "bytes in 0.5 s, too slowly to wait for the rest" in told
+    assert time.monotonic() - started < 5
+
+
+def test_an_answer_that_takes_for_ever_is_ended(
+    harmful: Harmful, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However steadily it comes."""
+    monkeypatch.setattr("cmrpipe.connect.pace.LONGEST_S", 1.5)
+    harmful.studies = lambda asked: _trickle(asked, "application/dicom+json", "length", 50_000.0)
+    with pytest.raises(SourceError, match=r"has sent \d+,\d+ bytes in 1\.5 s, and not all"):
+        harmful.land(tmp_path / "data" / "raw", timeout_s=0.5)
+
+
+def test_an_answer_that_comes_slowly_enough_is_waited_for(harmful: Harmful, one: Path, tmp_path: Path) -> None:
+    """An image, over more than twice the time that is watched over, at twice the slowest pace: none is missing."""
+    whole = image(one, "1.2.3.4")
+
+    def slowly(asked: BaseHTTPRequestHandler) -> None:
+        heard = BytesIO()
+        asked.wfile, to = heard, asked.wfile
+        whole(asked)
+        asked.wfile = to
+        for at in range(0, len(heard.getvalue()), 500):
+            to.write(heard.getvalue()[at : at + 500])
+            to.flush()
+            _SLEEP(0.2)
+
+    harmful.instance = slowly
+    started = time.monotonic()
+    told = str(harmful.land(tmp_path / "data" / "raw", timeout_s=1.0).failed)
+    assert "too slowly" not in told
+    assert "instances of P1" not in told
+    assert time.monotonic() - started > 2.5
+
+
+def test_instances_that_fail_one_after_the_other_are_not_all_asked_for(
+    harmful: Harmful, one: Path, tmp_path: Path
+) -> None:
+    """Each may take as long as is waited for. One that can be had begins the count anew; the next landing asks on."""
+    sops = [f"1.2.3.{number}" for number in range(1, 9)]
+    harmful.instances = rows(*({"00080018": tag(sop)} for sop in sops))
+    asked_for: list[str] = []
+    good = image(one, sops[1])
+
+    def answer(asked: BaseHTTPRequestHandler) -> None:
+        asked_for.append(asked.path.rpartition("/")[2])
+        (good if asked_for[-1] == sops[1] else lambda asked: give(asked, b"", code=404))(asked)
+
+    harmful.instance = answer
+    told = str(harmful.land(tmp_path / "data" / "raw").failed)
+    assert "gave 1 of 8 instances of P1: answered 404" in told
+    assert asked_for == sops[:5]
+    asked_for.clear()
+    harmful.land(tmp_path / "data" / "raw")
+    assert asked_for == [sops[0], *sops[2:5]]
