@@ -57,7 +57,7 @@ def check_scale(patient_id: str, images: Sequence[ImageRecord], limits: Validate
             images=len(odd),
         )
     gap = slice_gap_mm(images)
-    if gap is not None and _outside(gap, limits.slice_gap_mm):
+    if gap is not None and _outside(round(gap, 2), limits.slice_gap_mm):  # positions are rounded themselves
         yield of_patient(
             Code.SCALE_IMPLAUSIBLE,
             patient_id,

@@ -45,6 +45,9 @@ def stack(side_mm: float, gap_mm: float, rows: int = 256) -> list[ImageRecord]:
         (499, 19.9, []),
         (700, 10, ["field_mm"]),
         (175, 10, ["field_mm"]),
+        (350, 3.9999, []),  # 4 mm, of rounded positions
+        (350, 20.0001, []),
+        (350, 3.9, ["gap_mm"]),
         (350, 1, ["gap_mm"]),
         (350, 100, ["gap_mm"]),
         (3500, 100, ["field_mm", "gap_mm"]),
