@@ -63,6 +63,7 @@ class FindingCode(StrEnum):
     SIZE_CHANGES = "size-changes"
     SLICE_GAP_IRREGULAR = "slice-gap-irregular"
     SLICE_GAP_HEADER = "slice-gap-header"
+    SLICES_OVERLAP = "slices-overlap"
     IMAGES_AT_ONE_PLACE = "images-at-one-place"
     SCALE_IMPLAUSIBLE = "scale-implausible"
     VOLUME_IMPLAUSIBLE = "volume-implausible"

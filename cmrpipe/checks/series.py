@@ -95,3 +95,20 @@ def _check_gap(patient_id: str, series: Sequence[ImageRecord], limits: ValidateP
                 header_mm=header,
                 gap_mm=round(gap.gap_mm, 4),
             )
+    yield from _check_overlap(patient_id, series, gap.gap_mm, limits.overlap)
+
+
+def _check_overlap(patient_id: str, series: Sequence[ImageRecord], gap_mm: float, limit: float) -> Iterator[Finding]:
+    """Slices that are far thicker than they are apart: their positions, or the thickness, cannot be right."""
+    thick = [i.slice_thickness_mm for i in series if i.slice_thickness_mm and i.slice_thickness_mm > 0]
+    thickness = float(np.median(thick)) if thick else 0.0
+    if gap_mm < (1 - limit) * thickness:
+        yield of_patient(
+            Code.SLICES_OVERLAP,
+            patient_id,
+            f"{patient_id}: slices are {thickness:.2f} mm thick and lie {gap_mm:.2f} mm apart by their positions: they "
+            f"overlap by {1 - gap_mm / thickness:.0%}. Compare ImagePositionPatient with the source: volumes go with "
+            "the distance. Where slices were interpolated, set validate.overlap.",
+            thickness_mm=round(thickness, 4),
+            gap_mm=round(gap_mm, 4),
+        )

@@ -219,8 +219,16 @@ IMAGES: Table = {
         _W,
         "the header's slice spacing is not the measured one",
         "relative difference of SpacingBetweenSlices and the distance of positions",
-        "nothing: volumes use the measured gap; check the export",
+        "find out which of the two is right: volumes use the measured distance",
         "validate.gap_header",
+    ),
+    _C.SLICES_OVERLAP: CodeInfo(
+        _W,
+        "slices lie so close to each other that they overlap, as where an export halved their positions",
+        "SliceThickness less the distance of positions, as a share of SliceThickness; medians of the stack",
+        "hold ImagePositionPatient against the source: volumes go with the distance; where slices were interpolated, "
+        "nothing, or set the limit",
+        "validate.overlap",
     ),
     _C.GRID_ASSUMED: CodeInfo(
         _I,

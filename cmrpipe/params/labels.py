@@ -73,6 +73,9 @@ class ValidateParams(Section):
         ge=0,
         description="relative difference of the header's and the measured slice gap above which they disagree",
     )
+    overlap: float = Field(
+        0.4, ge=0, lt=1, description="share of the slice thickness above which slices overlap too far"
+    )
     field_mm: tuple[float, float] = Field(
         (200.0, 500.0), description="smallest and largest plausible field of view, the longer side of an image"
     )

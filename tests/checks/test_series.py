@@ -80,3 +80,21 @@ def test_other_series_are_told_with_how_many_images_they_have() -> None:
     )
     assert found.message.startswith("P: 15 images are taken for the short-axis cine, 4 images belong to 2 other series")
     assert said([broken]) == []
+
+
+@pytest.mark.parametrize("share", [-0.9, 0.9, 1.1, 1.25, 2.0])
+def test_slices_that_overlap_are_told(share: float) -> None:
+    """By more than a share of their thickness; gaps between them are none, and a header may say nothing of it."""
+    thick = GAP_MM / (1 - share * LIMITS.overlap)
+    found = said(stack(slice_thickness_mm=thick))
+    assert [f.code for f in found] == ([Code.SLICES_OVERLAP] if share > 1 else [])
+    assert all(f.evidence == {"thickness_mm": round(thick, 4), "gap_mm": GAP_MM} for f in found)
+    assert said(stack(slice_thickness_mm=0.0)) == said(stack(slice_thickness_mm=-80.0)) == []
+
+
+def test_an_overlap_by_half_is_told_and_one_wrong_thickness_is_not() -> None:
+    """Positions that an export halved; the median of the stack decides."""
+    (found,) = said(stack(slice_thickness_mm=2 * GAP_MM))
+    assert "slices are 16.00 mm thick and lie 8.00 mm apart by their positions: they overlap by 50%" in found.message
+    images = stack(slice_thickness_mm=GAP_MM)
+    assert said([replace(images[0], slice_thickness_mm=80.0), *images[1:]]) == []

@@ -222,6 +222,18 @@ def _centimetres(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     return Note(_folder(spot), "positions and SpacingBetweenSlices were put down in cm")
 
 
+def _halved(site: Site, spot: Spot, _: np.random.Generator) -> Note:
+    def change(ds: FileDataset) -> None:
+        gap = float(ds.SliceThickness) / 2
+        along = float(ds.SliceLocation) * (gap / spot.patient.gap_mm - 1)
+        ds.ImagePositionPatient = _strings(np.array(ds.ImagePositionPatient, float) + along * _vectors(ds)[2])
+        ds.SliceLocation = f"{float(ds.SliceLocation) + along:.6f}"
+        ds.SpacingBetweenSlices = f"{gap:.4f}"
+
+    _change_all(site, spot, change)
+    return Note(_folder(spot), "positions and SpacingBetweenSlices were made half of the slice thickness apart")
+
+
 def _systole_undrawn(site: Site, spot: Spot, _: np.random.Generator) -> Note:
     for contour in spot.patient.contours:
         if contour.phase is Phase.ES:
@@ -311,7 +323,15 @@ FAULTS = (
         Code.SCALE_IMPLAUSIBLE,
         Scope.PATIENT,
         _centimetres,
-        frozenset({Code.VOLUME_IMPLAUSIBLE}),
+        frozenset({Code.SLICES_OVERLAP, Code.VOLUME_IMPLAUSIBLE}),
+    ),
+    Fault(
+        "positions-halved",
+        "positions half a slice's thickness apart",
+        Code.SLICES_OVERLAP,
+        Scope.PATIENT,
+        _halved,
+        frozenset({Code.SCALE_IMPLAUSIBLE, Code.VOLUME_IMPLAUSIBLE}),
     ),
     Fault("systole-undrawn", "end-systole is not drawn", Code.PHASES_UNCLEAR, Scope.PATIENT, _systole_undrawn),
 )
