@@ -17,7 +17,7 @@ from cmrpipe.files import write_json
 from flows.command import run_command
 from flows.keptmodels import bring_kept, is_kept, record_kept
 from flows.lock import write_lock
-from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, Verdict, current, decide, keep, kept, verdict_of
+from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, ModelVerdict, current, decide, keep, kept, verdict_of
 from flows.steps import Tell
 
 app = new_app(no_args_is_help=True)
@@ -46,7 +46,7 @@ def _compare(root: Path, model: str, last: str, tell: Tell, timeout_s: float) ->
     return found
 
 
-def judge(root: Path, tell: Tell, *, may_lose: float, least: int, timeout_s: float) -> Verdict:
+def judge(root: Path, tell: Tell, *, may_lose: float, least: int, timeout_s: float) -> ModelVerdict:
     """Keep the trained model, hold it against the current one, and mark it current when it is no worse.
 
     A model is judged once, and marked only then: later the mark may be a person's. Every step is atomic and repeated
@@ -80,7 +80,7 @@ def judge(root: Path, tell: Tell, *, may_lose: float, least: int, timeout_s: flo
     return _as_it_stands(verdict, current(root))
 
 
-def _as_it_stands(verdict: Verdict, now: str) -> Verdict:
+def _as_it_stands(verdict: ModelVerdict, now: str) -> ModelVerdict:
     """The verdict, with what became of it since, where another model was marked."""
     if verdict.current == (verdict.model == now):
         return verdict
@@ -89,7 +89,7 @@ def _as_it_stands(verdict: Verdict, now: str) -> Verdict:
     )
 
 
-def judgement(verdict: Verdict) -> str:
+def judgement(verdict: ModelVerdict) -> str:
     """The verdict as Markdown."""
     lines = [f"Model `{verdict.model}` {'is current' if verdict.current else 'is not current'}: {verdict.why}."]
     if verdict.figures:

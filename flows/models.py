@@ -32,7 +32,7 @@ _MEND = "Bring it back with `dvc pull data/models` or `cmrpipe rebuild`"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ModelVerdict:
     """What became of a model.
 
     Attributes
@@ -153,11 +153,11 @@ def current(root: Path) -> str:
         raise InputError(path, f"cannot be read ({error})", f"`git checkout {path.relative_to(root)}`") from error
 
 
-def verdict_of(root: Path, model: str) -> Verdict | None:
+def verdict_of(root: Path, model: str) -> ModelVerdict | None:
     """The verdict on a model, None before there is one."""
     path = root / VERDICTS / f"{model}.json"
     try:
-        return Verdict(**json.loads(path.read_bytes()))
+        return ModelVerdict(**json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
@@ -171,7 +171,7 @@ def _score(figures: Mapping[str, Any]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def decide(model: str, last: str, contest: Mapping[str, Any] | None, may_lose: float, least: int) -> Verdict:
+def decide(model: str, last: str, contest: Mapping[str, Any] | None, may_lose: float, least: int) -> ModelVerdict:
     """Whether a model becomes the current one.
 
     Parameters
@@ -182,9 +182,9 @@ def decide(model: str, last: str, contest: Mapping[str, Any] | None, may_lose: f
     least : fewest patients that such a verdict rests on
     """
     if not last:
-        return Verdict(model, True, "the first model", "", 0, {})
+        return ModelVerdict(model, True, "the first model", "", 0, {})
     if contest is None:
-        return Verdict(
+        return ModelVerdict(
             model, True, f"{last} is of another version, which this one cannot read: it makes way", last, 0, {}
         )
     held_out, figures = len(contest["held_out"]), contest["figures"]
@@ -193,8 +193,8 @@ def decide(model: str, last: str, contest: Mapping[str, Any] | None, may_lose: f
     if held_out < least or new is None or old is None:
         few = f"{held_out} patients are unseen by both models, and the verdict needs {least} with labels"
         why = f"{few}: {last} stays, unless you say `python -m flows.judge promote {model}`"
-        return Verdict(model, False, why, last, held_out, figures)
+        return ModelVerdict(model, False, why, last, held_out, figures)
     better = new >= old - may_lose
     words = "is kept as current" if not better else "makes way"
     why = f"mean Dice {new:.3f} against {old:.3f} of {last} on the same {held_out} unseen patients: {last} {words}"
-    return Verdict(model, better, why, last, held_out, figures)
+    return ModelVerdict(model, better, why, last, held_out, figures)

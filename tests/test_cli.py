@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from cmrpipe.cli import app
 from cmrpipe.cli.console import BAR_COLUMNS, bar_listener, guarded
 from cmrpipe.progress import Progress
+from cmrpipe.stages import STAGES
 from tests.commands import cmrpipe, empty_workspace
 from tests.conftest import missing
 
@@ -236,3 +237,9 @@ def test_findings_table_explains_every_code(tmp_path: Path) -> None:
     assert set(CODES) == set(FindingCode)
     printed = cmrpipe(tmp_path, "findings").stdout
     assert all(code.value in printed and info.meaning in printed for code, info in CODES.items())
+
+
+def test_help_begins_with_the_whole_pipeline() -> None:
+    """Then come the stages, in the order of the data's flow."""
+    told = CliRunner().invoke(app, ["--help"]).output.partition("Commands:")[2]
+    assert [line.split()[0] for line in told.splitlines() if line.strip()][:8] == ["run", *list(STAGES)]

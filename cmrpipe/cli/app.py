@@ -76,6 +76,12 @@ def _main(
     """Options of the program itself."""
 
 
+@app.command("run", context_settings=PASSED_ON, add_help_option=False)
+def run_command(context: typer.Context) -> None:
+    """Run the whole pipeline under Prefect and DVC."""
+    hand_over("run", "flows.run", context.args)
+
+
 @app.command(cls=Logged)
 def ingest(
     raw: Raw = HERE.raw,
@@ -294,12 +300,6 @@ def params_command(params: ParamsFile = PARAMS) -> None:
     with console.guarded("params"):
         values = load_params(params if params.exists() or params != PARAMS else None)
     typer.echo(yaml.safe_dump(values.model_dump(mode="json", by_alias=True), sort_keys=False), nl=False)
-
-
-@app.command("run", context_settings=PASSED_ON, add_help_option=False)
-def run_command(context: typer.Context) -> None:
-    """Run the whole pipeline under Prefect and DVC."""
-    hand_over("run", "flows.run", context.args)
 
 
 integrity.add(app)

@@ -16,7 +16,7 @@ from cmrpipe.progress import silent
 from flows.dvc import run_dvc
 from flows.folders import UnrecordedError
 from flows.judge import app, judge
-from flows.models import KEPT, VERDICTS, Verdict, current, keep, kept, made_of, verdict_of
+from flows.models import KEPT, VERDICTS, ModelVerdict, current, keep, kept, made_of, verdict_of
 
 BETTER = {"new": {"dice_cavity": 0.9}, "last": {"dice_cavity": 0.8}}
 
@@ -52,7 +52,7 @@ def train(root: Path, weights: str) -> None:
     refresh("store", root / "data/store", [Unit("P1", "mark", "P1")], patient, listen=silent)
 
 
-def judged(root: Path, weights: str) -> Verdict:
+def judged(root: Path, weights: str) -> ModelVerdict:
     """Train a model and judge it."""
     train(root, weights)
     return judge(root, lambda *_: None, may_lose=0.0, least=1, timeout_s=60)
