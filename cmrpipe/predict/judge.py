@@ -209,8 +209,10 @@ def of_other_studies(records: Sequence[ImageRecord]) -> list[ImageRecord] | None
     None where there are several studies, and not just one of them has such a cine.
     """
     studies: dict[str, list[ImageRecord]] = {}
-    for record in records:
-        if record.study_uid and not unfit(record):
+    named = [record for record in records if record.study_uid and not unfit(record)]
+    still = {record.path for record, _ in no_cine(named)}
+    for record in named:
+        if record.path not in still:
             studies.setdefault(record.study_uid, []).append(record)
     if len(studies) < 2:
         return []

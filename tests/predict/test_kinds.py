@@ -5,6 +5,7 @@ The series are phantoms' files, written anew as scanners write perfusion, late e
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -189,6 +190,21 @@ def test_late_enhancement_beside_a_cine_is_told_by_its_own_tags(small_phantom: P
     assert {item.reason.partition(",")[0] for item in found.refused} == {
         "no cine: inversion recovery (late enhancement or mapping)"
     }
+
+
+def test_perfusion_of_another_study_costs_nobody(small_phantom: Path, tmp_path: Path) -> None:
+    """Exported with the cine under a StudyInstanceUID of its own: the patient is not one of two cines."""
+    out = tmp_path / "two"
+    series(small_phantom, out, perfusion)
+    for path in sorted(out.glob("*.dcm")):
+        ds = pydicom.dcmread(path)
+        ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+        ds.save_as(out / f"9{int(path.stem):04}.dcm")
+        shutil.copy(small_phantom / "dicoms" / PATIENT / path.name, path)
+    (patient,) = find_patients(out)
+    found = judge(patient.records(), 20)
+    assert len(found.stack) == len(found.refused) == 4 * FRAMES
+    assert found.incomplete == ""
 
 
 @pytest.mark.parametrize("name", ["final_data", "more_patients"])
