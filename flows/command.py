@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.events import Failed
 from cmrpipe.incremental.locking import VARIABLE as PATIENCE
 from flows.child import stream
-from flows.dvc import child_environment, log_event
-from flows.steps import Tell
+from flows.dvc import child_environment
+from flows.told import Tell, heard
 
 _TAIL = 15
 
@@ -49,12 +49,12 @@ def run_command(
 
     def on_line(line: str) -> None:
         nonlocal said
-        event = events.parse(line) or log_event(line)
-        if event is None:
+        told = heard(line)
+        if told is None:
             tail.append(line.rstrip())
             return
-        said = event["message"] if event["event"] == "error" else said
-        tell(arguments[0], event)
+        said = told.message if isinstance(told, Failed) else said
+        tell(arguments[0], told)
 
     whole = [sys.executable, "-m", module, *arguments]
     environment = child_environment()

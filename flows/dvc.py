@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -14,11 +13,12 @@ from typing import Any
 
 from cmrpipe import events
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.events import Ended, Failed
 from cmrpipe.files import disk_trouble
-from cmrpipe.logs import readable
 from cmrpipe.workspace import HERE
 from flows.child import stream
 from flows.rollback import records_kept, written_by
+from flows.told import Told, heard
 
 LOGS = HERE.state / "logs"
 _STATES = (
@@ -43,7 +43,7 @@ class Outcome:
     """
 
     state: str = "ran"
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
 
 
 def child_environment() -> dict[str, str]:
@@ -60,25 +60,12 @@ def child_environment() -> dict[str, str]:
     }
 
 
-def log_event(line: str) -> dict[str, Any] | None:
-    """A line that the stage logged (information, warning or error) as an event; None for any other line."""
-    if not line.startswith("{"):
-        return None
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(value, dict) or value.get("level") not in ("info", "warning", "error"):
-        return None
-    return {"event": "log", "level": value["level"], "message": readable(value)}
-
-
 def run_dvc(
     arguments: Sequence[str],
     workspace: Path,
     *,
     log_name: str,
-    on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    on_event: Callable[[Told], None] = lambda _: None,
     timeout_s: float | None = None,
     look: Callable[[], None] | None = None,
 ) -> Outcome:
@@ -88,7 +75,7 @@ def run_dvc(
 
     Parameters
     ----------
-    on_event : called for every event of the stage's command (see `cmrpipe.events`)
+    on_event : called for all that the stage's command tells
     timeout_s : the whole process group is ended after this time
     look : looks at what was recorded; when it raises, nothing was
 
@@ -107,16 +94,16 @@ def run_dvc(
         def on_line(line: str) -> None:
             nonlocal said
             record.write(line)
-            event = events.parse(line) or log_event(line)
-            if event is None:
+            told = heard(line)
+            if told is None:
                 tail.append(line.rstrip())
                 outcome.state = next((state for pattern, state in _STATES if pattern.search(line)), outcome.state)
                 return
-            if event["event"] == "summary":
-                outcome.summary = event
-            elif event["event"] == "error":
-                said = event["message"]
-            on_event(event)
+            if isinstance(told, Ended):
+                outcome.summary = told.summary
+            elif isinstance(told, Failed):
+                said = told.message
+            on_event(told)
 
         with records_kept(workspace, written_by(arguments)):
             code = stream(command, environment=child_environment(), cwd=workspace, on_line=on_line, timeout_s=timeout_s)

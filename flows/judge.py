@@ -18,7 +18,7 @@ from flows.command import run_command
 from flows.keptmodels import bring_kept, is_kept, record_kept
 from flows.lock import write_lock
 from flows.models import COMPARISON, CURRENT, KEPT, VERDICTS, ModelVerdict, current, decide, keep, kept, verdict_of
-from flows.steps import Tell
+from flows.told import Tell
 
 app = new_app(no_args_is_help=True)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,6 +14,7 @@ from cmrpipe.connect.address import full_address
 from cmrpipe.workspace import Workspace
 from flows.run import Watcher
 from flows.steps import land_step, writing
+from flows.told import Arrived, Told
 
 app = new_app()
 
@@ -29,19 +29,16 @@ def land(
     """Land and record, and do nothing else."""
     left = 0
 
-    def count(event: Mapping[str, Any]) -> None:
-        nonlocal left
-        if event["event"] == "landed":
-            left = event["left"]
-
     root = workspace.resolve()
     with console.guarded("land"), console.needs("flows"), console.progress() as listen:
         Workspace(root).check()
         watch = Watcher(listen)
 
-        def tell(step: str, event: Mapping[str, Any]) -> None:
-            count(event)
-            watch(step, event)
+        def tell(step: str, told: Told) -> None:
+            nonlocal left
+            if isinstance(told, Arrived):
+                left = told.counts["left"]
+            watch(step, told)
 
         with writing(root, tell):
             land_step(root, source, tell, name=name, contours=full_address(contours) if contours else "")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -23,6 +22,7 @@ from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
 from flows.server import embedded_server
 from flows.steps import check_params, land_step, stage_step, writing
+from flows.told import Arrived, Done, Said, Told, Waiting
 
 app = new_app()
 out = Console(highlight=False, soft_wrap=True)
@@ -35,22 +35,20 @@ class Watcher:
         self._listen = listen
         self._started = time.monotonic()
 
-    def __call__(self, stage: str, event: Mapping[str, Any]) -> None:
-        """Show one event."""
-        kind = event["event"]
-        if kind == "progress":
-            self._listen(
-                Progress(event.get("stage", stage), event["unit"], event["done"], event["total"], event["note"])
-            )
-        elif kind == "landed":
-            self._say("land", _landed(event))
-        elif kind == "log" and event["level"] != "info":
-            out.print(f"{event['level']}: {stage}: {in_one_line(event['message'])}", markup=False)
-        elif kind == "waiting":
-            out.print(f"waiting for {event['holder']}, which is writing to this workspace")
-        elif kind == "stage":
-            text = {"unchanged": "unchanged", "cached": "taken from DVC's run cache"}.get(event["state"])
-            self._say(stage, text or describe(event["summary"]))
+    def __call__(self, stage: str, told: Told) -> None:
+        """Show what is told; a command's failure is shown where it ends the run."""
+        match told:
+            case Progress():
+                self._listen(told)
+            case Arrived():
+                self._say("land", _landed(told))
+            case Said(level, message) if level != "info":
+                out.print(f"{level}: {stage}: {in_one_line(message)}", markup=False)
+            case Waiting(holder):
+                out.print(f"waiting for {holder}, which is writing to this workspace")
+            case Done(state, summary):
+                text = {"unchanged": "unchanged", "cached": "taken from DVC's run cache"}.get(state)
+                self._say(stage, text or describe(summary))
 
     def _say(self, stage: str, text: str) -> None:
         now = time.monotonic()
@@ -58,10 +56,10 @@ class Watcher:
         self._started = now
 
 
-def _landed(event: Mapping[str, Any]) -> str:
-    if event["source"] is None:
+def _landed(arrived: Arrived) -> str:
+    if arrived.source is None:
         return "no new source; working on what has landed"
-    return f"patients from {event['source']}: {describe_landing(event)}"
+    return f"patients from {arrived.source}: {describe_landing(arrived.counts)}"
 
 
 def _with_prefect(source: str | None, contours: str, workspace: Path) -> None:

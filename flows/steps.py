@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from cmrpipe.connect.address import full_address
 from cmrpipe.connect.credentials import Credentials
@@ -25,9 +22,7 @@ from flows.lock import write_lock
 from flows.rawrecord import bring_to_record
 from flows.recording import record_raw
 from flows.secured import Secured
-
-Tell: TypeAlias = Callable[[str, Mapping[str, Any]], None]
-"""Told of a step's name and an event: progress, log, error, landed, stage, waiting."""
+from flows.told import Arrived, Done, Said, Tell, Waiting
 
 PHANTOM_PATIENTS = 8
 PHANTOM_SEED = 1
@@ -84,14 +79,14 @@ def land_step(
     home = Workspace(workspace)
 
     def warn(message: str) -> None:
-        tell("land", {"event": "log", "level": "warning", "message": message})
+        tell("land", Said("warning", message))
 
     recover(home.raw)
     bring_to_record(workspace, warn, timeout_s)
     chosen = choose_source(home, source)
 
     def listen(event: Progress) -> None:
-        tell(event.stage, {"event": "progress", **asdict(event)})
+        tell(event.stage, event)
 
     landed: Landed | None = None
     written: set[str] = set()
@@ -105,7 +100,7 @@ def land_step(
             warn(line)
     record_raw(workspace, meant=lambda path: path in written or path.startswith(f"{ASIDE}/"), timeout_s=timeout_s)
     counts = {} if landed is None else landed.counts() | {"left": landed.left}
-    tell("land", {"event": "landed", "source": chosen, **counts})
+    tell("land", Arrived(chosen, counts))
 
 
 def _source_params(home: Workspace, address: str, contours: str, listen: Listener) -> SourceParams:
@@ -142,7 +137,7 @@ def stage_step(workspace: Path, stage: str, tell: Tell, timeout_s: float | None 
         on_event=lambda event: tell(stage, event),
         timeout_s=timeout_s,
     )
-    tell(stage, {"event": "stage", "state": outcome.state, "summary": outcome.summary})
+    tell(stage, Done(outcome.state, outcome.summary))
     return outcome
 
 
@@ -151,5 +146,5 @@ def writing(workspace: Path, tell: Tell, timeout_s: float | None = None) -> Abst
     return write_lock(
         workspace,
         timeout_s=timeout_s,
-        waiting=lambda holder: tell("lock", {"event": "waiting", "holder": holder}),
+        waiting=lambda holder: tell("lock", Waiting(holder)),
     )

@@ -14,9 +14,11 @@ from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler
 
 from cmrpipe.connect.address import is_url
+from cmrpipe.events import Ended, Failed
 from cmrpipe.landing import describe_landing
 from cmrpipe.nouns import counted
 from cmrpipe.params import load_params
+from cmrpipe.progress import Progress
 from cmrpipe.readers.layouts import patient_folders
 from cmrpipe.stages.words import describe
 from cmrpipe.workspace import Workspace
@@ -24,7 +26,8 @@ from flows.artifacts import ProgressArtifact, name_run, show_figures, show_findi
 from flows.command import run_command
 from flows.credentials import pacs_credentials
 from flows.judge import judge, judgement
-from flows.steps import Tell, land_step, stage_step
+from flows.steps import land_step, stage_step
+from flows.told import Arrived, Done, Said, Tell, Told, Waiting
 from flows.versions import Versioned, fetch, record
 
 RETRIES = 2
@@ -35,35 +38,30 @@ watchers: list[Tell] = []
 """Who else is told of events in this process: the console of `cmrpipe run`."""
 
 
-def in_words(event: Mapping[str, Any]) -> str:
-    """An event for people."""
-    if event["event"] == "stage":
-        return describe(event["summary"]) if event["summary"] else str(event["state"])
-    if event["event"] == "landed":
-        return f"{describe_landing(event)} from {event['source']}" if event["source"] else "no source"
-    if event["event"] == "waiting":
-        return f"waiting for {event['holder']}, which is writing to this workspace"
-    return ", ".join(f"{name} {value}" for name, value in event.items() if value and name != "event")
-
-
 def teller(stage: str) -> Tell:
     """Tells the run's log, its progress artifact, and whoever watches."""
     logger = get_run_logger()
     log = structlog.get_logger(stage)
     artifact = ProgressArtifact(stage)
 
-    def tell(name: str, event: Mapping[str, Any]) -> None:
-        kind = event["event"]
-        if kind == "progress":
-            artifact.show(event["done"], event["total"])
-        elif kind == "error":
-            logger.error("%s", event["message"])
-        elif kind == "log":
-            getattr(log, event["level"])(event["message"])
-        elif kind != "summary":  # it comes again with the stage's end
-            logger.info("%s: %s", name, in_words(event))
+    def tell(name: str, told: Told) -> None:
+        match told:
+            case Progress():
+                artifact.show(told.done, told.total)
+            case Failed():
+                logger.error("%s", told.message)
+            case Said():
+                getattr(log, told.level)(told.message)
+            case Arrived(source, counts):
+                logger.info("%s: %s", name, f"{describe_landing(counts)} from {source}" if source else "no source")
+            case Waiting(holder):
+                logger.info("%s: waiting for %s, which is writing to this workspace", name, holder)
+            case Done(state, summary):
+                logger.info("%s: %s", name, describe(summary) if summary else state)
+            case Ended():  # its summary comes again with the stage's end
+                pass
         for watch in watchers:
-            watch(name, event)
+            watch(name, told)
 
     return tell
 
@@ -71,18 +69,18 @@ def teller(stage: str) -> Tell:
 @task(name="land", task_run_name="land", cache_policy=NO_CACHE)
 def land_task(workspace: Path, source: str | None, contours: str, timeout_s: float) -> dict[str, Any]:
     """Bring new and changed patients into the raw folder and record it with DVC; returns what came, counted."""
-    told: dict[str, Any] = {}
+    came: dict[str, Any] = {}
     tell = teller("land")
 
-    def listen(name: str, event: Mapping[str, Any]) -> None:
-        if event["event"] == "landed":
-            told.update(event)
-        tell(name, event)
+    def listen(name: str, told: Told) -> None:
+        if isinstance(told, Arrived):
+            came.update({"source": told.source, **told.counts})
+        tell(name, told)
 
     block = load_params(Workspace(workspace).params).source.block
     credentials = pacs_credentials(block) if source is not None and is_url(source) else None
     land_step(workspace, source, listen, contours=contours, credentials=credentials, timeout_s=timeout_s)
-    return {name: value for name, value in told.items() if name != "event"}
+    return came
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE)
@@ -93,7 +91,7 @@ def stage_task(workspace: Path, stage: str, timeout_s: float) -> dict[str, Any]:
         show_findings(workspace)
     elif stage in ("train", "evaluate") and outcome.summary:
         key = {"train": "training", "evaluate": "model"}[stage]
-        show_figures(key, outcome.summary["metrics"] | outcome.summary["counts"], f"what {stage} measured")
+        show_figures(key, {**outcome.summary["metrics"], **outcome.summary["counts"]}, f"what {stage} measured")
     return {"state": outcome.state, "summary": outcome.summary}
 
 

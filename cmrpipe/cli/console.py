@@ -76,7 +76,7 @@ class _Lines:
 def progress() -> Iterator[Listener]:
     """A listener that shows progress where it helps: events, a bar on a terminal, or lines."""
     if events.wanted():
-        yield events.emit_progress
+        yield events.emit
     elif not err.is_terminal:
         yield _Lines()
     else:
@@ -106,7 +106,7 @@ def finish(summary: Summary, *, exit_zero: bool = False) -> None:
     """Say what a stage did, and leave with its exit code: 0 clean, 1 findings of severity error."""
     value = asdict(summary)
     if events.wanted():
-        events.emit("summary", value)
+        events.emit(events.Ended(value))
     else:
         typer.echo(f"{summary.stage}: {describe(value)}")
     bad = summary.findings.get("error", 0) or summary.counts.get("unreadable", 0)
@@ -168,7 +168,7 @@ def guarded(stage: str) -> Iterator[None]:
 def refuse(stage: str, message: str) -> None:
     """Say why a stage could not run."""
     if events.wanted():
-        events.emit("error", {"stage": stage, "message": message})
+        events.emit(events.Failed(stage, message))
     else:
         text = "\n".join(map(in_one_line, message.split("\n")))  # what another program has said has several lines
         err.print(f"error: {stage}: {text}", markup=False, emoji=False)

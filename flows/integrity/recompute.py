@@ -112,13 +112,13 @@ def _run(root: Path, stage: str, folders: dict[str, Path], state: Path, listen: 
             for raw in process.stdout:
                 line = raw.decode(errors="replace")
                 written.write(line)
-                event = events.parse(line)
-                if event is None:
-                    said.append(line.rstrip())
-                elif event["event"] == "progress":
-                    listen(Progress(event["stage"], event["unit"], event["done"], event["total"], event["note"]))
-                elif event["event"] == "error":
-                    said = [event["message"]]
+                match events.parse(line):
+                    case None:
+                        said.append(line.rstrip())
+                    case Progress() as progress:
+                        listen(progress)
+                    case events.Failed(_, message):
+                        said = [message]
             code = process.wait()
         except BaseException:
             stop(process)

@@ -12,6 +12,7 @@ from typing import Any
 from flows.dvc import DvcError
 from flows.rollback import records_kept, written_by
 from flows.steps import land_step
+from flows.told import Arrived, Said, Told
 
 CONTOUR = "contourfiles/A/1.txt"
 
@@ -25,12 +26,12 @@ class Clone:
         self.told: list[str] = []
         self.counts: Mapping[str, Any] = {}
 
-    def tell(self, _: str, event: Mapping[str, Any]) -> None:
+    def tell(self, _: str, told: Told) -> None:
         """Keep messages and counts."""
-        if event["event"] == "log":
-            self.told.append(event["message"])
-        elif event["event"] == "landed":
-            self.counts = event
+        if isinstance(told, Said):
+            self.told.append(told.message)
+        elif isinstance(told, Arrived):
+            self.counts = told.counts
 
     def land(self, source: bool = True) -> str:
         """Land, or only record; the record then."""
