@@ -38,7 +38,7 @@ def blank_run(image: Image) -> tuple[int, int]:
     0.
     """
     blank = (image == image[:, :1]).all(axis=1)
-    if not blank.any() or blank.all():
+    if not blank.any():
         return 0, 0
     shown = np.flatnonzero(_shown(image))
     if len(shown) < 2:

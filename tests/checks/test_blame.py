@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cmrpipe.checks.blame import quarantine_rows
 from cmrpipe.checks.finding import finding
 from cmrpipe.codes import FindingCode as Code
@@ -61,3 +63,21 @@ def test_a_copy_with_a_third_images_pixels_is_the_wrong_one() -> None:
     twins = finding(Code.IMAGE_DUPLICATE_PIXELS, "twins.", patient_id="P", path=THIRD, same_as=COPY)
     assert left_out(instance, twins) == {COPY}
     assert left_out(instance) == {COPY, RIGHT}
+
+
+def test_what_is_in_doubt_leaves_out_the_files_that_it_names() -> None:
+    """And not those that its findings are filed under; a code that leaves nothing out names none."""
+    copied = finding(Code.CONTOUR_COPIED, "copied.", patient_id="P", path=ENDO)
+    in_doubt = {Code.CONTOUR_COPIED: [EPI]}
+    (row,) = quarantine_rows([copied], ValidateParams().quarantine, in_doubt)
+    assert (row.what, row.name, row.why) == ("contour", EPI, Code.CONTOUR_COPIED)
+    assert quarantine_rows([copied], (), in_doubt) == []
+    assert {r.name for r in quarantine_rows([OUTSIDE], ValidateParams().quarantine, in_doubt)} == {ENDO, EPI}
+
+
+@pytest.mark.parametrize("path", ["contourfiles/O", "dicoms/P", "link.csv"])
+def test_what_is_about_no_file_takes_the_patient(path: str) -> None:
+    """Where it has one."""
+    for patient, rows in (("P", [("patient", "P")]), ("", [])):
+        found = finding(Code.CONTOURS_OTHER_PHASE, "exchanged.", patient_id=patient, path=path)
+        assert [(row.what, row.name) for row in quarantine_rows([found], ValidateParams().quarantine)] == rows

@@ -15,10 +15,10 @@ from cmrpipe.checks.burnt import check_burnt, line_share
 from cmrpipe.checks.fit import Image as Pixels
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import catalog_links, link_patient
-from cmrpipe.model import Points, Sample
+from cmrpipe.model import Phase, Points, Sample
 from cmrpipe.params import ValidateParams
 from cmrpipe.samples import patient_samples, read_image
-from tests.checks.drawn import circle, heart, stack
+from tests.checks.drawn import circle, heart, sample, stack
 
 LIMITS = ValidateParams()
 
@@ -45,7 +45,12 @@ def test_a_line_is_told_and_a_border_is_not() -> None:
     assert line_share(burnt(image, points, 0), points)[1] > 0.95
     assert 0.4 < line_share(burnt(image, points[:60], 800), points)[0] < 0.75
     assert line_share(np.full((96, 112), 7), points) == (0.0, 0.0)
-    assert line_share(burnt(image, circle(50, 45, 4), 800), circle(50, 45, 4)) == (0.0, 0.0)
+    for radius, looked in ((4.9, False), (5.1, True)):
+        small = circle(50, 45, radius)
+        assert (line_share(burnt(image, small, 800), small)[0] > 0.9) == looked
+    hot = burnt(image, points, 500).copy()
+    hot[3, 4] = 30_000
+    assert line_share(hot, points)[0] > 0.95
 
 
 def test_one_image_or_the_patient_is_told() -> None:
@@ -58,6 +63,38 @@ def test_one_image_or_the_patient_is_told() -> None:
     most = [spoilt(s, lambda _: 800) if i > 4 else s for i, s in enumerate(samples)]
     (whole,) = check_burnt("P", most, LIMITS)
     assert (whole.path, whole.evidence["images"], whole.instance_number) == ("dicoms/P", 9, None)
+    assert whole.evidence["share"] == pytest.approx(1.0, abs=0.05)
+    half = [spoilt(s, lambda _: 0) if i < 7 else s for i, s in enumerate(samples)]
+    assert [f.path for f in check_burnt("P", half, LIMITS)] == [s.record.path for s in samples[:7]]
+    assert [f.path for f in check_burnt("P", half[:1], LIMITS)] == [samples[0].record.path]
+    unread = [replace(s, image=None) if i > 1 else s for i, s in enumerate(half)]
+    (whole,) = check_burnt("P", unread, LIMITS)
+    assert "2 of its 2 contoured images" in whole.message
+
+
+def test_a_part_of_a_line_is_none() -> None:
+    """Half of the contour; most of it where the contour leaves the image, so that the rest cannot be seen."""
+    (one,) = stack(1)[:1]
+    assert one.image is not None
+    assert one.endo is not None
+    points = one.endo.points
+    half = replace(one, image=burnt(one.image, points[:60], 800))
+    assert list(check_burnt("P", [half], LIMITS)) == []
+    line = spoilt(one, lambda _: 800)
+    assert line.image is not None
+    cut = line.image[:, : int(points[:, 0].max()) - 2]
+    assert line_share(cut, points)[0] > LIMITS.burnt
+    for contours in ({"endo": one.endo}, {"endo": None, "epi": one.endo}):
+        assert list(check_burnt("P", [replace(line, **contours)], LIMITS))
+        assert list(check_burnt("P", [replace(line, image=cut, **contours)], LIMITS)) == []
+
+
+def test_along_the_epicardium_bright_lines_count_alone() -> None:
+    """Fat has a dark border of its own."""
+    image, epi = heart(50, 45, 20), circle(50, 45, 26)
+    for value, told in ((800, True), (0, False)):
+        one = replace(sample(0, Phase.ED, circle(50, 45, 20), epi=epi), image=burnt(image, epi, value))
+        assert bool(list(check_burnt("P", [one], LIMITS))) == told
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cmrpipe.checks.neighbours import check_jumps, jumps
@@ -123,6 +124,8 @@ def test_expectations_that_contradict_each_other_tell_no_size() -> None:
         (45.0, (0.6, 0.6), False),
         (26.0, None, False),
         (20.9, None, True),
+        (21.65, None, False),
+        (21.0, (0.0, 1.25), True),
         (19.0, (1.0, 1.0), False),  # no wall at all: another finding
     ],
 )
@@ -131,6 +134,19 @@ def test_walls(radius: float, spacing: tuple[float, float] | None, told: bool) -
     drawn = sample(2, Phase.ED, circle(50, 45, 20), epi=circle(50, 45, radius), spacing=spacing)
     findings = list(check_walls([drawn], {21: "c/21.txt"}, "P", LIMITS))
     assert [(f.code, f.path) for f in findings] == ([(Code.WALL_IMPLAUSIBLE, "c/21.txt")] if told else [])
-    if told and spacing is not None:
-        assert findings[0].evidence["mean"] == pytest.approx((radius - 20) * spacing[0], rel=0.02)
-        assert re.search(r"is [0-9.]+ mm thick", findings[0].message), "in plain digits"
+    known = spacing is not None and min(spacing) > 0
+    for found in findings:
+        size = spacing[0] if spacing and known else 1 / 20
+        assert found.evidence["mean"] == pytest.approx((radius - 20) * size, rel=0.03)
+        assert found.evidence["minimum"] == pytest.approx((radius - 20) * size, rel=0.03)
+        unit, limit = ("mm", "wall_mm") if known else ("cavity radii", "wall_share")
+        assert re.search(rf"is [0-9.]+ {unit} thick", found.message), "in plain digits"
+        assert f"set validate.{limit}." in found.message
+
+
+def test_contours_that_are_told_otherwise_have_no_wall() -> None:
+    """An epicardium without a file of its own in order, an endocardium without area."""
+    epi = circle(50, 45, 20.5)
+    assert list(check_walls([sample(2, Phase.ED, circle(50, 45, 20), epi=epi)], {}, "P", LIMITS)) == []
+    line = np.array([[40.0, 40.0], [50.0, 50.0], [60.0, 60.0]])
+    assert list(check_walls([sample(2, Phase.ED, line, epi=epi, spacing=None)], {21: "c/21.txt"}, "P", LIMITS)) == []
