@@ -48,7 +48,7 @@ def _check_sizes(series: Sequence[ImageRecord], usual: Mapping[str, Size], squar
         same = spacing is None or _same_spacing(image, spacing) or oblong(image, square)
         if (image.rows, image.columns) == pixels and same:
             continue
-        in_itself = _size(image) == usual[image.series_uid] != (pixels, spacing)
+        in_itself = _size(image) == usual[image.series_uid]
         yield of_image(
             Code.SIZE_CHANGES,
             image,

@@ -65,7 +65,7 @@ def check_origins(
     found : by patient id
     folders : contour folder of each patient
     """
-    whole = set_shift({patient: [origin.response] for patient, origin in found.items()}) if len(found) > 1 else None
+    whole = set_shift({patient: [origin.response] for patient, origin in found.items()})
     base = (0.0, 0.0)
     if whole is not None:
         length = float(np.hypot(whole.x, whole.y))
@@ -103,5 +103,4 @@ def _words(shift: Shift) -> str:
 
 def _evidence(shift: Shift, contours: int) -> dict[str, float | int]:
     values = {"shift_x_px": shift.x, "shift_y_px": shift.y, "error_x_px": shift.error_x, "error_y_px": shift.error_y}
-    known = {name: round(value, 3) for name, value in values.items() if np.isfinite(value)}
-    return {**known, "contours": contours}
+    return {**{name: round(value, 3) for name, value in values.items()}, "contours": contours}

@@ -127,6 +127,8 @@ def test_images_that_say_nothing_are_like_nobody() -> None:
     for image in (np.zeros((64, 64), np.uint8), np.full((64, 64), 7.0), spot, scene(1)[:31]):
         assert picture(image) is None
         assert told(a=[image] * 3, b=[image] * 3) == []
+    assert picture(scene(1)[:, :31]) is None
+    assert picture(scene(1, (32, 32))) is not None
     assert looks([sample("a", 1, None), sample("a", 2, scene(1))])[0][0] == "dicoms/a/2.dcm"
 
 
@@ -138,6 +140,24 @@ def test_black_borders_alone_make_no_likeness() -> None:
     }
     assert all(len(own) == 3 for own in seen(people).values())
     assert told(**people) == []
+
+
+def corner(cells: int) -> Pixels:
+    """A picture in so many cells along rows and columns, beside black."""
+    image = np.zeros((320, 320), np.uint16)
+    image[: 10 * cells, : 10 * cells] = scene(1, (320, 320))[: 10 * cells, : 10 * cells]
+    return image
+
+
+def test_what_is_nearly_flat_says_nothing() -> None:
+    """A little noise beside a picture; a picture that is small beside black says too little."""
+    assert picture(corner(9)) is None
+    cells, _ = picture(corner(18)) or ("", ())
+    faint = corner(18) + np.random.default_rng(2).normal(0, 3, (320, 320))
+    with_noise, _ = picture(faint) or ("", ())
+    says, noisy_says = (int.from_bytes(bytes.fromhex(c)[:128]).bit_count() for c in (cells, with_noise))
+    assert FEWEST <= says <= 20 * 20
+    assert noisy_says == pytest.approx(says, rel=0.1)
 
 
 def test_equal_pixels_are_anothers_business_and_hide_nothing() -> None:
@@ -206,3 +226,87 @@ def test_a_picture_is_two_bits_a_cell_and_needs_enough_of_them() -> None:
     assert 0.2 < brighter.sum() / says.sum() < 0.8
     assert len(keys) == BANDS
     assert all(0 <= key < 2**BITS for key in keys)
+
+
+def look(
+    path: str, says: int = 1024, other: int = 0, mark: str = "", keys: tuple[int, ...] = (1, 2, 3, 4, 5), seed: int = 1
+) -> Look:
+    """A picture of which the first `says` cells say something, the first `other` of these otherwise than usual."""
+    brighter = np.random.default_rng(seed).random(1024) < 0.5
+    brighter[:other] ^= True
+    heard = np.arange(1024) < says
+    return Look(path, mark, b"".join(np.packbits(b).tobytes() for b in (heard, brighter & heard)).hex(), keys)
+
+
+def unlike(name: str, count: int) -> list[Look]:
+    """Pictures that are like no other."""
+    seeds = [zlib.crc32(f"{name}{i}".encode()) for i in range(count)]
+    return [look(f"{name}-{i}", seed=seed, keys=(seed,) * BANDS) for i, seed in enumerate(seeds)]
+
+
+def pairs(**looks_of: list[Look]) -> list[tuple[str, str]]:
+    """Who is told with which path."""
+    return [(f.patient_id, f.path) for f in check_alike(looks_of, ALIKE)]
+
+
+BOTH = [("a", "dicoms/a"), ("b", "dicoms/b")]
+
+
+@pytest.mark.parametrize(("other", "expected"), [(51, BOTH), (52, [])])
+def test_agreement_is_cells_that_agree_less_those_that_do_not(other: int, expected: list[tuple[str, str]]) -> None:
+    """Of 1,024: nine tenths with 51 that do not."""
+    found = list(check_alike({"a": [look("1")], "b": [look("2", other=other)]}, ALIKE))
+    assert [(f.patient_id, f.path) for f in found] == expected
+    assert all(f.evidence["agreement"] == pytest.approx(1 - 2 * other / 1024, abs=1e-4) for f in found)
+
+
+@pytest.mark.parametrize(("says", "expected"), [(FEWEST - 1, []), (FEWEST, BOTH)])
+def test_cells_that_say_something_in_both_are_enough_or_tell_nothing(
+    says: int, expected: list[tuple[str, str]]
+) -> None:
+    """However well they agree."""
+    assert pairs(a=[look("1", says)], b=[look("2")]) == pairs(a=[look("1")], b=[look("2", says)]) == expected
+
+
+def test_one_key_at_its_place_is_enough() -> None:
+    """Any of five; the same number at another place is none, nor is one of two images of one patient."""
+    for band in range(BANDS):
+        keys = tuple(5 if at == band else 10 + at for at in range(BANDS))
+        assert pairs(a=[look("1", keys=keys)], b=[look("2", keys=(5,) * BANDS)]) == BOTH
+    assert pairs(a=[look("1", keys=(1, 2, 3, 4, 5))], b=[look("2", keys=(2, 3, 4, 5, 1))]) == []
+    assert pairs(a=[look("1"), look("2")], b=unlike("b", 3)) == []
+
+
+def test_images_of_unknown_pixels_are_not_equal() -> None:
+    """What nobody decoded has no mark; what has one is compared by it first, and counts for nothing then."""
+    assert pairs(a=[look("1")], b=[look("2")]) == BOTH
+    assert pairs(a=[look("1", mark="x")], b=[look("2", mark="x")]) == []
+    equal = [one._replace(mark=f"m{i}") for i, one in enumerate(unlike("e", 3))]
+    a, b = [*equal, *unlike("a", 4), look("1")], [*equal, *unlike("b", 4), look("2")]
+    assert pairs(a=a, b=b) == [("a", "1"), ("b", "2")]
+
+
+def test_who_has_fewer_images_decides() -> None:
+    """Whatever their names: two of four are half of the one patient, and two of nine little of the other."""
+    few, many = ([look("1", seed=1), look("2", seed=2), *unlike(name, count)] for name, count in (("f", 2), ("m", 7)))
+    assert pairs(a=few, b=many) == pairs(a=many, b=few) == BOTH
+    found = list(check_alike({"a": few, "b": many}, ALIKE))
+    assert [f.evidence["contoured_images"] for f in found] == [4, 9]
+
+
+def test_the_likest_pair_is_told() -> None:
+    """Of two that are alike."""
+    a, b = [look("1", seed=1), look("2", seed=2)], [look("3", other=20, seed=1), look("4", seed=2)]
+    assert [f.evidence["agreement"] for f in check_alike({"a": a, "b": b}, ALIKE)] == [1.0, 1.0]
+
+
+def test_an_image_like_those_of_several_patients_is_told_once() -> None:
+    """As is each of those."""
+    found = pairs(**{name: [look(f"{name}-like"), *unlike(name, 5)] for name in "abc"})
+    assert sorted(found) == [(name, f"{name}-like") for name in "abc"]
+
+
+def test_everyone_of_a_few_is_counted() -> None:
+    """Five people who are one."""
+    found = list(check_alike({name: [look(name)] for name in "abcde"}, ALIKE))
+    assert [f.evidence["patients"] for f in found] == [4] * 5

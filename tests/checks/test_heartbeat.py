@@ -79,6 +79,8 @@ def test_exchanged_phases_of_a_patient_are_one_finding() -> None:
     assert (said.code, said.path) == (Code.CONTOURS_OTHER_PHASE, "contourfiles/O")
     assert "end-diastole and end-systole are exchanged" in said.message
     assert said.evidence["slices"] == 7
+    (said,) = findings(exchanged(stack(), set(range(7)))[:-1])
+    assert said.evidence["slices"] == 6, "one has no pair"
 
 
 def test_exchanged_phases_are_told_where_contours_fit_once_exchanged() -> None:

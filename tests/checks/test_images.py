@@ -31,13 +31,16 @@ def series(*spacings: tuple[float, float]) -> list[ImageRecord]:
 
 
 @pytest.mark.parametrize(
-    ("spacing", "told"), [((1.25, 1.25), False), ((1.255, 1.255), False), ((1.3, 1.3), True), ((1.0, 1.0), True)]
+    ("spacing", "told"), [((1.25, 1.25), False), ((1.262, 1.262), False), ((1.264, 1.264), True), ((1.0, 1.0), True)]
 )
 def test_a_spacing_that_changes_is_told_and_rounding_is_not(spacing: tuple[float, float], told: bool) -> None:
     """Up to 1 %: the image whose pixels are of another size than its series' has a finding."""
     usual = (1.25, 1.25)
     found = list(check_series("P", series(usual, spacing, usual), LIMITS))
     assert [(f.code, f.path) for f in found] == ([(Code.SIZE_CHANGES, "dicoms/P/2.dcm")] if told else [])
+    images = [*series(usual, spacing, usual), *(replace(i, pixel_spacing_mm=None) for i in series(*[usual] * 4))]
+    codes = [f.code for f in check_series("P", images, LIMITS)]
+    assert (Code.SIZE_CHANGES in codes) == told, "images without spacing have no say"
 
 
 def test_a_size_that_changes_is_told() -> None:
@@ -69,6 +72,9 @@ def test_pixels_that_are_not_square_are_told(ratio: float) -> None:
     assert (found.evidence["row_mm"], found.evidence["column_mm"], found.evidence["images"]) == (*long, 3)
     some = [f for f in check_series("P", series((1.2, 1.2), long), LIMITS) if f.code is Code.SPACING_NOT_SQUARE]
     assert [(f.path, f.instance_number, f.evidence["images"]) for f in some] == [("dicoms/P/2.dcm", 2, 1)]
+    assert Code.SIZE_CHANGES not in {f.code for f in check_series("P", series((1.2, 1.2), long), LIMITS)}
+    lenient = LIMITS.model_copy(update={"square": 0.6})
+    assert list(check_series("P", series((1.2, 1.2 * ratio), (1.2, 1.2 * ratio), (1.2 * ratio, 1.2)), lenient)) == []
 
 
 def test_a_file_that_the_system_refuses_is_not_to_be_fetched_anew(tmp_path: Path) -> None:
@@ -108,6 +114,43 @@ def test_series_turned_a_little_against_each_other_are_told_once() -> None:
     assert [(f.code, f.path) for f in check_series("P", images, LIMITS)] == [(Code.ORIENTATION_CHANGES, images[4].path)]
 
 
+def about(image: ImageRecord, axis: str, degrees: float) -> ImageRecord:
+    """The same turned about its rows' direction, its columns', or the normal."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    ways = {
+        "rows": (1.0, 0.0, 0.0, 0.0, c, s),
+        "columns": (c, 0.0, s, 0.0, 1.0, 0.0),
+        "normal": (c, s, 0.0, -s, c, 0.0),
+    }
+    return replace(image, orientation=ways[axis])
+
+
+@pytest.mark.parametrize("axis", ["rows", "columns", "normal"])
+def test_an_image_turned_about_any_axis_is_told(axis: str) -> None:
+    """With its angle; images without orientation have no say, and nothing is said of them."""
+    images = tilted(0.0, several=False)
+    images[4] = about(images[4], axis, 2.0)
+    images += [replace(i, path=f"{i.path}x", orientation=None) for i in images * 2]
+    found = [f for f in check_series("P", images, LIMITS) if f.code is Code.ORIENTATION_CHANGES]
+    assert [(f.path, f.evidence["angle_deg"]) for f in found] == [(images[4].path, 2.0)]
+
+
+def test_of_several_tilted_series_the_steepest_is_named() -> None:
+    """In one finding, with all images."""
+    images = tilted(1.5, several=True)
+    images[:3] = [about(image, "rows", 2.0) for image in images[:3]]
+    (found,) = check_series("P", images, LIMITS)
+    assert (found.evidence["images"], found.evidence["angle_deg"]) == (6, 2.0)
+    assert any(image.path in found.message for image in images[:3])
+
+
+def test_a_series_turned_in_its_plane_does_not_belong_to_the_stack() -> None:
+    """Rows and columns run elsewhere: planning slices anew does not do that, and each image is an error."""
+    images = [about(i, "normal", 10.0) if i.series_uid == "1.2" else i for i in tilted(0.0, several=True)]
+    found = [f.code for f in check_series("P", images, LIMITS)]
+    assert found == [Code.ORIENTATION_CHANGES] * 3
+
+
 @pytest.mark.parametrize("direction", [0.0, 0.5, 0.999])
 def test_one_orientation_throughout_is_no_turn(direction: float) -> None:
     """Also where it is a filler, or its vectors are of another length than 1."""
@@ -140,6 +183,7 @@ def test_a_file_of_another_kind_has_its_mend_told(why: str, what: str) -> None:
     """Fetching it anew would not help."""
     (found,) = check_files([ImageRecord("dicoms/P/1.dcm", "", 9, "P", error=why)])
     assert what in found.message
+    assert found.code is (Code.IMAGE_TRUNCATED if why.startswith("truncated") else Code.IMAGE_UNREADABLE)
     assert ("Fetch it anew" in found.message) == (what == "Fetch it anew")
 
 
@@ -157,8 +201,23 @@ def test_one_modality_throughout_is_told_once() -> None:
     (found,) = check_files(images)
     assert (found.code, found.path, found.evidence["images"]) == (Code.IMAGE_NOT_MR, "dicoms/P", 3)
     assert "validate.quarantine" in found.message
+    (unsaid,) = check_files([replace(i, modality="") for i in images])
+    assert "the Modality of all 3 images is absent" in unsaid.message
+    assert list(check_files([replace(i, modality="MR") for i in images])) == []
     images[1:] = [replace(i, modality="MR") for i in images[1:]]
     assert [f.path for f in check_files(images)] == ["dicoms/P/1.dcm"]
+    (unsaid,) = check_files([replace(images[0], modality=""), *images[1:]])
+    assert unsaid.message == "dicoms/P/1.dcm is not MR: its Modality is absent."
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"), [(0, 0, True), (7, 7, True), (0, 7, False), (7, 8, False), (None, None, False)]
+)
+def test_an_image_of_one_value_is_told(low: int | None, high: int | None, told: bool) -> None:
+    """Zero or not; of pixels that nobody decoded nothing is known."""
+    (image,) = series((1.25, 1.25))
+    found = list(check_files([replace(image, modality="MR", pixel_min=low, pixel_max=high)]))
+    assert [(f.code, f.path, f.evidence["value"]) for f in found] == [(Code.IMAGE_CONSTANT, image.path, low)] * told
 
 
 def test_one_image_beside_a_file_that_cannot_be_used_is_told_by_itself() -> None:
