@@ -5,7 +5,8 @@ patient, of whom there is nothing else in the set, somebody gave the patients ot
 export in folders of the study's own names. The first is told by the image, the second once, and leaves nothing out but
 images of that folder that name a third one. One name in most folders of a set is a filler (`ANONYMOUS`) and tells
 nobody apart. One in two folders of different studies is a person who came twice: no image is in the wrong place, but
-only the first visit is used, or a model might be tested on a person whom it has learnt from.
+only the first visit is used, or a model might be tested on a person whom it has learnt from. Signs alone (`***`), as
+some programs write over a name, name nobody.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _NAMED = frozenset({Code.PATIENT_RENAMED, Code.IMAGE_PATIENT_MISMATCH})
 def check_patient_id(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Finding]:
     """Images of one folder that name another patient: those of most images once, the others each."""
     usable = [image for image in images if not image.error]
-    named = [(normalise_id(image.header_patient_id), image) for image in usable if image.header_patient_id]
+    named = [(name, image) for image in usable if (name := normalise_id(image.header_patient_id))]
     usual, own = normalise_id(patient_id), f"its folder is {patient_id}"
-    (most, count), *_ = Counter(name for name, _ in named if name).most_common(1) or [("", 0)]
+    (most, count), *_ = Counter(name for name, _ in named).most_common(1) or [("", 0)]
     if most != usual and count > MOST * len(usable):
         usual, other = most, next(image.header_patient_id for name, image in named if name == most)
         own = f"most images of its folder {other}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cmrpipe.checks.blame import quarantine_rows
 from cmrpipe.checks.patientids import check_patient_id, settle
@@ -50,13 +51,30 @@ def test_one_foreign_image_is_an_error() -> None:
 
 def test_an_odd_image_hides_no_scheme() -> None:
     """One without a name, or one with the folder's; most of the images decide, and half of them do not."""
-    for odd, gone in (("", set()), ("-", {"dicoms/A/5.dcm"}), ("A", {"dicoms/A/5.dcm"})):
+    for odd, gone in (("", set()), ("-", set()), ("A", {"dicoms/A/5.dcm"})):
         found = told({"A": [*["ANON-1"] * 4, odd, *["anon_1"] * 4], "B": ["B"]})
         assert (found[0].code, found[0].evidence["images"]) == (RENAMED, 8)
         assert found[0].message.startswith("A: 8 of 9 images carry PatientID ANON-1, which")
         assert left_out(found) == gone
         assert "A" in left_out(told({"A": [*["ANON-1"] * 4, odd], "B": ["ANON-1"]}))
     assert left_out(told({"A": ["A", "ANON-1"] * 2})) == {"dicoms/A/2.dcm", "dicoms/A/4.dcm"}
+    assert left_out(told({"A": ["ANON-1", "A"] * 2})) == {"dicoms/A/1.dcm", "dicoms/A/3.dcm"}
+    assert left_out(told({"A": ["ANON-1", "", "ANON-1", ""]})) == {"dicoms/A/1.dcm", "dicoms/A/3.dcm"}
+
+
+def test_signs_alone_name_nobody() -> None:
+    """What programs write over a name: as good as none, of one folder or of all."""
+    for masked in ("***", "-", "?"):
+        assert told({"A": [masked] * 3, "B": ["B"]}) == told({f"P{k}": [masked] * 3 for k in range(9)}) == []
+
+
+def test_images_that_cannot_be_read_name_nobody() -> None:
+    """Nor do they count for how many there are."""
+    images = [ImageRecord(f"dicoms/A/{n}.dcm", "", 1, "A", n, header_patient_id="X") for n in (1, 2, 3)]
+    broken = [replace(image, error="truncated") for image in images * 2]
+    (found,) = check_patient_id("A", [*images[:1], *broken])
+    assert (found.code, found.evidence["images"], found.evidence["usable_images"]) == (RENAMED, 1, 1)
+    assert list(check_patient_id("A", broken)) == []
 
 
 def test_a_name_that_is_anothers_is_an_error() -> None:
