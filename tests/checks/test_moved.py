@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 from pathlib import Path
 
@@ -57,10 +58,32 @@ def test_candidates_miss_nothing() -> None:
     assert candidates([]).shape == candidates([SMALL, SMALL]).shape == (0, 2)
 
 
+@pytest.mark.parametrize("way", [(1.0, 0.0), (0.0, 1.0), (math.sqrt(0.5), math.sqrt(0.5))])
+def test_no_outline_within_the_limit_is_missed(way: tuple[float, float]) -> None:
+    """Stretched in one direction the spread there differs by all of the distance; that limits both steps."""
+    points = circle(40, 40, 15) - 40
+    stretch = np.outer(points @ way, way)
+    stretch /= np.sqrt((stretch**2).sum(axis=1).mean())
+    for px, one in ((0.9999 * APART_PX, True), (1.1 * APART_PX, False)):
+        other = points + px * stretch
+        assert apart(points, other) == pytest.approx(px, abs=1e-6)
+        assert (len(candidates([form(points), form(other)])) == 1) == one
+        assert ones([points, other + 9]) == ({(0, 1)} if one else set())
+
+
+@pytest.mark.parametrize(("px", "one"), [(0.015, True), (0.03, False)])
+def test_points_of_rounded_coordinates_are_the_same(px: float, one: bool) -> None:
+    """Of hundredths of a pixel."""
+    points = circle(40, 40, 15)
+    step = np.random.default_rng(8).normal(0, 1, points.shape)
+    step *= px / np.sqrt((step**2).sum(axis=1).mean())
+    assert ones([points, points + step]) == ({(0, 1)} if one else set())
+
+
 def test_small_outlines_are_not_looked_at() -> None:
-    """Equal ones of 5 pixels are nothing, of 7 pixels they are."""
-    assert form(circle(30, 30, 5)) == SMALL
-    assert ones([circle(30, 30, 5), circle(50, 30, 5), circle(30, 30, 7), circle(50, 30, 7)]) == {(2, 3)}
+    """Equal ones of a radius below 6 pixels are nothing."""
+    assert form(circle(30, 30, 5.9)) == SMALL
+    assert ones([circle(30, 30, 5.9), circle(50, 30, 5.9), circle(30, 30, 6.1), circle(50, 30, 6.1)]) == {(2, 3)}
 
 
 def test_no_real_outline_is_another_one_moved(real: dict[str, Points]) -> None:

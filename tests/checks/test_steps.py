@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -120,6 +121,74 @@ def test_a_spike_is_no_gap_and_a_lone_point_no_spike() -> None:
     assert codes(alone) == [Code.CONTOUR_OPEN]
 
 
+def sides(step: float = 0.5, side: float = 40.0) -> Points:
+    """A square, traced at even steps from its corner at the origin along x."""
+    along = np.arange(0, side, step)
+    none = np.zeros_like(along)
+    ways = [(along, none), (none + side, along), (side - along, none + side), (none, side - along)]
+    return np.concatenate([np.column_stack(way) for way in ways]) + 20
+
+
+def jutting(step: float, detour: float) -> Points:
+    """One of its points stands out of a side, `step` from both its neighbours, which are `detour` times less apart."""
+    points, half = sides(), step / detour
+    off = np.abs(points - [40, 20])
+    points = points[(off[:, 0] >= half) | (off[:, 1] > 0)]
+    at = int(np.flatnonzero((points[:, 0] > 40) & (points[:, 1] == 20))[0])
+    ends = np.array([[40 - half, 20], [40, 20 - np.sqrt(step**2 - half**2)], [40 + half, 20]])
+    return np.insert(points, at, ends, axis=0)
+
+
+@pytest.mark.parametrize(("detour", "spike"), [(1.4, False), (1.8, False), (2.5, True)])
+def test_a_point_juts_out_where_the_way_over_it_is_a_detour(detour: float, spike: bool) -> None:
+    """Twice as long as past it; a corner is none, however long its two steps."""
+    found = told(jutting(2.5, detour))
+    assert [f.code for f in found] == [Code.CONTOUR_SPIKE] * spike
+    assert all(f.evidence["out_px"] == pytest.approx(2.5) and f.evidence["step_px"] == 0.5 for f in found)
+
+
+def test_of_the_two_steps_over_a_spike_the_shorter_counts() -> None:
+    """That is how far it stands out at least."""
+    points = sides()
+    at = int(np.flatnonzero((points == [40, 20]).all(axis=1))[0])
+    points[at] = 40, 16
+    (found,) = told(np.delete(points, range(at + 1, at + 6), axis=0))
+    assert found.code is Code.CONTOUR_SPIKE
+    assert found.evidence["out_px"] == pytest.approx(np.hypot(4, 0.5), abs=1e-3)
+
+
+@pytest.mark.parametrize(("lost", "gap"), [(20, False), (32, True)])
+def test_a_gap_is_a_part_of_the_outline(lost: int, gap: bool) -> None:
+    """A twelfth of it: what a smaller one cuts off is next to nothing, however short the other steps are."""
+    assert codes(np.roll(np.delete(sides(), range(10, 9 + lost), axis=0), 50, axis=0)) == [Code.CONTOUR_OPEN] * gap
+
+
+@pytest.mark.parametrize(("radius", "coarse"), [(1.9, False), (2.1, True)])
+def test_points_a_pixel_apart_were_traced(radius: float, coarse: bool) -> None:
+    """Of eight points 1.45 pixels apart the outline of a few pixels may be made, of such 1.6 pixels apart not."""
+    assert (Code.CONTOUR_COARSE in codes(equidistant(circle(30, 30, radius), 8))) == coarse
+
+
+@pytest.mark.parametrize(("side", "coarse"), [(3.5, False), (5.0, True)])
+def test_a_polygon_of_long_sides_is_no_outline_of_pixels(side: float, coarse: bool) -> None:
+    """Though they run along rows, columns and diagonals: straight runs of a few pixels do."""
+    leg = side / math.sqrt(2)
+    turns = [(side, 0), (leg, leg), (0, side), (-leg, leg), (-side, 0), (-leg, -leg), (0, -side), (leg, -leg)]
+    assert codes(np.cumsum(turns, axis=0) + 30) == [Code.CONTOUR_COARSE] * coarse
+
+
+def test_control_points_are_told_with_what_is_lost() -> None:
+    """As a share of the curve's area; either way round, and however often each is written."""
+    points = equidistant(circle(50, 50, 20), 8)
+    for same in (points, points[::-1], points.repeat(2, axis=0)):
+        (found,) = told(same)
+        assert (found.code, found.evidence["points"]) == (Code.CONTOUR_COARSE, 8)
+        lost = rounding_share(points)
+        assert found.evidence["lost_share"] == pytest.approx(lost / (1 + lost), abs=1e-5)
+        assert found.evidence["area_px"] == pytest.approx(polygon_area(points), abs=0.01)
+        assert found.evidence["step_px"] == pytest.approx(np.linalg.norm(points[1] - points[0]), abs=1e-3)
+
+
 @pytest.mark.parametrize("count", [6, 8, 12, 16, 20])
 def test_control_points_are_told(real: list[Points], count: int) -> None:
     """Of all contours that are larger than 5 pixels."""
@@ -168,6 +237,18 @@ def test_a_flat_side_of_a_mask_is_no_gap() -> None:
     steps = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
     assert codes(points) == []
     assert codes(np.delete(points, int(steps.argmax()), axis=0)) == [Code.CONTOUR_OPEN]
+    off = np.random.default_rng(6).choice((-1, 1), points.shape)
+    assert codes(points + 0.005 * off) == [], "rounded to hundredths"
+    assert Code.CONTOUR_OPEN in codes(points + 0.05 * off), "along no row"
+
+
+def test_a_gap_in_a_masks_outline_of_all_its_pixels_is_told() -> None:
+    """Steps that go on straight ahead are not corners, rounded or not."""
+    mask = area_mask(circle(50, 50, 30), (96, 96)).astype(np.uint8)
+    (outline,), _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    lost = outline[30:, 0].astype(np.float64)
+    off = np.random.default_rng(7).choice((-1, 1), lost.shape)
+    assert codes(lost) == codes(lost + 0.005 * off) == [Code.CONTOUR_OPEN]
 
 
 @pytest.mark.parametrize("count", [8, 13, 40])
