@@ -118,7 +118,7 @@ IMAGES: Table = {
     _C.IMAGE_PATIENT_MISMATCH: CodeInfo(
         _E,
         "an image's header names another patient than its folder, or than most images of a renamed one",
-        "PatientID (0010,0020), unless it is of signs alone, against the folder, after normalisation; see patient-renamed",
+        "PatientID (0010,0020) that is more than signs against the folder, after normalisation; see patient-renamed",
         "move it to its patient, or correct the header at the source",
     ),
     _C.PATIENT_RENAMED: CodeInfo(

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from cmrpipe.checks.fit import Image
+from cmrpipe.checks.misfit import measure_fits
 from cmrpipe.checks.onestudy import study_marks
+from cmrpipe.checks.origins import FITS
 from cmrpipe.checks.patient import PatientReport, check_patient
 from cmrpipe.checks.twopatients import marks
 from cmrpipe.codes import FindingCode as Code
@@ -31,9 +33,9 @@ def report(samples: Sequence[Sample], *more: ContourRecord, images: Sequence[Ima
     """
     pixels = {s.record.path: s.image for s in samples}
     contours = tuple(
-        ContourRecord(f"c/{image_number(s.record)}.txt", "x", 1, "O", image_number(s.record), kind, contour.points)
+        ContourRecord(f"c/{image_number(s.record)}{end}.txt", "x", 1, "O", image_number(s.record), kind, contour.points)
         for s in samples
-        for kind, contour in ((ContourKind.ENDO, s.endo), (ContourKind.EPI, s.epi))
+        for kind, contour, end in ((ContourKind.ENDO, s.endo, ""), (ContourKind.EPI, s.epi, "-epi"))
         if contour is not None
     )
     records = tuple(images) or tuple(s.record for s in samples)
@@ -93,9 +95,18 @@ BOW = np.array([[20.0, 20.0], [90.0, 80.0], [90.0, 20.0], [20.0, 75.0]])
 
 def test_a_misshapen_contour_is_told_for_its_shape_alone() -> None:
     """Nor are its neighbours held against it."""
-    said = report(put(put(stack(), 31, BOW), 35, BOW))
-    assert of_contour(said, "c/31.txt") == of_contour(said, "c/35.txt") == {Code.CONTOUR_SELF_INTERSECTING}
-    assert {f.path for f in said.findings if f.path.startswith("c/")} == {"c/31.txt", "c/35.txt"}
+    said = report(put(put(stack(), 21, BOW), 41, BOW))
+    assert of_contour(said, "c/21.txt") == of_contour(said, "c/41.txt") == {Code.CONTOUR_SELF_INTERSECTING}
+    assert {f.path for f in said.findings if f.path.startswith("c/")} == {"c/21.txt", "c/41.txt"}
+
+
+def test_a_wall_is_told_of_its_epicardium() -> None:
+    """Which is drawn around a cavity that its image and its neighbours bear out."""
+    samples = [
+        replace(s, epi=Contour(ContourKind.EPI, circle(53, 43.5, 21.9))) if image_number(s.record) == 31 else s
+        for s in stack()
+    ]
+    assert of_contour(report(samples), "c/31-epi.txt") == {Code.WALL_IMPLAUSIBLE}
 
 
 def test_control_points_in_the_wrong_place_are_told_for_both() -> None:
@@ -117,7 +128,8 @@ def test_of_two_contours_of_one_image_neither_is_held_against_it() -> None:
 def test_contours_that_fit_nowhere_say_nothing_of_the_origin() -> None:
     """Those of a patient that fits do."""
     assert report(stack()).origin is not None
-    off = [drawn(s, s.endo.points + np.array([0, 12])) for s in stack() if s.endo is not None]
+    off = [drawn(s, s.endo.points + np.array([0, 5.0])) for s in stack() if s.endo is not None]
+    assert np.median(list(measure_fits(off).values())) > FITS
     said = report(off)
     assert Code.CONTOUR_MISFIT in {f.code for f in said.findings if f.path == "contourfiles/O"}
     assert said.origin is None

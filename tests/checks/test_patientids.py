@@ -108,6 +108,15 @@ def test_a_name_that_everybody_was_given_is_told_once() -> None:
     )
     apart = {f"Q{k}": [f"Q{k}"] for k in range(20)}
     assert left_out(told({**names, **apart})) == set(names)
+    assert "3 folders (P1, P2, P3) carry PatientID ANONYMOUS" in told(names)[0].message
+    backwards = dict(reversed([*names.items(), ("P4", ["ANONYMOUS"])]))
+    assert "4 folders (P1, P2, P3 ...) carry" in told(backwards)[0].message
+    assert [f.code for f in told(names, {name: f"1.{name}" for name in names})] == [SHARED], "visits of nobody"
+    assert {f.patient_id: f.evidence["other_patient"] for f in told({**names, **apart})} == {
+        "P1": "P2",
+        "P2": "P1",
+        "P3": "P1",
+    }
     nine = {f"P{k}": ["ANONYMOUS"] * 3 for k in range(9)}
     assert [f.code for f in told({**nine, **apart})] == [SHARED]
 
@@ -118,6 +127,8 @@ def test_of_visits_of_one_person_the_first_is_used() -> None:
     (found,) = told({**visits, **others}, {"A": "1.1", "B": "1.2"})
     assert (found.code, found.path, found.evidence["other_patient"]) == (Code.PERSON_IN_TWO_PATIENTS, "dicoms/B", "A")
     assert left_out([found]) == {"B"}
+    backwards = dict(reversed([*visits.items(), *others.items()]))
+    assert left_out(told(backwards, {"A": "1.1", "B": "1.2"})) == {"B"}
     three = told({**visits, "C": ["Anon"] * 3, **others}, {"A": "1.1", "B": "1.2", "C": "1.3"})
     assert left_out(three) == {"B", "C"}
     for studies in ({"A": "1.1", "B": "1.1"}, {"A": "1.1"}):
