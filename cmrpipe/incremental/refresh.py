@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from cmrpipe.files import canonical_json, disk_trouble, remove_leftovers, sha256_bytes, sha256_file, write_json
+from cmrpipe.files import canonical_json, disk_trouble, remove_leftovers, sealed, sha256_bytes, sha256_file, write_json
 from cmrpipe.incremental.commit import check_ours, commit, roll_forward
 from cmrpipe.incremental.executors import Workers, pool
 from cmrpipe.incremental.locking import alone
@@ -97,12 +97,14 @@ def _note_file(folder: Path, key: str) -> Path:
 def _adopt(folder: Path, unit: Unit[Any]) -> dict[str, Any] | None:
     """What a run that did not end has finished of a unit, when it is what is wanted now and whole."""
     try:
-        entry: dict[str, Any] = json.loads(_note_file(folder, unit.key).read_bytes())
+        note = json.loads(_note_file(folder, unit.key).read_bytes())
+        if not isinstance(note, dict) or sealed(note) != note or note["fingerprint"] != unit.fingerprint:
+            return None
         waiting = waiting_files(folder)
-        whole = all(sha256_file(waiting / name) == digest for name, digest in entry["files"].items())
+        whole = all(sha256_file(waiting / name) == digest for name, digest in note["files"].items())
     except (OSError, ValueError):
         return None
-    return entry if whole and entry["fingerprint"] == unit.fingerprint else None
+    return {key: value for key, value in note.items() if key != "sha256"} if whole else None
 
 
 def lock_file(folder: Path) -> Path:
@@ -216,7 +218,7 @@ def _make(
     made: dict[str, dict[str, Any]] = {}
 
     def finish(unit: Unit[Inputs], result: dict[str, Any]) -> None:
-        write_json(_note_file(folder, unit.key), result)
+        write_json(_note_file(folder, unit.key), sealed(result))
         made[unit.key] = result
         listen(Progress(stage, unit.key, len(made), len(todo)))
 

@@ -62,6 +62,7 @@ def test_rows_of_rules_are_their_own_business() -> None:
 def test_a_keep_alone_is_in_order() -> None:
     """Also of several people, and beside a rule that it does not overrule any more; that is told as outdated."""
     assert told([row("ann", keep=True), row("ben", keep=True, seen=NOW)]) == []
+    assert told([row("ann", keep=True, seen=OLD), row("ben", keep=True, seen=NOW)]) == []
     keep, other = row("ann", keep=True, seen=OLD), row("ben", keep=True, seen=OLD)
     rules = [row(RULE, seen=NOW, why="contour-open"), row(RULE, seen=NOW, why="contour-misfit")]
     found = told([keep, other], by_rule=rules)

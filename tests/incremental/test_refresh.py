@@ -127,6 +127,25 @@ def test_finished_unit_is_taken_over_only_when_it_is_what_is_wanted(tmp_path: Pa
     assert (folder / "units" / "a").read_text() == wanted
 
 
+@pytest.mark.parametrize(
+    ("was", "now"), [('"files"', '"filez"'), ('"info"', '"infn"'), ('"length": 3', '"length": 7'), ("{", "[")]
+)
+def test_an_altered_note_of_a_finished_unit_is_no_note(tmp_path: Path, was: str, now: str) -> None:
+    """Of what it wrote or reports, a bit may be another by the next run: the unit is made again."""
+    folder = tmp_path / "out"
+    with pytest.raises(RuntimeError, match="boom"):
+        refresh("test", folder, [Unit("a", "a:1", "a:1"), Unit("z", "z", "boom")], write_text_unit, listen=silent)
+    (note,) = (pending(folder) / "units").iterdir()
+    altered = note.read_text().replace(was, now)
+    assert altered != note.read_text()
+    note.write_text(altered)
+    told: list[Progress] = []
+    result = refresh("test", folder, [Unit("a", "a:1", "a:1")], write_text_unit, listen=told.append)
+    assert [p.unit for p in told] == ["a"]
+    assert result.info == run(tmp_path / "fresh", ["a:1"]).info
+    assert read_manifest(folder) == read_manifest(tmp_path / "fresh")
+
+
 def contents(folder: Path) -> dict[str, str]:
     """What a reader sees: the text of every unit, through the manifest, each held against its hash."""
     seen = {}
