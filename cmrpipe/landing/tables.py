@@ -14,10 +14,11 @@ def without_rows(data: bytes, drop: Callable[[str, str], bool]) -> bytes:
         table = read_link_table(data, "link table")
     except LinkError:
         return data
-    lines = {link.line for link in table.links if drop(link.patient_id, link.original_id)}
-    lines |= {row.line for row in table.bad if len(row.ids) == 2 and drop(*row.ids)}
-    if not lines:
+    last = {link.line for link in table.links if drop(link.patient_id, link.original_id)}
+    last |= {row.line for row in table.bad if len(row.ids) == 2 and drop(*row.ids)}
+    if not last:
         return data
+    lines = {line for end in last for line in range(table.begins.get(end, end), end + 1)}
     encoding = _encoding(data)
     kept = [line for i, line in enumerate(data.decode(encoding).splitlines(keepends=True), 1) if i not in lines]
     return "".join(kept).encode(encoding)

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cmrpipe.errors import LinkError
@@ -39,12 +39,14 @@ class LinkTable:
     links : the pairs, in file order; ids with surrounding white space taken off
     bad : rows that are no pair
     oddities : departures of the format that were read all the same ("BOM", "CRLF line ends", "semicolons", ...)
+    begins : of rows that run over several lines (a cell in quotation marks may) the first line, by their last
     """
 
     path: str
     links: tuple[Link, ...]
     bad: tuple[BadRow, ...]
     oddities: tuple[str, ...]
+    begins: Mapping[int, int]
 
 
 def composed(text: str) -> str:
@@ -84,12 +86,13 @@ def _decode(data: bytes, path: str) -> tuple[str, list[str]]:
     return text, oddities
 
 
-def _rows(text: str, separator: str, path: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the number, from 1, of the line that each ends in."""
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
+def _rows(text: str, separator: str, path: str) -> Iterator[tuple[int, int, list[str]]]:
+    """Rows with the numbers, from 1, of the lines that each begins and ends in."""
+    reader, before = csv.reader(io.StringIO(text), delimiter=separator), 0
     try:
         for row in reader:
-            yield reader.line_num, row
+            yield before + 1, reader.line_num, row
+            before = reader.line_num
     except csv.Error as error:
         raise LinkError(path, f"is no table ({error})", "Look for a quotation mark that is not closed") from error
 
@@ -128,8 +131,11 @@ def read_link_table(data: bytes, path: str) -> LinkTable:
         ) from None
     links: list[Link] = []
     bad: list[BadRow] = []
-    for number, row in _rows("\n".join(lines[first + 1 :]), separator, path):
-        line = first + 1 + number
+    begins: dict[int, int] = {}
+    for begin, end, row in _rows("\n".join(lines[first + 1 :]), separator, path):
+        line = first + 1 + end
+        if begin < end:
+            begins[line] = first + 1 + begin
         if not any(cell.strip() for cell in row):
             continue
         cells = [row[i].strip() if i < len(row) else "" for i in columns]
@@ -145,4 +151,4 @@ def read_link_table(data: bytes, path: str) -> LinkTable:
             bad.append(BadRow(line, separator.join(row)[:80], "an id holds a path separator", tuple(cells)))
         else:
             links.append(Link(cells[0], cells[1], path, line))
-    return LinkTable(path, tuple(links), tuple(bad), tuple(oddities))
+    return LinkTable(path, tuple(links), tuple(bad), tuple(oddities), begins)

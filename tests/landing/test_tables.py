@@ -14,3 +14,23 @@ def test_only_the_row_that_is_dropped_goes(encoding: str, name: str) -> None:
     data = f"patient_id,original_id\n{name},SC-1\nP2,SC-2\nP3,SC-3\n".encode(encoding)
     assert rows_of(without_rows(data, lambda patient, _: patient == "P2")) == {(name, "SC-1"), ("P3", "SC-3")}
     assert without_rows(data, lambda *_: False) == data
+
+
+@pytest.mark.parametrize("note", ['"moved,\nlater"', '"a\nb\nc\n"', "short", '"commas, and ""quotes"""'])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_row_goes_with_all_its_lines(note: str, end: str) -> None:
+    """A cell that nobody reads may run over several: none of it stays, least the id, and the rows around it do."""
+    rows = [
+        "patient_id,original_id,note",
+        f"P1,SC-1,{note}",
+        "",
+        f"P2,SC-2,{note}",
+        f"#P3,SC-3,{note}",
+        f"P4,SC-4,{note}",
+    ]
+    data = end.join([*rows, ""]).replace("\n", end).replace("\r\r\n", "\r\n").encode()
+    for gone in ("P1", "P2", "P3", "P4"):
+        left = without_rows(data, lambda patient, _, gone=gone: patient == gone)
+        assert gone.encode() not in left
+        assert rows_of(left) == rows_of(data) - {(gone, gone.replace("P", "SC-"))}
+        assert len(left.splitlines()) == len(data.splitlines()) - 1 - note.count("\n")
