@@ -152,7 +152,7 @@ def _other_tables(raw: Path, mark: Mark) -> dict[str, str]:
             found[path] = error.cause
             continue
         rows = [(link.patient_id, link.original_id) for link in table.links]
-        rows += [(row.ids[0], row.ids[1]) for row in table.bad if row.ids]
+        rows += [(row.ids[0], row.ids[1]) for row in table.bad if row.ids and all(row.ids)]
         others = [row for row in rows if not mark.names(*row)]
         if others:
             found[path] = f"has a row {','.join(others[0])}"

@@ -15,7 +15,7 @@ def without_rows(data: bytes, drop: Callable[[str, str], bool]) -> bytes:
     except LinkError:
         return data
     last = {link.line for link in table.links if drop(link.patient_id, link.original_id)}
-    last |= {row.line for row in table.bad if len(row.ids) == 2 and drop(*row.ids)}
+    last |= {row.line for row in table.bad if any(row.ids) and drop(row.ids[0], row.ids[1])}
     if not last:
         return data
     lines = {line for end in last for line in range(table.begins.get(end, end), end + 1)}

@@ -21,7 +21,10 @@ _SHEET_ERROR = re.compile(r"#(#+|NAME\?|REF!|VALUE!|NUM!|NULL!|N/A|DIV/0!)")
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that names no pair: its line (from 1), its text, what is wrong, and its ids as far as they are there."""
+    """A row that names no pair: its line (from 1), its text, what is wrong, and its ids, "" for one that is not there.
+
+    There are none where a quotation mark is not closed: nobody knows where they end.
+    """
 
     line: int
     text: str
@@ -144,7 +147,7 @@ def read_link_table(data: bytes, path: str) -> LinkTable:
             bad.append(BadRow(line, separator.join(row)[:80], cause, tuple(cell.lstrip("# ") for cell in cells)))
         elif not all(cells):
             missing = " and ".join(name for name, cell in zip(HEADER, cells, strict=True) if not cell)
-            bad.append(BadRow(line, separator.join(row)[:80], f"no {missing}"))
+            bad.append(BadRow(line, separator.join(row)[:80], f"no {missing}", tuple(cells)))
         elif any("\n" in cell for cell in cells):
             bad.append(BadRow(line, separator.join(row)[:80], "a quotation mark is not closed"))
         elif any(character in cell for cell in cells for character in "/\\\0"):

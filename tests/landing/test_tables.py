@@ -34,3 +34,11 @@ def test_a_row_goes_with_all_its_lines(note: str, end: str) -> None:
         assert gone.encode() not in left
         assert rows_of(left) == rows_of(data) - {(gone, gone.replace("P", "SC-"))}
         assert len(left.splitlines()) == len(data.splitlines()) - 1 - note.count("\n")
+
+
+@pytest.mark.parametrize("row", ["P1,", "P1", ",SC-1", '"P1", ,moved', "#P1,", "P1,SC/1"])
+def test_a_row_that_is_no_pair_goes_by_the_id_that_it_has(row: str) -> None:
+    """It links nobody, and names them all the same; a row of neither id stays."""
+    data = f"patient_id,original_id,note\n{row}\n,,a note\nP2,SC-2\n".encode()
+    left = without_rows(data, lambda patient, original: patient == "P1" or original == "SC-1")
+    assert left == b"patient_id,original_id,note\n,,a note\nP2,SC-2\n"
