@@ -144,9 +144,10 @@ def test_of_several_tilted_series_the_steepest_is_named() -> None:
     assert any(image.path in found.message for image in images[:3])
 
 
-def test_a_series_turned_in_its_plane_does_not_belong_to_the_stack() -> None:
+@pytest.mark.parametrize("degrees", [3.0, 10.0])
+def test_a_series_turned_in_its_plane_does_not_belong_to_the_stack(degrees: float) -> None:
     """Rows and columns run elsewhere: planning slices anew does not do that, and each image is an error."""
-    images = [about(i, "normal", 10.0) if i.series_uid == "1.2" else i for i in tilted(0.0, several=True)]
+    images = [about(i, "normal", degrees) if i.series_uid == "1.2" else i for i in tilted(0.0, several=True)]
     found = [f.code for f in check_series("P", images, LIMITS)]
     assert found == [Code.ORIENTATION_CHANGES] * 3
 

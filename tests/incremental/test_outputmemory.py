@@ -45,6 +45,16 @@ def test_kept_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(read) == 2
 
 
+def test_what_is_remembered_is_held_against_what_is_asked(tmp_path: Path) -> None:
+    """A file that nobody touched has the bytes that were remembered, not those of another manifest."""
+    (tmp_path / "a").write_text("a:1")
+    right, wrong = (sha256_bytes(text) for text in (b"a:1", b"a:2"))
+    memory = outputmemory.SeenFiles(tmp_path, tmp_path / ".seen.sqlite")
+    memory.remember({"a": right})
+    for same in (memory, outputmemory.SeenFiles(tmp_path, tmp_path / ".seen.sqlite")):
+        assert (same.intact({"a": wrong}), same.intact({"a": right}), same.intact({"b": right})) == (False, True, False)
+
+
 def test_files_that_are_gone_are_not_remembered(tmp_path: Path) -> None:
     """The memory has no name of a unit that left, nor of a run before; what comes back is known again."""
     for texts in (["a:1", "b:1"], ["a:1"], ["a:2", "b:3"], ["b:3"]):
