@@ -8,8 +8,24 @@ from typing import Any
 import pytest
 
 from cmrpipe.errors import InputError
+from cmrpipe.files import write_json
+from cmrpipe.incremental.refresh import Unit, Written, refresh
+from cmrpipe.progress import silent
+from cmrpipe.workspace import Workspace
 from flows.judge import _compare
-from flows.models import current, decide, kept, verdict_of
+from flows.models import (
+    CURRENT,
+    LABELLED,
+    VERDICTS,
+    current,
+    decide,
+    keep,
+    kept,
+    made_of,
+    new_slices,
+    newest,
+    verdict_of,
+)
 
 
 def contest(new: float | None, last: float | None, held_out: int = 3) -> dict[str, Any]:
@@ -77,3 +93,78 @@ def test_no_record_is_no_model_and_a_damaged_one_is_told(tmp_path: Path) -> None
         current(tmp_path)
     with pytest.raises(InputError, match=r"git checkout models/abc\.json"):
         verdict_of(tmp_path, "abc")
+
+
+def write_model(text: str, folder: Path) -> Written:
+    """Files of a model, one in a folder of its own."""
+    for name in ("model.json", "members/1.pt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{text} {name}")
+    return Written(["model.json", "members/1.pt"])
+
+
+def write_labels(patient: tuple[str, int], folder: Path) -> Written:
+    """A patient with so many labelled slices."""
+    (folder / patient[0]).write_text("labels")
+    return Written([patient[0]], {"samples": patient[1]} if patient[1] else {})
+
+
+def trained(root: Path, text: str) -> None:
+    """A trained model is there."""
+    refresh("train", Workspace(root).model, [Unit("model", text, text)], write_model, listen=silent)
+
+
+def stored(root: Path, **patients: tuple[str, int]) -> None:
+    """A store of these patients: fingerprint, and number of labelled slices."""
+    units = [Unit(name, mark, (name, samples)) for name, (mark, samples) in patients.items()]
+    refresh("store", Workspace(root).store, units, write_labels, listen=silent)
+
+
+def test_a_kept_model_is_what_was_trained_and_of_which_labels(tmp_path: Path) -> None:
+    """Its files as they are, and who had labels; once kept it stays as it is, and its id is that of its description."""
+    stored(tmp_path, A=("1", 4), B=("2", 6), C=("3", 0))
+    trained(tmp_path, "first")
+    model = keep(tmp_path)
+    names = {path.relative_to(kept(tmp_path, model)).as_posix() for path in kept(tmp_path, model).rglob("*.*")}
+    assert names == {"model.json", "members/1.pt", LABELLED}
+    assert (kept(tmp_path, model) / "members" / "1.pt").read_text() == "first members/1.pt"
+    assert made_of(tmp_path, model) == {"A": ("1", 4), "B": ("2", 6)}
+    stored(tmp_path, A=("9", 4))
+    assert keep(tmp_path) == model
+    assert made_of(tmp_path, model) == {"A": ("1", 4), "B": ("2", 6)}
+    trained(tmp_path, "second")
+    assert keep(tmp_path) != model
+    assert made_of(tmp_path, keep(tmp_path)) == {"A": ("9", 4)}
+
+
+def test_slices_are_new_since_the_model_that_was_judged_last(tmp_path: Path) -> None:
+    """All without one; then those of patients who came or changed; a model that was not judged yet does not count."""
+    stored(tmp_path, A=("1", 4), B=("2", 6), C=("3", 0))
+    assert (newest(tmp_path), new_slices(tmp_path)) == ("", 10)
+    trained(tmp_path, "first")
+    assert (newest(tmp_path), new_slices(tmp_path)) == ("", 10)
+    first = keep(tmp_path)
+    assert (newest(tmp_path), new_slices(tmp_path)) == (first, 0)
+    stored(tmp_path, A=("1", 4), B=("7", 5), D=("8", 3))
+    assert new_slices(tmp_path) == 8
+    (tmp_path / VERDICTS).mkdir()
+    write_json(tmp_path / VERDICTS / CURRENT, {"model": first})
+    trained(tmp_path, "second")
+    assert (newest(tmp_path), new_slices(tmp_path)) == (first, 8)
+    second = keep(tmp_path)
+    assert (newest(tmp_path), current(tmp_path), new_slices(tmp_path)) == (second, first, 0)
+
+
+def test_of_a_list_of_labels_as_it_was_written_once_every_comma_is_the_ids(tmp_path: Path) -> None:
+    """And one that is not there, or is none, is told with what brings it back."""
+    kept(tmp_path, "m").mkdir(parents=True)
+    path = kept(tmp_path, "m") / LABELLED
+    path.write_text("patient_id,fingerprint,samples\nDoe,J,abc,7\n")
+    assert made_of(tmp_path, "m") == {"Doe,J": ("abc", 7)}
+    for text in ("patient_id,fingerprint,samples\nA,abc,many\n", "patient_id\nA\n"):
+        path.write_text(text)
+        with pytest.raises(InputError, match="dvc pull"):
+            made_of(tmp_path, "m")
+    path.unlink()
+    with pytest.raises(InputError, match="dvc pull"):
+        made_of(tmp_path, "m")
