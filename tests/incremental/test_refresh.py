@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,19 @@ def test_altered_output_is_made_again(tmp_path: Path, harm: str) -> None:
     result = run(tmp_path, ["a:1", "b:1"])
     assert (result.done, result.repaired) == (("a",), ("a",))
     assert snapshot(tmp_path) == whole
+
+
+def write_known_later(text: str, folder: Path) -> Written:
+    """Work that tells what it read."""
+    return replace(write_text_unit(text, folder), fingerprint=f"read {text}")
+
+
+def test_a_fingerprint_that_the_work_tells_is_what_counts_next_time(tmp_path: Path) -> None:
+    """An empty one does the work; the one that it tells keeps it, and the one that was asked for does not."""
+    folder = tmp_path / "out"
+    for asked, done in (("", ("a",)), ("read a:1", ()), ("guess", ("a",)), ("read a:1", ()), ("", ("a",))):
+        assert refresh("test", folder, [Unit("a", asked, "a:1")], write_known_later, listen=silent).done == done
+        assert read_manifest(folder)["a"]["fingerprint"] == "read a:1"
 
 
 def test_failure_leaves_the_old_output_and_keeps_finished_units(tmp_path: Path) -> None:

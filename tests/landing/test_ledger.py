@@ -365,6 +365,8 @@ def test_an_earlier_version_that_stands_again_is_of_those_who_had_it(tmp_path: P
     assert not book.has(P, "c", "t2")
     book.take(P, "9", "git")
     assert [(entry.source, entry.old, entry.new) for entry in book.entries[7:]] == [("git", "1", "9")]
+    book.take(P, "1", "git")
+    assert {entry.source for entry in book.entries[8:]} == {"a", "b", "c"}, "a record replaces nothing"
 
 
 def test_lines_that_were_added_and_taken_out_are_those_that_are_read(tmp_path: Path) -> None:
