@@ -22,6 +22,7 @@ from flows.models import (
     keep,
     kept,
     made_of,
+    model_id,
     new_slices,
     newest,
     verdict_of,
@@ -133,6 +134,11 @@ def test_a_kept_model_is_what_was_trained_and_of_which_labels(tmp_path: Path) ->
     assert keep(tmp_path) == model
     assert made_of(tmp_path, model) == {"A": ("1", 4), "B": ("2", 6)}
     trained(tmp_path, "second")
+    for name in ("old.pt", "members/1.pt"):  # a run was killed while it kept this one
+        half = kept(tmp_path, f".tmp-{model_id(Workspace(tmp_path).model)}") / name
+        half.parent.mkdir(parents=True, exist_ok=True)
+        half.write_text("ha")
+    assert {path.name for path in kept(tmp_path, keep(tmp_path)).rglob("*.*")} == {"model.json", "1.pt", LABELLED}
     assert keep(tmp_path) != model
     assert made_of(tmp_path, keep(tmp_path)) == {"A": ("9", 4)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from cmrpipe.incremental.manifest import (
     shard_of,
     waiting_files,
 )
-from cmrpipe.incremental.refresh import Unit, Written, refresh
+from cmrpipe.incremental.refresh import Refresh, Unit, Written, refresh
 from cmrpipe.progress import Progress, silent
 from tests.snapshots import snapshot
 from tests.textunits import run, write_text_unit
@@ -139,6 +140,48 @@ def test_finished_unit_is_taken_over_only_when_it_is_what_is_wanted(tmp_path: Pa
     refresh("test", folder, [Unit("a", wanted, wanted)], write_text_unit, listen=told.append)
     assert [p.unit for p in told] == ["a"]
     assert (folder / "units" / "a").read_text() == wanted
+
+
+@pytest.mark.parametrize("other", ["b:1", "b:2"])
+def test_what_a_failed_run_has_finished_takes_no_kept_units_place(tmp_path: Path, other: str) -> None:
+    """Where the sources are what they were before it again, whether or not something else is taken over."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1", "b:1"])
+    units = [Unit("a", "a:2", "a:2"), Unit("b", "b:2", "b:2"), Unit("z", "z", "boom")]
+    with pytest.raises(RuntimeError, match="boom"):
+        refresh("test", folder, units, write_text_unit, listen=silent)
+    result = run(folder, ["a:1", other])
+    assert result.unchanged == (("a", "b") if other == "b:1" else ("a",))
+    assert contents(folder) == {"a": "a:1", "b": other}
+
+
+def test_the_last_unit_sees_what_all_others_report(tmp_path: Path) -> None:
+    """Those that were kept, taken over and made, by key; it is made anew when they change, and mended alone."""
+    folder = tmp_path / "out"
+    seen: list[list[str]] = []
+
+    def index(reports: Mapping[str, Any]) -> Unit[str]:
+        seen.append(list(reports))
+        text = f"index:{sum(report['length'] for report in reports.values())}"
+        return Unit("index", text, text)
+
+    def made(*texts: str) -> Refresh:
+        units = [Unit(text.split(":")[0], text, text) for text in texts]
+        return refresh("test", folder, units, write_text_unit, listen=silent, last=index)
+
+    assert made("c:1").done == ("c", "index")
+    failing = [Unit("c", "c:1", "c:1"), Unit("b", "b:1", "b:1"), Unit("z", "z", "boom")]
+    with pytest.raises(RuntimeError, match="boom"):
+        refresh("test", folder, failing, write_text_unit, listen=silent)
+    result = made("c:1", "b:1", "a:1")
+    assert seen == [["c"], ["a", "b", "c"]]
+    assert (result.done, result.unchanged) == (("b", "a", "index"), ("c",))
+    assert (folder / "units" / "index").read_text() == "index:9"
+    result = made("c:1", "b:1", "a:1")
+    assert (result.done, result.unchanged) == ((), ("c", "b", "a", "index"))
+    (folder / "units" / "index").write_text("index:8")
+    result = made("c:1", "b:1", "a:1")
+    assert (result.done, result.repaired) == (("index",), ("index",))
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,8 @@ def test_a_zip_file_is_cut_short_when_its_end_is_gone(tmp_path: Path) -> None:
     for at in (10, *range(len(whole) - 22, len(whole) - 17)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         assert not is_cut_short(path, len(whole))
+    path.write_bytes(whole[:-22] + b"PK\0\0" + whole[-18:])  # half of it may stand there by chance
+    assert is_cut_short(path, len(whole))
     for size in (0, 50, len(whole) // 2, len(whole) - 22, len(whole) - 1):
         path.write_bytes(whole[:size])
         assert is_cut_short(path, size)
