@@ -22,7 +22,7 @@ from cmrpipe.store.reader import open_store
 from cmrpipe.store.writer import array_sha256
 
 _BLOCK = 1 << 18
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+_HDF5, _SUPERBLOCK = b"\x89HDF\r\n\x1a\n", 48
 _ZIP, _ZIP_END, _ZIP_END_SIZE = b"PK\3\4", b"PK\5\6", 22
 _local = threading.local()
 
@@ -152,23 +152,21 @@ def in_threads(
 def is_cut_short(path: Path, size: int) -> bool:
     """Whether a file is shorter than it was written.
 
-    Empty, an HDF5 file whose superblock (version 2, 3) says so, or a zip file that does not end with its directory.
+    Empty, an HDF5 file that is no superblock long, or whose superblock (version 2, 3) says so, or a zip file that does
+    not end with its directory. Of either little more than the first byte may be left.
     """
     if size == 0:
         return True
     with path.open("rb") as stream:
-        head = stream.read(48)
-        if head.startswith(_ZIP):
+        head = stream.read(_SUPERBLOCK)
+        if _ZIP.startswith(head[: len(_ZIP)]):
             stream.seek(max(0, size - _ZIP_END_SIZE))
             found = stream.read(len(_ZIP_END))
             # one byte of the signature may itself be what is altered
             return sum(a == b for a, b in zip(found, _ZIP_END, strict=False)) < len(_ZIP_END) - 1
-    return (
-        len(head) == 48
-        and head.startswith(_HDF5)
-        and head[8] in (2, 3)
-        and size < int.from_bytes(head[28:36], "little")
-    )
+    if not _HDF5.startswith(head[: len(_HDF5)]):
+        return False
+    return len(head) < _SUPERBLOCK or (head[8] in (2, 3) and size < int.from_bytes(head[28:36], "little"))
 
 
 def _files_below(folder: Path) -> list[str]:

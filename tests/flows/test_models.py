@@ -65,9 +65,21 @@ def test_a_model_becomes_current_when_it_loses_no_more_than_it_may(
     verdict = decide("new", "old", contest(new, last), may_lose, 1)
     assert verdict.current is becomes
     assert f"{new:.3f} against {last:.3f} of old on the same 3 unseen patients" in verdict.why
+    assert verdict.why.endswith("old makes way" if becomes else "old is kept as current")
+    assert (verdict.model, verdict.last, verdict.held_out) == ("new", "old", 3)
+    assert decide("new", "old", contest(new, last), may_lose, 3).current is becomes
 
 
-@pytest.mark.parametrize("found", [contest(0.9, 0.1, 2), contest(None, None, 3), contest(None, None, 0)])
+@pytest.mark.parametrize(
+    "found",
+    [
+        contest(0.9, 0.1, 2),
+        contest(None, None, 3),
+        contest(None, None, 0),
+        contest(0.9, None, 3),
+        contest(None, 0.9, 3),
+    ],
+)
 def test_too_few_common_patients_leave_the_last_model(found: dict[str, Any]) -> None:
     """However good the new one looks: a person may promote it, by the command that the reason names."""
     verdict = decide("abc", "old", found, 0.0, 3)
@@ -83,6 +95,15 @@ def test_a_figure_that_one_model_lacks_is_not_held_against_it() -> None:
     assert decide("new", "old", found, 0.0, 1).current
 
 
+def test_a_figure_of_nothing_counts() -> None:
+    """A model that finds no myocardium is worse, however well it finds the cavity."""
+    found = contest(0.8, 0.7)
+    found["figures"]["new"]["dice_myocardium"] = 0.0
+    verdict = decide("new", "old", found, 0.0, 1)
+    assert not verdict.current
+    assert "mean Dice 0.400 against 0.700" in verdict.why
+
+
 def test_no_record_is_no_model_and_a_damaged_one_is_told(tmp_path: Path) -> None:
     """A record that cannot be read is never taken for none: a worse model would become current."""
     assert current(tmp_path) == ""
@@ -90,6 +111,9 @@ def test_no_record_is_no_model_and_a_damaged_one_is_told(tmp_path: Path) -> None
     (tmp_path / "models").mkdir()
     for name in ("current.json", "abc.json"):
         (tmp_path / "models" / name).write_text("{")
+    with pytest.raises(InputError, match=r"git checkout models/current\.json"):
+        current(tmp_path)
+    (tmp_path / "models" / "current.json").write_text("{}")
     with pytest.raises(InputError, match=r"git checkout models/current\.json"):
         current(tmp_path)
     with pytest.raises(InputError, match=r"git checkout models/abc\.json"):

@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from cmrpipe.errors import StoreError
@@ -168,6 +170,29 @@ def test_hashes_in_one_reading(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="no regular file"):
         digest_file(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "zip"])
+def test_a_file_that_was_cut_anywhere_is_cut_short(tmp_path: Path, kind: str) -> None:
+    """Also where little more than the first bytes is left."""
+    path = tmp_path / kind
+    if kind == "hdf5":
+        with h5py.File(path, "w", libver=("v110", "v110")) as out:
+            out["image"] = np.arange(50)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("chunk", bytes(range(200)))
+    whole = path.read_bytes()
+    assert not is_cut_short(path, len(whole))
+    for size in (0, 1, 2, 3, 4, 7, 8, 9, 21, 40, 47, 48, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert is_cut_short(path, size)
+    if kind == "hdf5":  # of an older superblock, which says where it ends elsewhere, nothing is known
+        path.write_bytes(whole[:8] + b"\0" + whole[9:-1])
+        assert not is_cut_short(path, len(whole) - 1)
+    for other in (b"a,b\n", b"x" * 100):
+        path.write_bytes(other)
+        assert not is_cut_short(path, len(other))
 
 
 def test_a_zip_file_is_cut_short_when_its_end_is_gone(tmp_path: Path) -> None:
