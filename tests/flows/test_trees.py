@@ -86,8 +86,18 @@ def test_what_a_file_had_elsewhere_helps() -> None:
         assert tree.entries == TRUE
 
 
+def test_a_file_of_which_nothing_is_left_here_is_known_elsewhere() -> None:
+    """Neither in the workspace nor, its name being damaged, in the record."""
+    name = "dicoms/P/3.dcm"
+    assert name not in remains(damaged(name))
+    tree = rebuilt(OID, without(name), [damaged(name)], {name: [md5("image 3")]})
+    assert tree is not None
+    assert tree.entries == TRUE
+
+
 def test_any_of_several_damaged_copies_will_do() -> None:
-    """The one that is less damaged."""
+    """The one that is less damaged; and none is needed where all files are here."""
+    assert rebuilt(OID, TRUE, []) == proven(OID, DATA)
     tree = rebuilt(OID, {}, [b"", damaged("dicoms/P/5"), DATA])
     assert tree is not None
     assert rebuilt(OID, {}, [damaged("dicoms/P/5")]) is None

@@ -45,18 +45,20 @@ def drop_one_image(source: Path, folder: str) -> None:
     sorted((source / folder).iterdir())[0].unlink()
 
 
-def test_a_changed_patient_leaves_its_old_bytes_and_a_line(source: Path, target: Path) -> None:
+@pytest.mark.parametrize("end", ["", ".zip"])
+def test_a_changed_patient_leaves_its_old_bytes_and_a_line(source: Path, target: Path, end: str) -> None:
     """DVC does not have the old version: it is kept beside raw, and the ledger says old hash, new hash and where."""
-    land(source, target, listen=silent)
+    land(source, target, packing=end != "", listen=silent)
     folder = patient(source)
-    before = hash_tree(target / folder)
+    before = hash_tree(target / f"{folder}{end}")
     drop_one_image(source, folder)
-    land(source, target, listen=silent)
+    land(source, target, packing=end != "", listen=silent)
     line = Ledger(target).last(folder)
     assert line is not None
     assert (line.event, line.old) == ("changed", content_digest(before))
-    assert line.new == content_digest(hash_tree(target / folder))
+    assert line.new == content_digest(hash_tree(target / f"{folder}{end}"))
     assert hash_tree(target.parent / line.kept) == before
+    assert line.kept == f"{replaced(target).name}/{folder}/{line.old}{end}"
 
 
 def test_what_dvc_has_is_not_kept_twice(source: Path, target: Path) -> None:
