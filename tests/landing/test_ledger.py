@@ -71,6 +71,26 @@ def test_what_dvc_has_is_not_kept_twice(source: Path, target: Path) -> None:
     assert line is not None
     assert line.kept == "dvc"
     assert not replaced(target).exists()
+    assert sorted(path.name for path in target.parent.iterdir()) == ["landings.csv", "raw"]
+
+
+def test_a_version_that_comes_and_goes_is_kept_once(source: Path, target: Path) -> None:
+    """To and fro, DVC having neither: both are kept, and what stands is the newest."""
+    folder = patient(source)
+    image = sorted((source / folder).iterdir())[0]
+    data, digests = image.read_bytes(), []
+    for there in (True, False, True, False, True):
+        if there:
+            image.write_bytes(data)
+        else:
+            image.unlink()
+        assert land(source, target, listen=silent).whole
+        digests.append(content_digest(hash_tree(target / folder)))
+    whole, without = digests[:2]
+    assert digests == [whole, without, whole, without, whole]
+    assert {path.name for path in (replaced(target) / folder).iterdir()} == {whole, without}
+    for digest in (whole, without):
+        assert content_digest(hash_tree(replaced(target) / folder / digest)) == digest
 
 
 def test_a_line_that_a_kill_cut_short_is_passed_over(source: Path, target: Path) -> None:
