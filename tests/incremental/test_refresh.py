@@ -20,6 +20,7 @@ from cmrpipe.incremental.manifest import (
     pending,
     read_manifest,
     read_root,
+    root_sha256,
     shard_file,
     shard_of,
     waiting_files,
@@ -212,6 +213,34 @@ def contents(folder: Path) -> dict[str, str]:
             assert sha256_bytes(data) == digest
             seen[key] = data.decode()
     return seen
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"from": "FROM", "root": [1]}', '{"from": "other", "root": {"schema": 2}}']
+)
+def test_a_commit_that_cannot_be_one_is_none(tmp_path: Path, text: str) -> None:
+    """Readers and the next run go by what stands; what waits beside it is not read."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1", "b:1"])
+    (waiting_files(folder) / "units").mkdir(parents=True)
+    (waiting_files(folder) / "units" / "a").write_text("a:9")
+    commit_file(folder).write_text(text.replace("FROM", root_sha256(folder)))
+    assert located(folder, "units/a") == folder / "units" / "a"
+    assert contents(folder) == {"a": "a:1", "b": "b:1"}
+    assert run(folder, ["a:1", "b:1"]).unchanged == ("a", "b")
+    assert contents(folder) == {"a": "a:1", "b": "b:1"}
+    assert not pending(folder).exists()
+
+
+def test_while_a_commit_is_under_way_files_are_read_where_they_are(tmp_path: Path) -> None:
+    """Those that wait, and those that stay where they were."""
+    folder = tmp_path / "out"
+    run(folder, ["a:1", "b:1"])
+    (waiting_files(folder) / "units").mkdir(parents=True)
+    (waiting_files(folder) / "units" / "a").write_text("a:9")
+    commit_file(folder).write_text(json.dumps({"from": root_sha256(folder), "root": read_root(folder)}))
+    assert located(folder, "units/a") == waiting_files(folder) / "units" / "a"
+    assert located(folder, "units/b") == folder / "units" / "b"
 
 
 class Killed(BaseException):
