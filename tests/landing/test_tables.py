@@ -42,3 +42,17 @@ def test_a_row_that_is_no_pair_goes_by_the_id_that_it_has(row: str) -> None:
     data = f"patient_id,original_id,note\n{row}\n,,a note\nP2,SC-2\n".encode()
     left = without_rows(data, lambda patient, original: patient == "P1" or original == "SC-1")
     assert left == b"patient_id,original_id,note\n,,a note\nP2,SC-2\n"
+
+
+def test_letters_of_two_bytes_of_which_one_is_a_line_end_move_no_row() -> None:
+    """In UTF-16: U+010A, U+0D0A."""
+    data = "patient_id,original_id\n\u010a1,SC-1\nP2,SC-2\n\u0d0a3,SC-3\n".encode("utf-16")
+    left = without_rows(data, lambda patient, _: patient == "P2")
+    assert rows_of(left) == {("\u010a1", "SC-1"), ("\u0d0a3", "SC-3")}
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"a,b\n1,2\n", b"\x81\x8d"])
+def test_what_is_no_table_has_no_rows_and_stays(data: bytes) -> None:
+    """Empty, of other columns, no text."""
+    assert rows_of(data) == frozenset()
+    assert without_rows(data, lambda *_: True) == data

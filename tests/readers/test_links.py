@@ -139,3 +139,19 @@ def test_real_links_resolve(final_data) -> None:  # type: ignore[no-untyped-def]
     assert {len(v) for v in found.originals.values()} == {1}
     assert len(found.originals) == 5
     assert (found.normalised, found.no_patient, found.no_contours) == ((), (), ())
+
+
+def test_the_header_says_what_separates_and_blanks_are_no_part_of_an_id() -> None:
+    """Whatever further columns hold; an id with a character that no name has is none."""
+    table = read_link_table(
+        b"patient_id;original_id;note\n P1 ;\tSC-1 ;x\nP2;SC-2;a,b,c,d,e\nP\x003;SC-3;\n", "link.csv"
+    )
+    assert [(link.patient_id, link.original_id) for link in table.links] == [("P1", "SC-1"), ("P2", "SC-2")]
+    assert [row.line for row in table.bad] == [4]
+
+
+def test_a_row_over_several_lines_is_told_by_its_last_and_begins_at_its_first() -> None:
+    """Counted from 1, with what stands before the header."""
+    table = read_link_table(b'\npatient_id,original_id,note\nP1,SC-1,"a\nb\nc"\nP2,SC-2,\n', "link.csv")
+    assert [link.line for link in table.links] == [5, 6]
+    assert table.begins == {5: 3}
