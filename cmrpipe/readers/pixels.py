@@ -29,7 +29,7 @@ def stored_pixels(data: bytes, path: str | Path) -> tuple[npt.NDArray[Any], pydi
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # UIDs with leading zeros: one warning a file, and nothing follows from it
             dataset = pydicom.dcmread(BytesIO(data), specific_tags=None)
-            return dataset.pixel_array, dataset
+            return _right_justified(dataset), dataset
     except (
         InvalidDicomError,
         BytesLengthException,
@@ -45,6 +45,22 @@ def stored_pixels(data: bytes, path: str | Path) -> tuple[npt.NDArray[Any], pydi
     ) as error:
         cause = f"its pixels cannot be read ({' '.join(str(error).split())})"
         raise DicomError(path, cause, "Fetch the file anew from its source") from error
+
+
+def _right_justified(dataset: pydicom.Dataset) -> npt.NDArray[Any]:
+    """The stored pixels, shifted down where BitsStored lie in the upper bits of a pixel, as old files have them.
+
+    pydicom keeps the lowest BitsStored bits, whatever HighBit says.
+    """
+    bits, high = dataset.get("BitsStored"), dataset.get("HighBit")
+    native = "TransferSyntaxUID" in dataset.file_meta and not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    shift = high + 1 - bits if native and isinstance(bits, int) and isinstance(high, int) else 0
+    if not 0 < shift < 32 or high >= dataset.BitsAllocated:
+        return np.asarray(dataset.pixel_array)
+    dataset.BitsStored = high + 1
+    pixels = np.asarray(dataset.pixel_array >> shift)
+    dataset.BitsStored = bits
+    return pixels
 
 
 def with_decoded(record: ImageRecord, data: bytes) -> ImageRecord:
@@ -90,8 +106,8 @@ def decode_pixels(data: bytes, path: str | Path) -> npt.NDArray[np.generic]:
 
     Raises
     ------
-    DicomError : it is not DICOM, or its pixels are truncated, or a rescale tag is no single number or makes values
-        that float32 cannot be reckoned with
+    DicomError : it is not DICOM, or its pixels are truncated, or a rescale tag is no single number, a slope of 0, or
+        makes values that float32 cannot be reckoned with
     """
     return _meant(*stored_pixels(data, path), path)
 
@@ -104,6 +120,9 @@ def _meant(pixels: npt.NDArray[Any], dataset: pydicom.Dataset, path: str | Path)
     if slope is None and intercept is None:
         return np.asarray(pixels)
     slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
+    if slope == 0:
+        cause = "its pixels cannot be read (RescaleSlope is 0, which makes all values one)"
+        raise DicomError(path, cause, "Fetch the file anew from its source")
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = pixels.astype(np.float64) * slope + intercept
     if not np.abs(scaled).max(initial=0) < _LARGEST:

@@ -209,6 +209,27 @@ def test_large_is_bright_whatever_the_file_says(
     np.testing.assert_array_equal(pixels, stored if slope is None else stored * slope + 3)
 
 
+@pytest.mark.parametrize(("kind", "shift"), [("<u2", 4), ("<u2", 2), ("<i2", 4)])
+@pytest.mark.parametrize("photometric", ["MONOCHROME2", "MONOCHROME1"])
+def test_bits_that_lie_high_are_shifted_down(
+    small_phantom: Path, tmp_path: Path, kind: str, shift: int, photometric: str
+) -> None:
+    """BitsStored in the upper bits of a pixel, below HighBit, give the values that the lowest bits would give."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    stored = (ds.pixel_array.astype(np.int32)).clip(0, 2047) - (1000 if kind == "<i2" else 0)
+    ds.PhotometricInterpretation = photometric
+    ds.PixelRepresentation = int(kind == "<i2")
+    decoded = []
+    for high, values in ((11, stored), (11 + shift, stored << shift)):
+        ds.BitsStored, ds.HighBit = 12, high
+        ds.PixelData = values.astype(kind).tobytes()
+        ds.save_as(tmp_path / "1.dcm")
+        decoded.append(decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm"))
+    np.testing.assert_array_equal(decoded[1], decoded[0])
+    if photometric == "MONOCHROME2":
+        np.testing.assert_array_equal(decoded[1], stored)
+
+
 @pytest.mark.parametrize("implicit", [False, True])
 def test_floating_point_pixels_are_not_called_truncated(small_phantom: Path, tmp_path: Path, implicit: bool) -> None:
     """They are another element, which is named."""
@@ -282,6 +303,15 @@ def test_rescale_tags_that_make_no_values_are_told(small_phantom: Path, tmp_path
     ds.add_new(name, "LO", number)
     ds.save_as(tmp_path / "1.dcm")
     with pytest.raises(DicomError, match=rf"1\.dcm.*{name}"):
+        decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
+
+
+def test_a_slope_of_nothing_is_told(small_phantom: Path, tmp_path: Path) -> None:
+    """It would make a blank image of any."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.RescaleSlope, ds.RescaleIntercept = 0, 0
+    ds.save_as(tmp_path / "1.dcm")
+    with pytest.raises(DicomError, match=r"1\.dcm.*RescaleSlope is 0"):
         decode_pixels((tmp_path / "1.dcm").read_bytes(), "1.dcm")
 
 
