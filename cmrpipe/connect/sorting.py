@@ -22,6 +22,7 @@ from cmrpipe.model import ImageRecord
 from cmrpipe.readers.archives import SUFFIX
 from cmrpipe.readers.asides import Aside
 from cmrpipe.readers.layouts import LONGEST_NAME
+from cmrpipe.readers.mends import NO_IMAGE, NO_MARK, in_full
 from cmrpipe.readers.strays import is_stray
 
 _FRAMES = 2
@@ -65,9 +66,14 @@ def folder_problem(patient_id: str) -> str:
     return ""
 
 
+def error_told(record: ImageRecord) -> str:
+    """Why a file is no usable image; with what to do about it, unless it is none of an image at all."""
+    return record.error if record.error.startswith((NO_MARK, NO_IMAGE)) else in_full(record.error)
+
+
 def _unusable(record: ImageRecord) -> str:
     if record.error:
-        return record.error
+        return error_told(record)
     if record.modality != "MR":
         return f"modality {record.modality or 'not given'}, not MR"
     if record.instance_number is None or record.instance_number < 0:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmrpipe.connect.copying import check_regular, copy_file, unchanged
-from cmrpipe.connect.sorting import Found, Sorted, folder_problem, sort_patient
+from cmrpipe.connect.sorting import Found, Sorted, error_told, folder_problem, sort_patient
 from cmrpipe.connect.source import Fetched, Look, Offer
 from cmrpipe.errors import CmrpipeError, LayoutError, SourceError
 from cmrpipe.files import as_text, canonical_json, read_whole, sha256_bytes
@@ -18,6 +18,7 @@ from cmrpipe.readers.asides import Aside
 from cmrpipe.readers.dicom import read_header
 from cmrpipe.readers.items import Walk, is_folder, real
 from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_TABLE
+from cmrpipe.readers.mends import NO_MARK
 from cmrpipe.readers.strays import is_stray
 
 _MARK_AT, _MARK = 128, b"DICM"
@@ -163,7 +164,7 @@ class UnsortedFolder:
             image = self._known[key]
             problem = folder_problem(image.record.header_patient_id)
             if problem:
-                asides.append(image.aside(image.record.error or problem))
+                asides.append(image.aside(error_told(image.record) or problem))
             else:
                 found.append((image, max(state.st_mtime, state.st_ctime)))
         return _Read(found, asides, unread)
@@ -180,10 +181,9 @@ class UnsortedFolder:
         self._looked = time.monotonic()
         read = self._read()
         if not read.found:
-            hidden = "".join(f"; {what} {cause}" for what, cause in [*read.unread.items()][:1])
-            raise LayoutError(
-                self.root, f"has no DICOM image with a PatientID{hidden}", "Give the folder that holds them"
-            )
+            cause = f"has no DICOM image with a PatientID{_first_reason(read)}"
+            mend = "" if read.unread else f"; images without PatientID land from {DICOMS}/<patient_id>/"
+            raise LayoutError(self.root, cause, f"Give the folder that holds them{mend}")
         by_patient = _by_patient(read)
         newest: dict[str, float] = defaultdict(float)
         for image, changed in read.found:
@@ -225,6 +225,15 @@ class UnsortedFolder:
         return _token(sort) == offer.token and unchanged(
             (image.path, fetched.files.get(name, "")) for name, image in sort.placed.items()
         )
+
+
+def _first_reason(read: _Read) -> str:
+    """Why one of the files is no image of a patient, in words: of what cannot be read, else of the first in DICOM."""
+    if read.unread:
+        return "".join(f"; {what} {cause}" for what, cause in [*read.unread.items()][:1])
+    told = [(aside.what, aside.reason) for aside in read.asides]
+    first = next((item for item in told if not item[1].startswith(NO_MARK)), None)
+    return f" ({first[0]}: {first[1]})" if first else ""
 
 
 def _by_patient(read: _Read) -> dict[str, list[Found]]:

@@ -29,6 +29,7 @@ from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
 from cmrpipe.predict.kinds import no_cine, unfit
 from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg
+from cmrpipe.readers.mends import in_full
 from cmrpipe.slices import ASSUMED, arrange, main_series, normal
 
 SURE_SLICES = 5
@@ -170,7 +171,7 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     fit = [record for record in records if record.path not in reasons]
     if not fit:
         most = Counter(reasons.values()).most_common(1)
-        cause = f"none of its {len(records)} files can be judged: {most[0][0]}" if most else "it holds no file"
+        cause = f"none of its {len(records)} files can be judged: {in_full(most[0][0])}" if most else "it holds no file"
         return Judged((), (), tuple(refused), (), cause)
     chosen, *rest = _ranked(groups(fit))
     refused += [Refused(r.path, _stranger(r, group, chosen)) for group in rest for r in group]

@@ -14,11 +14,11 @@ from cmrpipe.files import as_text, read_whole
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.judge import of_other_studies
 from cmrpipe.predict.places import OWN, PATIENTS, is_output
-from cmrpipe.predict.whole import NO_IMAGE
 from cmrpipe.readers.archives import SUFFIX, members
 from cmrpipe.readers.dicom import read_header, unreadable_image
 from cmrpipe.readers.items import Walk, leads_nowhere, real
 from cmrpipe.readers.layouts import DICOMS, read_below
+from cmrpipe.readers.mends import NO_IMAGE
 from cmrpipe.readers.strays import is_stray, stray_in
 
 UNREAD = "the file cannot be read"

@@ -12,6 +12,7 @@ from cmrpipe.frames import frames_said
 from cmrpipe.groups import LIKE, depth, parallel, places, slice_places
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
+from cmrpipe.readers.mends import NO_IMAGE
 from cmrpipe.slices import SAME_SLICE_MM, UNEVEN, dot, measure_gap, normal
 
 USUAL_AXIS = (0.627, -0.680, -0.380)
@@ -22,9 +23,6 @@ forwards and down. Mean normal of the short-axis stacks of five patients, all of
 UNUSUAL_DEG = 55.0
 """Angle of a stack's normal with that direction above which volumes are withheld: it may be one of long-axis planes,
 whose normals are at right angles with the ventricle's own axis."""
-
-NO_IMAGE = "no image in it"
-"""How the error of a DICOM object without pixels begins: a report, a presentation state."""
 
 WHOLE_BEAT = 0.9
 """Share of the frames that headers name, below which the heartbeat is not whole."""

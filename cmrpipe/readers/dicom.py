@@ -21,20 +21,21 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
-    ImplicitVRLittleEndian,
     RLELossless,
 )
 
 from cmrpipe.files import sha256_bytes
 from cmrpipe.model import ImageRecord
 from cmrpipe.readers.charset import decode_text
-from cmrpipe.readers.mends import COLOUR, DEFLATED, SEVERAL
+from cmrpipe.readers.mends import COLOUR, DEFLATED, NO_IMAGE, NO_MARK, NO_SYNTAX, SEVERAL
 from cmrpipe.readers.pixels import blank_rows
 
 Raw = Mapping[int, tuple[str | None, bytes]]
 
 _NUMBERED = re.compile(r"(?:IM-\d+-)?(\d+)", re.ASCII | re.IGNORECASE)
 _FLOAT_PIXELS = {0x7FE00008: "Float Pixel Data", 0x7FE00009: "Double Float Pixel Data"}
+_OF_PIXELS = (b"OW", b"OB", b"UN")
+"""VRs of pixels; where there is none in the file, these bytes begin the length, which is even and so none of them."""
 _COMPRESSED_PREFIX = "1.2.840.10008.1.2.4"
 
 _TRANSFER_SYNTAX = 0x00020010
@@ -68,6 +69,8 @@ _NUMBER = {
     "patient_weight_kg": 0x00101030,
     "patient_size_m": 0x00101020,
 }
+_TRIGGER_DELAY = 0x00209153
+"""NominalCardiacTriggerDelayTime, the trigger time of enhanced images and of what they were split into."""
 _VECTOR = {"position_mm": (0x00200032, 3), "orientation": (0x00200037, 6), "pixel_spacing_mm": (0x00280030, 2)}
 _SAMPLES_PER_PIXEL = 0x00280002
 _LARGEST = 2**31 - 1
@@ -102,6 +105,7 @@ _WANTED = frozenset(
         _CHARACTER_SET,
         _SAMPLES_PER_PIXEL,
         _NUMBER_OF_FRAMES,
+        _TRIGGER_DELAY,
     )
 )
 
@@ -162,6 +166,15 @@ def _measure(raw: Raw, tag: int) -> tuple[float, ...] | None:
     return values if values and max(map(abs, values)) <= _FARTHEST else None
 
 
+def _double(raw: Raw, tag: int, order: str) -> float | None:
+    """The measure in an element of VR FD, None where there is none."""
+    value = raw[tag][1] if tag in raw else b""
+    if len(value) != 8:
+        return None
+    (number,) = struct.unpack(">d" if order == "big" else "<d", value)
+    return number if abs(number) <= _FARTHEST else None
+
+
 def _read(data: bytes, tags: frozenset[BaseTag]) -> tuple[dict[int, tuple[str | None, bytes]], str, int]:
     """Values of elements before the pixels; transfer syntax; offset of the pixel element."""
     stream = BytesIO(data)
@@ -170,7 +183,9 @@ def _read(data: bytes, tags: frozenset[BaseTag]) -> tuple[dict[int, tuple[str | 
     syntax = _text(meta, _TRANSFER_SYNTAX)
     if syntax == DeflatedExplicitVRLittleEndian:
         raise NotImplementedError(DEFLATED)
-    raw = _elements(stream, syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian, tags)
+    first = data[stream.tell() + 4 : stream.tell() + 6]
+    implicit = not (first.isalpha() and first.isupper())  # some files name the other syntax; pydicom looks, too
+    raw = _elements(stream, implicit, syntax != ExplicitVRBigEndian, tags)
     return raw, syntax, stream.tell()
 
 
@@ -197,6 +212,8 @@ def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
     for name, tag in _NUMBER.items():
         numbers = _measure(raw, tag)
         values[name] = numbers[0] if numbers else None
+    if values["trigger_time_ms"] is None:
+        values["trigger_time_ms"] = _double(raw, _TRIGGER_DELAY, order)
     for name, (tag, length) in _VECTOR.items():
         numbers = _measure(raw, tag)
         values[name] = numbers if numbers and len(numbers) == length else None
@@ -232,7 +249,8 @@ def _pixels(data: bytes, offset: int, values: Mapping[str, Any]) -> tuple[dict[s
         return {}, _compressed_problem(len(data) - offset, expected)
     if bits not in (8, 16, 32):
         return {}, f"{bits} bits a pixel are not supported"
-    start = offset + (8 if syntax == ImplicitVRLittleEndian else 12)
+    explicit = data[offset + 4 : offset + 6] in _OF_PIXELS
+    start = offset + (12 if explicit else 8)
     missing = expected - max(0, len(data) - start)
     if missing > 0:
         return {}, f"truncated: {missing:,} bytes of the pixels are missing"
@@ -277,12 +295,12 @@ def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
     try:
         values, samples, frames, offset = _header(data)
     except InvalidDicomError:
-        return ImageRecord(**base, error="not a DICOM file (no DICM mark at byte 128)")
+        return ImageRecord(**base, error=NO_MARK)
     except _UNREADABLE as error:
         return ImageRecord(**base, error=f"the header cannot be read: {str(error) or type(error).__name__}")
     problem = ""
     if not values["rows"] or not values["columns"]:
-        problem = "no image in it (Rows and Columns are absent or 0)"
+        problem = f"{NO_IMAGE} (Rows and Columns are absent or 0)"
     elif (pixels := values["rows"] * values["columns"]) > _MOST_PIXELS:
         problem = f"{pixels:,} pixels, more than any MR image ({_MOST_PIXELS:,} are read at most)"
     elif frames > 1:
@@ -291,6 +309,8 @@ def read_header(data: bytes, path: str, patient_id: str) -> ImageRecord:
         problem = f"{COLOUR}{samples} samples a pixel)"
     elif values["photometric"].startswith("PALETTE"):
         problem = f"{COLOUR}its pixels are places in a palette)"
+    elif not values["transfer_syntax_uid"]:
+        problem = NO_SYNTAX
     else:
         facts, problem = _pixels(data, offset, values)
         values.update(facts)

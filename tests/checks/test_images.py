@@ -16,7 +16,7 @@ from cmrpipe.codes import FindingCode as Code
 from cmrpipe.codes import Severity
 from cmrpipe.model import ImageRecord
 from cmrpipe.params import ValidateParams
-from cmrpipe.readers.mends import COLOUR, DEFLATED, SEVERAL
+from cmrpipe.readers.mends import COLOUR, DEFLATED, NO_IMAGE, NO_MARK, NO_SYNTAX, SEVERAL
 from cmrpipe.readers.refusals import own_trouble
 
 LIMITS = ValidateParams()
@@ -80,10 +80,11 @@ def test_pixels_that_are_not_square_are_told(ratio: float) -> None:
 def test_a_file_that_the_system_refuses_is_not_to_be_fetched_anew(tmp_path: Path) -> None:
     """Its permissions and disk are named; what is damaged is to be fetched."""
     why = own_trouble(PermissionError(13, "Permission denied"), tmp_path / "1.dcm", tmp_path)
-    images = [ImageRecord(f"dicoms/P/{n}.dcm", "", 0, "P", error=text) for n, text in ((1, why), (2, "no image in it"))]
+    causes = {1: why, 2: "the file is empty"}
+    images = [ImageRecord(f"dicoms/P/{n}.dcm", "", 0, "P", error=text) for n, text in causes.items()]
     refused, damaged = (f.message for f in check_files(images))
     assert refused.endswith("cannot be used: it cannot be read (Permission denied; see its permissions and its disk).")
-    assert damaged.endswith("cannot be used: no image in it. Fetch it anew from its source.")
+    assert damaged.endswith("cannot be used: the file is empty. Fetch it anew from its source.")
 
 
 def tilted(degrees: float, several: bool) -> list[ImageRecord]:
@@ -175,7 +176,10 @@ def test_a_slice_acquired_with_another_matrix_has_its_mend_told() -> None:
     ("why", "what"),
     [
         (f"the header cannot be read: {DEFLATED}", "dcmconv"),
-        (f"a multi-frame object of 9 frames; {SEVERAL}", "Split it"),
+        (f"a multi-frame object of 9 frames; {SEVERAL}", "Export it as single images"),
+        (f"{NO_IMAGE} (Rows and Columns are absent or 0)", "Remove it"),
+        (NO_MARK, "dcmconv"),
+        (NO_SYNTAX, "dcmconv"),
         (f"{COLOUR}3 samples a pixel)", "Export it in grey"),
         ("truncated: it ends before its pixels", "Fetch it anew"),
     ],

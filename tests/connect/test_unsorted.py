@@ -10,6 +10,7 @@ from pathlib import Path
 import pydicom
 import pytest
 import structlog
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from cmrpipe import logs
 from cmrpipe.checks.asides import check_asides
@@ -164,6 +165,38 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         land_unsorted(tmp_path / "empty", tmp_path / "raw")
     with pytest.raises(LayoutError, match="no DICOM image"):
         land_unsorted(tmp_path / "empty", tmp_path / "raw", sort="always")
+
+
+@pytest.mark.parametrize(
+    ("change_to", "told"), [({"PatientID": ""}, r"no PatientID.*dicoms/<patient_id>"), ({"deflated": True}, "dcmconv")]
+)
+def test_images_none_of_which_can_land_say_why(
+    small_phantom: Path, tmp_path: Path, change_to: dict[str, object], told: str
+) -> None:
+    """A folder full of images is not called one without, and the first image's reason comes with what to do."""
+    folder = tmp_path / "heap"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("not an image")
+    for path in sorted(small_phantom.glob("dicoms/*/*.dcm"))[:3]:
+        if "deflated" in change_to:
+            image = pydicom.dcmread(path)
+            image.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+            image.save_as(folder / path.name)
+        else:
+            change(path, folder / path.name, **change_to)
+    with pytest.raises(LayoutError, match=told):
+        land_unsorted(folder, tmp_path / "raw", sort="always")
+
+
+def test_an_image_that_cannot_be_read_as_such_says_what_to_do(small_phantom: Path, tmp_path: Path) -> None:
+    """An enhanced object among what is put aside: export it otherwise, or split it."""
+    folder, raw = tmp_path / "heap", tmp_path / "raw"
+    shutil.copytree(sorted((small_phantom / "dicoms").iterdir())[0], folder)
+    change(folder / "1.dcm", folder / "several.dcm", NumberOfFrames=10)
+    land_unsorted(folder, raw, sort="always")
+    (aside,) = read_asides(raw)
+    assert aside.what == "several.dcm"
+    assert "emf2sf" in aside.reason
 
 
 @pytest.mark.parametrize("table", ["contours", "images"])

@@ -6,6 +6,7 @@ import pytest
 
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.judge import judge
+from cmrpipe.readers.mends import DEFLATED, NO_MARK, SEVERAL
 from tests.predict.cines import LONG, TRANSVERSE, TURNED, cine, image
 
 
@@ -63,6 +64,12 @@ def test_what_is_no_short_axis_stack_is_refused_as_a_whole(records: list[ImageRe
     assert found.stack == ()
     assert found.reason.startswith(reason)
     assert len(found.refused) == len(records)
+
+
+@pytest.mark.parametrize(("why", "mend"), [(SEVERAL, "emf2sf"), (DEFLATED, "dcmconv"), (NO_MARK, "dcmconv")])
+def test_files_of_another_form_have_their_mend_told(why: str, mend: str) -> None:
+    """A patient all of whose files are of it is refused with what to do, as validation says it."""
+    assert mend in judge([replace(r, error=why) for r in cine()], 20).reason
 
 
 def test_without_geometry_it_is_taken_on_trust_and_said_so() -> None:

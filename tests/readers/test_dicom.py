@@ -1,16 +1,21 @@
 """Headers and pixels of DICOM files."""
 
+import io
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from cmrpipe.errors import DicomError
 from cmrpipe.model import ImageRecord
 from cmrpipe.readers.dicom import file_number, read_header, study_uid
+from cmrpipe.readers.mends import NO_SYNTAX
 from cmrpipe.readers.pixels import decode_pixels, with_decoded
 
 
@@ -75,6 +80,47 @@ def test_other_transfer_syntaxes_say_the_same(small_phantom: Path, tmp_path: Pat
     ours, theirs = header(target), header(path)
     for name in ("rows", "columns", "position_mm", "trigger_time_ms", "sop_uid", "pixel_min", "pixel_max", "error"):
         assert getattr(ours, name) == getattr(theirs, name)
+
+
+@pytest.mark.parametrize("named", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, None])
+def test_a_file_that_names_another_syntax_than_it_has(small_phantom: Path, named: UID | None) -> None:
+    """Implicit where it says explicit, or the reverse: read as it is. Where it names none, that is what is told."""
+    path = first_image(small_phantom)
+    ds = pydicom.dcmread(path)
+    meta = ds.file_meta
+    ds.file_meta = FileMetaDataset()
+    body, head = io.BytesIO(), DicomBytesIO()
+    ds.save_as(body, implicit_vr=named != ImplicitVRLittleEndian, little_endian=True, enforce_file_format=False)
+    del meta.TransferSyntaxUID
+    if named is not None:
+        meta.TransferSyntaxUID = named
+    write_file_meta_info(head, meta, enforce_standard=False)
+    data = b"\0" * 128 + b"DICM" + head.getvalue() + body.getvalue().removeprefix(b"\0" * 128 + b"DICM")
+    ours, theirs = read_header(data, path.name, "P"), read_header(path.read_bytes(), path.name, "P")
+    assert ours.error == ("" if named else NO_SYNTAX)
+    for name in ("rows", "position_mm", "trigger_time_ms", "sop_uid", *(("pixel_crc32", "pixel_max") if named else ())):
+        assert getattr(ours, name) == getattr(theirs, name)
+    if named:
+        np.testing.assert_array_equal(decode_pixels(data, "1.dcm"), decode_pixels(path.read_bytes(), "1.dcm"))
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize(("tag", "expected"), [(None, 41.5), (7.0, 7.0)])
+def test_the_trigger_time_of_what_was_enhanced(
+    small_phantom: Path, tmp_path: Path, syntax: UID, tag: float | None, expected: float
+) -> None:
+    """NominalCardiacTriggerDelayTime stands in for a TriggerTime that is not there."""
+    ds = pydicom.dcmread(first_image(small_phantom))
+    ds.NominalCardiacTriggerDelayTime = 41.5
+    ds.TriggerTime = tag
+    ds.file_meta.TransferSyntaxUID = syntax
+    little = syntax != ExplicitVRBigEndian
+    pydicom.dcmwrite(tmp_path / "1.dcm", ds, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=little)
+    assert header(tmp_path / "1.dcm").trigger_time_ms == expected
+    ds.NominalCardiacTriggerDelayTime = float("nan")
+    ds.TriggerTime = None
+    pydicom.dcmwrite(tmp_path / "1.dcm", ds, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=little)
+    assert header(tmp_path / "1.dcm").trigger_time_ms is None
 
 
 def test_compressed_pixels_have_the_same_facts(small_phantom: Path, tmp_path: Path) -> None:
