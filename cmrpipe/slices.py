@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from cmrpipe.frames import assign_frames, grouped, number_of, slices_by_time
+from cmrpipe.identifiers import series_keys
 from cmrpipe.model import ImageRecord
 
 SAME_SLICE_MM = 0.5
@@ -82,16 +83,17 @@ def main_series(records: Iterable[ImageRecord], apart_mm: float = SAME_SLICE_MM)
 
     The series with the most images is the stack (the lowest series number, then UID, among equals). Another series
     joins when its slices are parallel and none lies where the stack already has one: scanners may write each slice as
-    a series of its own. A series without geometry does not join.
+    a series of its own. A series without geometry does not join. Images each of which has a UID of its own are one
+    series (see `cmrpipe.identifiers`).
 
     Parameters
     ----------
     apart_mm : distance from the stack's slices, along the normal, from which on a series' slices are others
     """
+    usable = [record for record in records if not record.error]
     series: dict[str, list[ImageRecord]] = {}
-    for record in records:
-        if not record.error:
-            series.setdefault(record.series_uid, []).append(record)
+    for record, key in zip(usable, series_keys(usable), strict=True):
+        series.setdefault(key, []).append(record)
 
     def rank(uid: str) -> tuple[int, float, str]:
         numbers = [r.series_number for r in series[uid] if r.series_number is not None]
@@ -110,7 +112,7 @@ def main_series(records: Iterable[ImageRecord], apart_mm: float = SAME_SLICE_MM)
             if parallel and places and all(abs(a - b) >= apart_mm for a in places for b in taken):
                 chosen.add(uid)
                 taken += places
-    return frozenset(chosen)
+    return frozenset(record.series_uid for uid in chosen for record in series[uid])
 
 
 def _common_normal(records: Sequence[ImageRecord]) -> tuple[float, float, float] | None:

@@ -11,13 +11,14 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pydicom
 
 from cmrpipe.connect.stacking import Stack, find_stacks, numbers_by_place
 from cmrpipe.groups import FEWEST_SLICES, positions
+from cmrpipe.identifiers import without_scattered
 from cmrpipe.model import ImageRecord
 from cmrpipe.readers.archives import SUFFIX
 from cmrpipe.readers.asides import Aside
@@ -215,7 +216,8 @@ def sort_patient(images: Sequence[Found], pattern: str = "") -> Sorted:
     """
     asides: list[Aside] = []
     series: dict[str, list[Found]] = defaultdict(list)
-    for image in images:
+    records = without_scattered([image.record for image in images])
+    for image in [replace(image, record=record) for image, record in zip(images, records, strict=True)]:
         reason = _unusable(image.record)
         if reason:
             asides.append(image.aside(reason))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cmrpipe.errors import ArchiveError, InputError, LayoutError, SizeError
 from cmrpipe.files import as_text, read_whole
+from cmrpipe.identifiers import without_scattered
 from cmrpipe.model import ImageRecord
 from cmrpipe.predict.judge import of_other_studies
 from cmrpipe.predict.places import OWN, PATIENTS, is_output
@@ -50,7 +51,7 @@ class PatientFolder:
     shut: InputError | None = None
 
     def records(self) -> list[ImageRecord]:
-        """The headers of all files, in the order of their paths.
+        """The headers of all files, in the order of their paths; see `cmrpipe.identifiers` for what is left out.
 
         Raises
         ------
@@ -62,7 +63,7 @@ class PatientFolder:
             raise self.shut
         if self.damage is not None:
             raise self.damage
-        records = [self._record(name) for name in self.files]
+        records = without_scattered([self._record(name) for name in self.files])
         self._check_one("patient", "PatientID", {r.header_patient_id: r.path for r in records[::-1] if r.rows})
         if of_other_studies(records) is None:
             self._check_one("study", "StudyInstanceUID", {r.study_uid: r.path for r in records[::-1] if r.rows})

@@ -171,6 +171,17 @@ def test_one_series_in_which_numbers_begin_anew_lands_by_place() -> None:
     assert sort_patient([*sax, *across]).placed == {}
 
 
+def test_identifiers_written_anew_for_every_image_are_passed_over() -> None:
+    """One series lands as it does with its own; so do slices that are series, by their SeriesNumbers."""
+    for together in (True, False):
+        images = [
+            replace(i, record=replace(i.record, series_uid=str(n), study_uid=str(n), frame_of_reference_uid=str(n)))
+            for n, i in enumerate([*series("sax", 10, places(), 10, together=together), *others()])
+        ]
+        assert {what.split("-")[0] for what in names(sort_patient(images)).values()} == {"sax"}
+        assert len(sort_patient(images).placed) == 10 * SLICES
+
+
 def test_one_number_given_twice_moves_no_other() -> None:
     """In one series, and in a slice that is one: both images are put aside, all others keep their numbers."""
     for whole, words in ((True, "have InstanceNumber 7"), (False, "are, by place and time, number 7")):

@@ -12,6 +12,7 @@ import pytest
 
 from cmrpipe.errors import ArchiveError, LayoutError
 from cmrpipe.files import FILE_BYTES
+from cmrpipe.predict.judge import judge
 from cmrpipe.predict.source import find_patients
 from cmrpipe.readers.archives import pack
 from tests.bound import bound
@@ -39,6 +40,18 @@ def test_series_folders_of_one_patient_are_one_patient(small_phantom: Path, tmp_
     (found,) = find_patients(tmp_path / "case")
     assert (found.patient_id, len(found.files)) == ("case", len(files))
     assert {record.path.split("/")[0] for record in found.records()} == {"series0", "series1"}
+
+
+def test_identifiers_written_anew_for_every_image_cost_nothing(small_phantom: Path, tmp_path: Path) -> None:
+    """No patient is refused for as many studies as images; all images are judged as one series'."""
+    shutil.copytree(small_phantom / "dicoms" / "PHA0000101", tmp_path / "P")
+    for i, path in enumerate(sorted((tmp_path / "P").iterdir())):
+        image = pydicom.dcmread(path)
+        image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = (f"1.2.{n}.{i}" for n in "345")
+        image.save_as(path)
+    (found,) = find_patients(tmp_path / "P")
+    judged = judge(found.records(), 20)
+    assert (len(judged.stack), judged.refused) == (40, ())
 
 
 @pytest.mark.parametrize(
