@@ -16,6 +16,9 @@ SAME_TIME_MS = 0.5
 LEAST_SPREAD_MS = 20.0
 """Where no slice's trigger times spread over more, they are fillers, or seconds: a heartbeat lasts 300 ms and more."""
 
+LONGEST_BEAT_MS = 3000.0
+"""Time over which the images of one slice of a cine spread at most: a heart that beats 20 times a minute."""
+
 MOST_FRAMES = 100
 """Frames a slice up to which numbers are tried for a count that no header says: cines have 20 to 50."""
 
@@ -108,6 +111,28 @@ def slices_by_time(records: Sequence[ImageRecord]) -> list[list[ImageRecord]]:
     back = (max(times) - min(times)) / 2
     cuts = [i + 1 for i, (before, after) in enumerate(pairwise(times)) if before - after > back]
     return [list(records[a:b]) for a, b in pairwise([0, *cuts, len(records)])] if cuts else []
+
+
+def frames_by_time(records: Sequence[ImageRecord]) -> list[list[ImageRecord]]:
+    """Frames of images in scanner order, each with its slices, where times show that they were written frame by frame.
+
+    They rise with the numbers, within a heartbeat, and as many images have each; none where it is not so, or where that
+    many are the frames that the headers name.
+    """
+    times = [record.trigger_time_ms for record in records]
+    known = [time for time in times if time is not None]
+    if len(known) < len(times) or known != sorted(known) or len({number_of(record) for record in records}) < len(times):
+        return []
+    if not known or not LEAST_SPREAD_MS < known[-1] - known[0] < LONGEST_BEAT_MS:
+        return []
+    frames: dict[int, list[ImageRecord]] = {}
+    for record, frame in zip(records, grouped(known, SAME_TIME_MS), strict=True):
+        frames.setdefault(frame, []).append(record)
+    sizes = {len(members) for members in frames.values()}
+    slices = sizes.pop()
+    if sizes or slices == 1 or len(frames) == 1 or any(record.frames_per_slice == slices for record in records):
+        return []
+    return list(frames.values())
 
 
 def frames_said(members: Sequence[ImageRecord]) -> int | None:

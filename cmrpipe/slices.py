@@ -3,7 +3,8 @@
 Slices are ordered along the slice normal by ImagePositionPatient, frames by TriggerTime. Positions alone do not say
 which end comes first, so slice 0 is the end that the file numbers begin with: where the scanner wrote slice by slice,
 slice and frame then equal (number - 1) // frames and (number - 1) % frames + 1. Images without position get just these,
-or slices where trigger times begin anew, if their numbers cannot be such.
+or slices where trigger times begin anew, if their numbers cannot be such; where several images after one another share
+each trigger time, these are the slices of a frame.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cmrpipe.frames import assign_frames, grouped, number_of, slices_by_time
+from cmrpipe.frames import assign_frames, frames_by_time, grouped, number_of, slices_by_time
 from cmrpipe.identifiers import series_keys
 from cmrpipe.model import ImageRecord
 
@@ -194,7 +195,7 @@ def _by_position(slices: Sequence[Sequence[ImageRecord]], usable: Sequence[Image
 
 
 def _by_number(usable: Sequence[ImageRecord], default: int) -> Places:
-    """Places of images without positions: slices by number, or where trigger times begin anew."""
+    """Places of images without positions: slices by number, or where trigger times begin anew or stand still."""
     numbered = sorted((r for r in usable if number_of(r) is not None), key=_order)
     slices = slices_by_time(numbered)
     found = assign_frames(slices, default) if slices else None
@@ -205,7 +206,10 @@ def _by_number(usable: Sequence[ImageRecord], default: int) -> Places:
             for record, frame in zip(slices[index], frames, strict=True)
         }
     place: Places = {}
-    for record in numbered:
+    by_time = frames_by_time(numbered)
+    for frame, members in enumerate(by_time, 1):
+        place |= {record.path: (index, frame, NUMBER) for index, record in enumerate(members)}
+    for record in () if by_time else numbered:
         count = found.count if found is not None else record.frames_per_slice or default
         block, frame = divmod((number_of(record) or 1) - 1, count)
         place[record.path] = (block, frame + 1, NUMBER)

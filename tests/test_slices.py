@@ -120,6 +120,22 @@ def test_without_geometry_the_number_tells(gone: str) -> None:
     assert slice_gap_mm(records) is None
 
 
+@pytest.mark.parametrize("said", [FRAMES, None])
+def test_without_geometry_trigger_times_tell_what_was_written_frame_by_frame(said: int | None) -> None:
+    """Numbers that run through the slices of a frame first, as some scanners write; one slice alone is none of it."""
+    whole = cine(position_mm=None, orientation=None, frames_per_slice=said)
+    for index, r in enumerate(whole):
+        number = index % FRAMES * 4 + index // FRAMES + 1
+        time = 50.8 * (index % FRAMES)
+        whole[index] = replace(r, path=f"{number}", file_number=number, instance_number=number, trigger_time_ms=time)
+    placed = arrange(whole, FRAMES)
+    assert [(r.slice_index, r.frame) for r in placed] == [(n // FRAMES, n % FRAMES + 1) for n in range(4 * FRAMES)]
+    by_slice = [replace(r, position_mm=None, trigger_time_ms=400.0 * (n // FRAMES)) for n, r in enumerate(cine(4))]
+    assert places(by_slice) == expected()
+    one = arrange([replace(r, position_mm=None) for r in cine(1)], 20)
+    assert [(r.slice_index, r.frame) for r in one] == [(0, frame) for frame in range(1, FRAMES + 1)]
+
+
 def test_the_parameter_stands_in_for_the_header() -> None:
     """Frames a slice come from the header; the parameter is used only where it does not say, nor trigger times."""
     bare = cine(position_mm=None, frames_per_slice=None, trigger_time_ms=None)

@@ -32,6 +32,9 @@ _DIGITS = 1
 """Decimals to which positions are compared, mm."""
 _NO_NAME = re.compile(r"^\.|[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """What leads elsewhere, and what shows as something else, or nothing, on a screen."""
+_OTHER_PARTS = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "R", "REAL", "I", "IMAGINARY"})
+"""Values of ImageType, underscores as spaces, of what lies in a series beside its magnitude images."""
+_BESIDE = "a phase map or the like beside the magnitude images of its series, by its ImageType"
 _SHOWN = 40
 """Characters of a description that a reason repeats."""
 
@@ -80,6 +83,18 @@ def _unusable(record: ImageRecord) -> str:
     if record.instance_number is None or record.instance_number < 0:
         return "no InstanceNumber in the header"
     return ""
+
+
+def _magnitude(images: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+    """Of one series, the images and, apart, those of the phase and the like; a series of these alone is left so."""
+    parts: tuple[list[Found], list[Found]] = [], []
+    for image in images:
+        parts[not _OTHER_PARTS.isdisjoint(_kind(image.record))].append(image)
+    return parts if parts[0] else (list(images), [])
+
+
+def _kind(record: ImageRecord) -> list[str]:
+    return record.image_type.upper().replace("_", " ").split("\\")
 
 
 def _description(image: Found) -> str:
@@ -223,6 +238,9 @@ def sort_patient(images: Sequence[Found], pattern: str = "") -> Sorted:
             asides.append(image.aside(reason))
         else:
             series[image.record.series_uid].append(image)
+    for uid, members in series.items():
+        series[uid], beside = _magnitude(members)
+        asides += [image.aside(_BESIDE) for image in beside]
     if not series:
         return Sorted({}, tuple(asides))
     choice = _choose(series, pattern)

@@ -7,13 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from cmrpipe.frames import grouped
+from cmrpipe.frames import LONGEST_BEAT_MS, grouped
 from cmrpipe.groups import FEWEST_FRAMES, axis_of
 from cmrpipe.model import ImageRecord
 from cmrpipe.slices import SAME_SLICE_MM, along
-
-LONGEST_BEAT_MS = 3000.0
-"""Time over which the images of one slice of a cine spread at most: a heart that beats 20 times a minute."""
 
 SHORTEST_BEAT_MS = 200.0
 """Trigger times that spread over as much run through a heartbeat, of 300 a minute at most; acquisitions that lie as
@@ -36,7 +33,8 @@ _OTHER_TYPES = {
     "I": "the imaginary part of a complex image",
     "IMAGINARY": "the imaginary part of a complex image",
 }
-"""By values of ImageType: the standard's, Siemens' (ORIGINAL, PRIMARY, P, ND), Philips' (..., VELOCITY MAP, P, PCA)."""
+"""By values of ImageType: the standard's, Siemens' (ORIGINAL, PRIMARY, P, ND), Philips' (..., VELOCITY MAP, P, PCA;
+..., R FFE, R, FFE)."""
 _MAP = re.compile(r"(T1|T2|T2 ?STAR|T2\*|R1|R2|R2 ?STAR|R2\*|ECV|PD|B0|B1)[ _]?MAP")
 """A value of ImageType with spaces for underscores: T1 MAP, T2_STAR_MAP."""
 _RECOVERY = re.compile(r"(?:[A-Z]+ )?IR")

@@ -182,6 +182,27 @@ def test_identifiers_written_anew_for_every_image_are_passed_over() -> None:
         assert len(sort_patient(images).placed) == 10 * SLICES
 
 
+@pytest.mark.parametrize("kind", ["ORIGINAL\\PRIMARY\\PHASE MAP\\P\\FFE", "ORIGINAL\\PRIMARY\\R_FFE\\R\\FFE"])
+def test_phase_maps_in_the_cines_own_series_do_not_land(kind: str) -> None:
+    """They stand where its images do; a series that has nothing else stays what it is."""
+    sax = series("sax", 10, places(), together=True)
+    records = [replace(i.record, image_type="ORIGINAL\\PRIMARY\\M_FFE\\M\\FFE") for i in sax]
+    sax = [
+        replace(i, record=replace(r, instance_number=2 * n - 1))
+        for n, (i, r) in enumerate(zip(sax, records, strict=True), 1)
+    ]
+    phase = [
+        replace(
+            i, what=f"phase-{n}", record=replace(i.record, image_type=kind, sha256=f"phase-{n}", instance_number=2 * n)
+        )
+        for n, i in enumerate(sax, 1)
+    ]
+    sort = sort_patient([*sax, *phase])
+    assert names(sort) == {f"{i.record.instance_number}.dcm": i.what for i in sax}
+    assert list(reasons(sort)) == ["phase"]
+    assert len(sort_patient(phase).placed) == len(phase)
+
+
 def test_one_number_given_twice_moves_no_other() -> None:
     """In one series, and in a slice that is one: both images are put aside, all others keep their numbers."""
     for whole, words in ((True, "have InstanceNumber 7"), (False, "are, by place and time, number 7")):

@@ -26,6 +26,8 @@ def test_a_cine_is_taken_whole_and_in_order() -> None:
         ({"image_type": "DERIVED\\PRIMARY\\PHASE MAP"}, "a phase map, by its ImageType"),
         ({"image_type": "ORIGINAL\\PRIMARY\\P\\ND"}, "a phase map, by its ImageType"),
         ({"image_type": "ORIGINAL\\PRIMARY\\VELOCITY MAP\\P\\PCA"}, "velocities, by its ImageType"),
+        ({"image_type": "ORIGINAL\\PRIMARY\\I_FFE\\I\\FFE"}, "the imaginary part of an image, by its ImageType"),
+        ({"image_type": "ORIGINAL\\PRIMARY\\R_FFE\\R\\FFE"}, "the real part of an image, by its ImageType"),
         ({"error": "not a DICOM file (no DICM mark at byte 128)"}, "not a DICOM file (no DICM mark at byte 128)"),
         ({"orientation": TRANSVERSE}, "not parallel to the short-axis stack (transverse)"),
         ({"orientation": None}, "not parallel to the short-axis stack (no orientation in its header)"),
