@@ -28,7 +28,7 @@ from cmrpipe.linking import image_number
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
 from cmrpipe.predict.kinds import no_cine, unfit
-from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg
+from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg, rivals
 from cmrpipe.readers.mends import in_full
 from cmrpipe.slices import ASSUMED, arrange, main_series, normal
 
@@ -40,6 +40,8 @@ PLAIN_PLANE_DEG = 15.0
 
 ALONG_DEG = 75.0
 """The same angle above which a stack is one of long-axis planes."""
+
+_FURTHER = "a further series where the stack already has slices"
 
 _AXES = {0: "sagittal", 1: "coronal", 2: "transverse"}
 
@@ -142,7 +144,7 @@ def _stranger(record: ImageRecord, group: Sequence[ImageRecord], stack: Sequence
         return f"{theirs}, the stack has {ours}"
     if apart(record, stack):
         return f"{depth(group):.3g} images a slice in its series, the stack has {depth(stack):.3g}"
-    return "a further series where the stack already has slices"
+    return _FURTHER
 
 
 def _spacing(record: ImageRecord) -> str:
@@ -180,11 +182,8 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
         return Judged((), (), tuple(sorted(refused, key=lambda item: item.path)), (), reason)
 
     series = main_series(without_shallow(chosen, FEWEST_SLICES))
-    refused += [
-        Refused(r.path, "a further series where the stack already has slices")
-        for r in chosen
-        if r.series_uid not in series
-    ]
+    refused += [Refused(r.path, _FURTHER) for r in chosen if r.series_uid not in series]
+    cines = [group for group in rest if parallel(group[0], chosen[0]) and is_cine(group, depth(chosen))]
     stack = arrange([r for r in chosen if r.series_uid in series], frames_per_slice)
     stack, strange = _same_size(stack)
     refused += strange
@@ -198,7 +197,12 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
         tuple(ordered),
         numbers,
         tuple(sorted(refused, key=lambda item: item.path)),
-        (*_trust(ordered), *missing(ordered), *told),
+        (
+            *_trust(ordered),
+            *missing(ordered),
+            *rivals(ordered, [[r for r in chosen if r.series_uid not in series], *cines]),
+            *told,
+        ),
         "" if ordered else "no image has a place in a slice x frame grid",
         incomplete(ordered, left) if ordered else "",
     )

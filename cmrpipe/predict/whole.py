@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from statistics import median
 
 from cmrpipe.frames import frames_said
-from cmrpipe.groups import LIKE, depth, parallel, places, slice_places
+from cmrpipe.groups import FEWEST_SLICES, LIKE, depth, parallel, places, positions, slice_places
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
 from cmrpipe.readers.mends import NO_IMAGE
@@ -54,6 +54,19 @@ def missing(stack: Sequence[ImageRecord]) -> list[str]:
             "largest and smallest of these"
         )
     return told
+
+
+def rivals(stack: Sequence[ImageRecord], others: Iterable[Sequence[ImageRecord]]) -> list[str]:
+    """That there are further stacks at the stack's slices, which it was preferred to, or which are other frames of it.
+
+    Parameters
+    ----------
+    others : groups of images that were refused, of about as many images a slice as the stack has
+    """
+    left = [record for group in others if positions(group) >= FEWEST_SLICES for record in group]
+    series = len({record.series_uid for record in left if not apart(record, stack)})
+    words = "a further series" if series == 1 else f"{series} further series"
+    return [f"{len(left)} images of {words} at the same slices were not used (see refused.csv)"] if series else []
 
 
 def _holes(stack: Sequence[ImageRecord]) -> int:

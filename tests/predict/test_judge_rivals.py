@@ -80,6 +80,29 @@ def test_of_two_cines_the_one_with_more_slices_is_taken() -> None:
     assert len(judge([*records, *deep], 25).stack) == 9 * 25
 
 
+@pytest.mark.parametrize("spacing", [1.4, 1.8])
+@pytest.mark.parametrize(("frames", "slices", "told"), [(25, 9, True), (25, 2, False), (60, 9, True), (2, 9, False)])
+def test_a_further_cine_of_the_same_slices_is_told(frames: int, slices: int, told: bool, spacing: float) -> None:
+    """Acquired again, or in real time: the values are one cine's. Not a slice or two again, nor late enhancement."""
+    again = [
+        replace(r, path=f"again/{r.path}", series_uid="7", series_number=7, pixel_spacing_mm=(spacing, spacing))
+        for r in cine(slices, frames)
+    ]
+    notes = judge([*cine(9, 25), *again], 25).notes
+    assert notes == (
+        (f"{min(frames, 25) * slices} images of a further series at the same slices were not used (see refused.csv)",)
+        if told
+        else ()
+    )
+
+
+def test_frames_that_are_series_are_told() -> None:
+    """End-diastole and end-systole exported as a series each: one is judged, and the other is told."""
+    both = [replace(r, series_uid=f"5.{r.trigger_time_ms}") for r in cine(6, 2)]
+    (note,) = judge(both, 20).notes
+    assert note.startswith("6 images of a further series at the same slices")
+
+
 @pytest.mark.parametrize("kind", ["T1 MAP", "T2 MAP", "T2_STAR_MAP", "T2* MAP", "ECV_MAP"])
 def test_maps_are_refused_by_their_kind(kind: str) -> None:
     """However many slices and images they have; a map of the phase has its own word."""
