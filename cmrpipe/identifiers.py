@@ -1,16 +1,21 @@
-"""Identifiers of a series, an examination or its coordinates that a program wrote anew for every image.
+"""Identifiers of a series, an examination or its coordinates that part what belongs together.
 
-Scripts that remove names often do so. Such an identifier, which no two images share, says nothing of what belongs
-together; SeriesNumber, position and orientation still do.
+Scripts that remove names often write them anew for every image. Such an identifier, which no two images share, says
+nothing; SeriesNumber, position and orientation still do. And end-diastole and end-systole, or all frames, are exported
+as a series each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from itertools import pairwise
 
+from cmrpipe.frames import LEAST_SPREAD_MS, LONGEST_BEAT_MS
 from cmrpipe.model import ImageRecord
 
+FEWEST_PLACES = 3
+"""Images from which on a series may be a frame of a stack."""
 FEWEST = 9
 """Images of one SeriesNumber, or of a patient, from which on identifiers that are all different are such."""
 
@@ -18,8 +23,15 @@ FEWEST = 9
 def series_keys(records: Sequence[ImageRecord]) -> list[str]:
     """What the images of each series have in common: SeriesInstanceUID.
 
-    Where each image of a SeriesNumber has a UID of its own, the least of them stands for all of these.
+    Where each image of a SeriesNumber has a UID of its own, the least of them stands for all of these; so it does for
+    series that are frames of one cine.
     """
+    keys = _of_numbers(records)
+    common = _frames(records, keys)
+    return [common.get(key, key) for key in keys]
+
+
+def _of_numbers(records: Sequence[ImageRecord]) -> list[str]:
     numbers: dict[int | None, list[ImageRecord]] = {}
     for record in records:
         if record.series_uid and not record.error:
@@ -29,6 +41,49 @@ def series_keys(records: Sequence[ImageRecord]) -> list[str]:
         return [record.series_uid for record in records]
     common = {r.series_uid: min(other.series_uid for other in own) for own in anew.values() for r in own}
     return [common.get(record.series_uid, record.series_uid) for record in records]
+
+
+def _frames(records: Sequence[ImageRecord], keys: Sequence[str]) -> dict[str, str]:
+    """A common key for series that are each a frame of one cine, by their own keys.
+
+    Each has one image at a place, with a time of the heartbeat; they lie alike, at the places of the one that has most,
+    and between their times there is at least `LEAST_SPREAD_MS`.
+    """
+    series: dict[str, list[ImageRecord]] = {}
+    for record, key in zip(records, keys, strict=True):
+        if not record.error:
+            series.setdefault(key, []).append(record)
+    alike: dict[object, list[str]] = {}
+    for key in sorted(series, key=lambda key: (-len(series[key]), key)):
+        if len(_places(series[key])) == len(series[key]) >= FEWEST_PLACES:
+            alike.setdefault(_plane(series[key][0]), []).append(key)
+    common: dict[str, str] = {}
+    for group in alike.values():
+        most = _places(series[group[0]])
+        members = [key for key in group if _places(series[key]) <= most]
+        times = sorted((min(own), max(own)) for key in members for own in [_times(series[key])])
+        apart = all(b[0] - a[1] >= LEAST_SPREAD_MS for a, b in pairwise(times))
+        if len(members) > 1 and apart and times[-1][1] - times[0][0] < LONGEST_BEAT_MS:
+            common |= dict.fromkeys(members, min(members))
+    return common
+
+
+def _places(series: Sequence[ImageRecord]) -> set[tuple[float, ...]]:
+    """Positions of images that have a time of the heartbeat, and headers of a cine."""
+    return {
+        tuple(round(x, 1) for x in record.position_mm)
+        for record in series
+        if record.position_mm is not None and record.trigger_time_ms is not None and (record.frames_per_slice or 0) > 1
+    }
+
+
+def _plane(record: ImageRecord) -> object:
+    turn = tuple(round(x, 2) for x in record.orientation or ())
+    return record.study_uid, turn, record.pixel_spacing_mm, record.rows, record.columns
+
+
+def _times(series: Sequence[ImageRecord]) -> list[float]:
+    return [record.trigger_time_ms for record in series if record.trigger_time_ms is not None]
 
 
 def without_scattered(records: Sequence[ImageRecord]) -> list[ImageRecord]:

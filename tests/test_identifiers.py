@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cmrpipe.identifiers import FEWEST, series_keys, without_scattered
 from cmrpipe.model import ImageRecord
 from cmrpipe.slices import arrange, main_series
-from tests.predict.cines import cine
+from tests.predict.cines import TURNED, cine
 
 
 def scattered(records: list[ImageRecord], **number: int | None) -> list[ImageRecord]:
@@ -49,7 +50,7 @@ def test_identifiers_that_images_share_stay(uids: list[str]) -> None:
     """As do those of a few images, each of which may well be a series."""
     assume(len(uids) < FEWEST or len(set(uids)) < len(uids))
     records = [
-        replace(r, series_uid=uid, study_uid=uid, frame_of_reference_uid=uid)
+        replace(r, series_uid=uid, study_uid=uid, frame_of_reference_uid=uid, trigger_time_ms=None)
         for r, uid in zip(cine(), uids, strict=False)
     ]
     assert without_scattered(records) == records
@@ -65,3 +66,42 @@ def test_examinations_and_coordinates_of_single_images_are_none() -> None:
     """Nobody takes them for as many examinations."""
     found = without_scattered(scattered(cine()))
     assert {(r.study_uid, r.frame_of_reference_uid) for r in found} == {("", "")}
+
+
+def by_frame(slices: int = 5, frames: int = 4, **change: object) -> list[ImageRecord]:
+    """A cine, each frame of which is a series that counts from 1."""
+    return [
+        replace(r, series_uid=f"5.{r.trigger_time_ms}", instance_number=at // frames + 1, file_number=None, **change)  # type: ignore[arg-type]
+        for at, r in enumerate(cine(slices, frames))
+    ]
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_frames_that_are_series_are_one_cine(lost: int) -> None:
+    """Also where one of them lacks a slice."""
+    records = by_frame()[lost:]
+    assert len(set(series_keys(records))) == 1
+    assert [(r.slice_index, r.frame) for r in arrange(records, 20)] == [(n // 4, n % 4 + 1) for n in range(20)][lost:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frames_per_slice": 1},
+        {"frames_per_slice": None},
+        {"trigger_time_ms": 600.0},
+        {"trigger_time_ms": None},
+        {"position_mm": (0.0, 0.0, 0.0)},
+    ],
+)
+def test_series_that_are_no_frames_of_a_cine_stay(change: dict[str, object]) -> None:
+    """Late enhancement, the same frame of a cine acquired again, images nobody knows the time or place of."""
+    assert len(set(series_keys(by_frame(**change)))) == 4
+
+
+def test_the_same_frame_elsewhere_is_no_other_frame() -> None:
+    """A stack at other places, or turned, is one of its own; so are times that nearly agree."""
+    ed, es = ([r for r in by_frame(frames=2) if (r.trigger_time_ms == 0.0) is first] for first in (True, False))
+    for change in ({"position_mm": (1.0, 2.0, 3.0)}, {"orientation": TURNED}, {"trigger_time_ms": 12.0}):
+        moved = [replace(es[0], **change), *es[1:]] if "position_mm" in change else [replace(r, **change) for r in es]  # type: ignore[arg-type]
+        assert len(set(series_keys([*ed, *moved]))) == 2

@@ -203,6 +203,22 @@ def test_phase_maps_in_the_cines_own_series_do_not_land(kind: str) -> None:
     assert len(sort_patient(phase).placed) == len(phase)
 
 
+def test_frames_that_are_series_land_by_place() -> None:
+    """End-diastole and end-systole, or all frames, exported as a series each, which counts its slices from 1."""
+    sax = [
+        replace(
+            i,
+            record=replace(
+                i.record, series_uid=i.what[-1], series_number=int(i.what[-1]), instance_number=n // FRAMES + 1
+            ),
+        )
+        for n, i in enumerate(series("sax", 10, places()))
+    ]
+    assert names(sort_patient([*sax, *others()])) == layout()
+    both = [image for image in sax if image.what[-1] in "14"]
+    assert names(sort_patient(both)) == {f"{n}.dcm": image.what for n, image in enumerate(both, 1)}
+
+
 def test_one_number_given_twice_moves_no_other() -> None:
     """In one series, and in a slice that is one: both images are put aside, all others keep their numbers."""
     for whole, words in ((True, "have InstanceNumber 7"), (False, "are, by place and time, number 7")):

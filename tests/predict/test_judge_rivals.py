@@ -96,10 +96,15 @@ def test_a_further_cine_of_the_same_slices_is_told(frames: int, slices: int, tol
     )
 
 
-def test_frames_that_are_series_are_told() -> None:
-    """End-diastole and end-systole exported as a series each: one is judged, and the other is told."""
-    both = [replace(r, series_uid=f"5.{r.trigger_time_ms}") for r in cine(6, 2)]
-    (note,) = judge(both, 20).notes
+def test_frames_that_are_series_are_one_cine_or_told() -> None:
+    """End-diastole and end-systole exported as a series each; where they do not tell so, one is judged and one told."""
+    both = [replace(r, series_uid=f"5.{r.trigger_time_ms}", frames_per_slice=2) for r in cine(6, 2)]
+    found = judge(both, 20)
+    assert ([(r.slice_index, r.frame) for r in found.stack], found.notes) == (
+        [(n // 2, n % 2 + 1) for n in range(12)],
+        (),
+    )
+    (note,) = judge([replace(r, trigger_time_ms=600.0) for r in both], 20).notes
     assert note.startswith("6 images of a further series at the same slices")
 
 
