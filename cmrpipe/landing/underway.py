@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -246,7 +247,9 @@ class Landing:
         if not fetched.files:
             self._drop(offer)
             if fetched.asides:
-                self.failed[offer.folder] = f"none of its {len(fetched.asides)} images could be sorted; see aside/"
+                ((why, _),) = Counter(aside.reason for aside in fetched.asides).most_common(1)
+                words = f"none of its {len(fetched.asides)} images could be sorted ({why}); see aside/"
+                self.failed[offer.folder] = words
             return
         event = NEW if not old else SAME if old == fetched.digest else CHANGED
         entry = Entry(now(), event, offer.folder, self._source.address, offer.token, old, fetched.digest)

@@ -150,7 +150,9 @@ def test_two_cines_are_ambiguous_until_one_is_named(heap: Path, small_phantom: P
         change(path, heap / f"again{i}", SeriesInstanceUID="1.2.3", SeriesDescription="cine long")
     raw = tmp_path / "data" / "raw"
     landed = land_unsorted(heap, raw)
-    assert landed.failed == {f"dicoms/{patient}": "none of its 80 images could be sorted; see aside/"}
+    (told,) = landed.failed.values()
+    assert told.startswith("none of its 80 images could be sorted (2 stacks of parallel slices in 2 of 2 series; ")
+    assert told.endswith("; see aside/")
     assert all("2 of 2 series" in aside.reason for aside in read_asides(raw))
     landed = land_unsorted(heap, raw, series="^cine long$")
     assert f"dicoms/{patient}" in landed.new
