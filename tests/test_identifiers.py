@@ -104,5 +104,5 @@ def test_the_same_frame_elsewhere_is_no_other_frame() -> None:
     """A stack at other places, or turned, is one of its own; so are times that nearly agree."""
     ed, es = ([r for r in by_frame(frames=2) if (r.trigger_time_ms == 0.0) is first] for first in (True, False))
     for change in ({"position_mm": (1.0, 2.0, 3.0)}, {"orientation": TURNED}, {"trigger_time_ms": 12.0}):
-        moved = [replace(es[0], **change), *es[1:]] if "position_mm" in change else [replace(r, **change) for r in es]  # type: ignore[arg-type]
+        moved = [replace(es[0], **change), *es[1:]] if "position_mm" in change else [replace(r, **change) for r in es]
         assert len(set(series_keys([*ed, *moved]))) == 2
