@@ -28,8 +28,8 @@ _OTHER_TYPES = {
     "P": "a phase map",
     "PERFUSION": "perfusion",
     "PSIR": "phase-sensitive inversion recovery",
-    "R": "the real part of a complex image, as of phase-sensitive inversion recovery",
-    "REAL": "the real part of a complex image, as of phase-sensitive inversion recovery",
+    "R": "the real part of a complex image",
+    "REAL": "the real part of a complex image",
     "I": "the imaginary part of a complex image",
     "IMAGINARY": "the imaginary part of a complex image",
 }
