@@ -19,6 +19,7 @@ import pydicom
 from cmrpipe.connect.stacking import Stack, find_stacks, numbers_by_place
 from cmrpipe.groups import FEWEST_SLICES, positions
 from cmrpipe.identifiers import without_scattered
+from cmrpipe.imagetype import other_part
 from cmrpipe.model import ImageRecord
 from cmrpipe.readers.archives import SUFFIX
 from cmrpipe.readers.asides import Aside
@@ -32,9 +33,6 @@ _DIGITS = 1
 """Decimals to which positions are compared, mm."""
 _NO_NAME = re.compile(r"^\.|[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """What leads elsewhere, and what shows as something else, or nothing, on a screen."""
-_OTHER_PARTS = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "R", "REAL", "I", "IMAGINARY"})
-"""Values of ImageType, underscores as spaces, of what lies in a series beside its magnitude images."""
-_BESIDE = "a phase map or the like beside the magnitude images of its series, by its ImageType"
 _SHOWN = 40
 """Characters of a description that a reason repeats."""
 
@@ -85,16 +83,17 @@ def _unusable(record: ImageRecord) -> str:
     return ""
 
 
-def _magnitude(images: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+def _magnitude(images: Sequence[Found]) -> tuple[list[Found], list[Aside]]:
     """Of one series, the images and, apart, those of the phase and the like; a series of these alone is left so."""
-    parts: tuple[list[Found], list[Found]] = [], []
-    for image in images:
-        parts[not _OTHER_PARTS.isdisjoint(_kind(image.record))].append(image)
-    return parts if parts[0] else (list(images), [])
-
-
-def _kind(record: ImageRecord) -> list[str]:
-    return record.image_type.upper().replace("_", " ").split("\\")
+    parts = [(image, other_part(image.record)) for image in images]
+    if all(part for _, part in parts):
+        return list(images), []
+    beside = [
+        image.aside(f"{part} beside the magnitude images of its series, by its ImageType")
+        for image, part in parts
+        if part
+    ]
+    return [image for image, part in parts if not part], beside
 
 
 def _description(image: Found) -> str:
@@ -240,7 +239,7 @@ def sort_patient(images: Sequence[Found], pattern: str = "") -> Sorted:
             series[image.record.series_uid].append(image)
     for uid, members in series.items():
         series[uid], beside = _magnitude(members)
-        asides += [image.aside(_BESIDE) for image in beside]
+        asides += beside
     if not series:
         return Sorted({}, tuple(asides))
     choice = _choose(series, pattern)

@@ -9,6 +9,7 @@ from statistics import median
 
 from cmrpipe.frames import LONGEST_BEAT_MS, grouped
 from cmrpipe.groups import FEWEST_FRAMES, axis_of
+from cmrpipe.imagetype import code_strings, other_part
 from cmrpipe.model import ImageRecord
 from cmrpipe.slices import SAME_SLICE_MM, along
 
@@ -22,19 +23,10 @@ FEWEST_BEATS = 5
 _OTHER_TYPES = {
     "LOCALIZER": "a localizer",
     "SCOUT": "a localizer",
-    "PHASE MAP": "a phase map",
-    "VELOCITY": "velocities",
-    "VELOCITY MAP": "velocities",
-    "P": "a phase map",
     "PERFUSION": "perfusion",
     "PSIR": "phase-sensitive inversion recovery",
-    "R": "the real part of a complex image",
-    "REAL": "the real part of a complex image",
-    "I": "the imaginary part of a complex image",
-    "IMAGINARY": "the imaginary part of a complex image",
 }
-"""By values of ImageType: the standard's, Siemens' (ORIGINAL, PRIMARY, P, ND), Philips' (..., VELOCITY MAP, P, PCA;
-..., R FFE, R, FFE)."""
+"""By values of ImageType, beside the parts of a complex image."""
 _MAP = re.compile(r"(T1|T2|T2 ?STAR|T2\*|R1|R2|R2 ?STAR|R2\*|ECV|PD|B0|B1)[ _]?MAP")
 """A value of ImageType with spaces for underscores: T1 MAP, T2_STAR_MAP."""
 _RECOVERY = re.compile(r"(?:[A-Z]+ )?IR")
@@ -60,26 +52,22 @@ def unfit(record: ImageRecord) -> str:
         return record.error
     if record.modality != _MODALITY:
         return f"not MR but {record.modality or 'of no modality'}"
-    if what := _by_type(_values(record.image_type)):
+    if what := _by_type(record):
         return f"{what}, by its ImageType"
-    sequence = _values(record.scanning_sequence)
+    sequence = code_strings(record.scanning_sequence)
     if "IR" in sequence:
         return f"{_INVERSION}, by its ScanningSequence"
     return "a spin echo, by its ScanningSequence" if "SE" in sequence and "GR" not in sequence else ""
 
 
-def _by_type(values: Sequence[str]) -> str:
+def _by_type(record: ImageRecord) -> str:
     """What an image is by its ImageType, where that is nothing of a cine."""
+    values = code_strings(record.image_type)
     if any(map(_MAP.fullmatch, values)):
         return "a map of relaxation times or the like"
     if any(map(_RECOVERY.fullmatch, values)):
         return _INVERSION
-    return next((what for word, what in _OTHER_TYPES.items() if word in values), "")
-
-
-def _values(text: str) -> list[str]:
-    """Values of a header's element of code strings, with spaces for underscores."""
-    return [value.strip() for value in text.upper().replace("_", " ").split("\\")]
+    return next((what for word, what in _OTHER_TYPES.items() if word in values), "") or other_part(record)
 
 
 def no_cine(records: Sequence[ImageRecord]) -> Iterator[tuple[ImageRecord, str]]:

@@ -182,9 +182,15 @@ def test_identifiers_written_anew_for_every_image_are_passed_over() -> None:
         assert len(sort_patient(images).placed) == 10 * SLICES
 
 
-@pytest.mark.parametrize("kind", ["ORIGINAL\\PRIMARY\\PHASE MAP\\P\\FFE", "ORIGINAL\\PRIMARY\\R_FFE\\R\\FFE"])
-def test_phase_maps_in_the_cines_own_series_do_not_land(kind: str) -> None:
-    """They stand where its images do; a series that has nothing else stays what it is."""
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("ORIGINAL\\PRIMARY\\PHASE MAP\\P\\FFE", "a phase map"),
+        ("ORIGINAL\\PRIMARY\\R_FFE\\R\\FFE", "the real part of a complex image"),
+    ],
+)
+def test_phase_maps_in_the_cines_own_series_do_not_land(kind: str, part: str) -> None:
+    """They stand where its images do, and are told as what they are; a series of them alone stays what it is."""
     sax = series("sax", 10, places(), together=True)
     records = [replace(i.record, image_type="ORIGINAL\\PRIMARY\\M_FFE\\M\\FFE") for i in sax]
     sax = [
@@ -199,7 +205,7 @@ def test_phase_maps_in_the_cines_own_series_do_not_land(kind: str) -> None:
     ]
     sort = sort_patient([*sax, *phase])
     assert names(sort) == {f"{i.record.instance_number}.dcm": i.what for i in sax}
-    assert list(reasons(sort)) == ["phase"]
+    assert reasons(sort) == {"phase": {f"{part} beside the magnitude images of its series, by its ImageType"}}
     assert len(sort_patient(phase).placed) == len(phase)
 
 
