@@ -71,10 +71,14 @@ def _by_type(record: ImageRecord) -> str:
 
 
 def no_cine(records: Sequence[ImageRecord]) -> Iterator[tuple[ImageRecord, str]]:
-    """Images of series that are no cine as a whole, and why: perfusion, late enhancement, maps before their fit."""
-    series: dict[str, list[ImageRecord]] = {}
-    for record in records:
-        series.setdefault(record.series_uid, []).append(record)
+    """Images of series that are no cine as a whole, and why: perfusion, late enhancement, maps before their fit.
+
+    Images of one UID that were scanned, or are called, otherwise are of several series: UIDs that a program wrote anew
+    were joined (see `cmrpipe.identifiers`), or it gave all series one.
+    """
+    series: dict[tuple[str, str, str], list[ImageRecord]] = {}
+    for r in records:
+        series.setdefault((r.series_uid, r.sequence_name, r.series_description), []).append(r)
     for members in series.values():
         if why := _still(members):
             yield from ((record, why) for record in members)

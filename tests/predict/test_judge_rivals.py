@@ -127,6 +127,21 @@ def test_what_takes_longer_than_a_heartbeat_is_no_cine() -> None:
     assert len(judge([*cine()[1:], replace(cine()[0], trigger_time_ms=99_999.0)], 20).stack) == 20
 
 
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("first", ["cine", "late"])
+def test_late_enhancement_under_the_cines_uid_is_told(first: str, timed: bool) -> None:
+    """Whichever comes first: each is what its own tags say, and costs the other nothing."""
+    beat = [replace(r, path=f"cine/{r.path}", series_description="SAX") for r in cine(5, 10)]
+    late = [
+        replace(r, path=f"late/{r.path}", trigger_time_ms=600.0, frames_per_slice=1, series_description="SAX LGE")
+        for r in cine(5, 1)
+    ]
+    both = beat + late if first == "cine" else late + beat
+    found = judge(both if timed else [replace(r, trigger_time_ms=None) for r in both], 20)
+    assert {r.path for r in found.stack} == {r.path for r in beat}
+    assert {r.reason for r in found.refused} == {"no cine, by its SeriesDescription 'SAX LGE'"}
+
+
 def test_single_images_between_the_slices_of_a_cine_are_not_of_it() -> None:
     """Late enhancement, halfway: a slice an image, while the cine has four."""
     late = [moved(image(100 + i, i, 1), 4.0, series_uid="9") for i in range(5)]
