@@ -1,8 +1,8 @@
 """Identifiers of a series, an examination or its coordinates that part what belongs together.
 
 Scripts that remove names often write them anew for every image. Such an identifier, which no two images share, says
-nothing; SeriesNumber, position and orientation still do. And end-diastole and end-systole, or all frames, are exported
-as a series each.
+nothing; SeriesNumber, SeriesDescription, position and orientation still do. And end-diastole and end-systole, or all
+frames, are exported as a series each.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from cmrpipe.model import ImageRecord
 FEWEST_PLACES = 3
 """Images from which on a series may be a frame of a stack."""
 FEWEST = 9
-"""Images of one SeriesNumber, or of a patient, from which on identifiers that are all different are such."""
+"""Images of one series by number and description, or of a patient, from which on identifiers that are all different
+are such."""
 
 
 def series_keys(records: Sequence[ImageRecord]) -> list[str]:
     """What the images of each series have in common: SeriesInstanceUID.
 
-    Where each image of a SeriesNumber has a UID of its own, the least of them stands for all of these; so it does for
-    series that are frames of one cine.
+    Where each image of a SeriesNumber and SeriesDescription has a UID of its own, the least of them stands for all of
+    these; so it does for series that are frames of one cine.
     """
-    keys = _of_numbers(records)
+    keys = _as_described(records)
     common = _frames(records, keys)
     return [common.get(key, key) for key in keys]
 
 
-def _of_numbers(records: Sequence[ImageRecord]) -> list[str]:
-    numbers: dict[int | None, list[ImageRecord]] = {}
-    for record in records:
-        if record.series_uid and not record.error:
-            numbers.setdefault(record.series_number, []).append(record)
-    anew = {number: own for number, own in numbers.items() if _one_each({(r.series_uid, _file(r)) for r in own})}
-    if not any(len(own) >= FEWEST for own in anew.values()):
+def _as_described(records: Sequence[ImageRecord]) -> list[str]:
+    described: dict[tuple[int | None, str], list[ImageRecord]] = {}
+    for r in records:
+        if r.series_uid and not r.error:
+            described.setdefault((r.series_number, r.series_description), []).append(r)
+    anew = [own for own in described.values() if _one_each({(r.series_uid, _file(r)) for r in own})]
+    if not any(len(own) >= FEWEST for own in anew):
         return [record.series_uid for record in records]
-    common = {r.series_uid: min(other.series_uid for other in own) for own in anew.values() for r in own}
+    common = {r.series_uid: least for own in anew for least in [min(r.series_uid for r in own)] for r in own}
     return [common.get(record.series_uid, record.series_uid) for record in records]
 
 

@@ -45,6 +45,16 @@ def test_series_numbers_still_tell_series_apart() -> None:
     assert keys[0] != keys[-1]
 
 
+def test_series_descriptions_tell_series_apart_where_numbers_are_gone() -> None:
+    """A cine that was acquired again, in the same slices, is no part of the first."""
+    again = [replace(r, path=f"again/{r.path}", series_description="SAX again") for r in cine()]
+    both = scattered([*(replace(r, series_description="SAX") for r in cine()), *again], series_number=None)
+    keys = series_keys(both)
+    assert [len(set(part)) for part in (keys[:20], keys[20:])] == [1, 1]
+    assert keys[0] != keys[-1]
+    assert main_series(both) == {r.series_uid for r in both[:20]}
+
+
 @given(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=20))
 def test_identifiers_that_images_share_stay(uids: list[str]) -> None:
     """As do those of a few images, each of which may well be a series."""
