@@ -140,10 +140,11 @@ def _spread_ms(records: Sequence[ImageRecord]) -> float:
 def _beats(records: Sequence[ImageRecord], slices: Sequence[Sequence[ImageRecord]]) -> bool:
     """Whether trigger times run through a heartbeat: in most slices, most images have a time of their own.
 
-    Without slices, as many different times as a cine has images a slice will do.
+    Without slices, as many different times as a cine has images a slice will do, all within a heartbeat.
     """
     if not slices:
-        return len(set(_times(records))) >= FEWEST_FRAMES and _spread_ms(records) >= SHORTEST_BEAT_MS
+        in_beat = SHORTEST_BEAT_MS <= _spread_ms(records) <= LONGEST_BEAT_MS
+        return in_beat and len(set(_times(records))) >= FEWEST_FRAMES
     running = sum(len(set(_times(of))) > len(of) / 2 and _spread_ms(of) >= SHORTEST_BEAT_MS for of in slices)
     return 2 * running > len(slices)
 

@@ -56,6 +56,12 @@ def perfusion(ds: Dataset, index: int, frame: int) -> None:
     ds.AcquisitionTime = clock(0.87 * frame + 0.15 * index)
 
 
+def perfusion_without_geometry(ds: Dataset, index: int, frame: int) -> None:
+    """Trigger times that run on from beat to beat, and a description; no word of where the images lie."""
+    bare(ds, index, frame)
+    ds.TriggerTime, ds.SeriesDescription = 870.0 * frame, "SAX perf rest"
+
+
 def by_type(*values: str) -> Change:
     """By ImageType."""
 
@@ -83,6 +89,7 @@ ONE, TWO = range(1, 2), range(1, 3)
     ("change", "frames", "reason"),
     [
         (perfusion, range(1, FRAMES + 1), "no cine: images of a slice were acquired 0.9 s apart, a heartbeat each"),
+        (perfusion_without_geometry, range(1, FRAMES + 1), "no cine, by its SeriesDescription 'SAX perf rest'"),
         (by_type("M", "PERFUSION"), range(1, FRAMES + 1), "perfusion, by its ImageType"),
         (by_type("OTHER", "R", "IR"), TWO, "inversion recovery (late enhancement or mapping), by its ImageType"),
         (by_type("M_IR", "M"), ONE, "inversion recovery (late enhancement or mapping), by its ImageType"),
