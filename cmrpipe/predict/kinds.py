@@ -92,7 +92,8 @@ def _still(records: Sequence[ImageRecord]) -> str:
     slices = _slices(records)
     spread = median([_spread_ms(of) for of in slices if _times(of)] or [0.0])
     if spread > LONGEST_BEAT_MS:
-        return f"no cine: trigger times of a slice spread over {spread / 1000:.1f} s, as in perfusion and mapping"
+        beats = "as in perfusion, mapping, or real time over several heartbeats"
+        return f"no cine: trigger times of a slice spread over {spread / 1000:.1f} s, {beats}"
     if _beats(records, slices):
         return ""
     step = median([_step_ms(of) for of in slices] or [0.0])
