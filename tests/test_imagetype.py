@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cmrpipe.imagetype import code_strings, other_part
-from cmrpipe.predict.kinds import unfit
+from cmrpipe.kinds import unfit
 from tests.predict.cines import image
 
 MAGNITUDE = ["", "ORIGINAL\\PRIMARY\\M\\RETRO\\DIS2D", "ORIGINAL\\PRIMARY\\M_FFE\\M\\FFE", "DERIVED\\SECONDARY\\OTHER"]

@@ -20,6 +20,7 @@ from cmrpipe.connect.stacking import Stack, find_stacks, numbers_by_place
 from cmrpipe.groups import FEWEST_SLICES, positions
 from cmrpipe.identifiers import without_scattered
 from cmrpipe.imagetype import other_part
+from cmrpipe.kinds import no_cine
 from cmrpipe.model import ImageRecord
 from cmrpipe.readers.archives import SUFFIX
 from cmrpipe.readers.asides import Aside
@@ -94,6 +95,15 @@ def _magnitude(images: Sequence[Found]) -> tuple[list[Found], list[Aside]]:
         if part
     ]
     return [image for image, part in parts if not part], beside
+
+
+def _moving(images: Sequence[Found]) -> tuple[list[Found], list[Aside]]:
+    """The images and, apart, those of series that are no cine, where there is a stack without them."""
+    still = {record.sha256: why for record, why in no_cine([image.record for image in images])}
+    rest = [image for image in images if image.record.sha256 not in still]
+    if not find_stacks(_once(rest), named=False):
+        return list(images), []
+    return rest, [image.aside(still[image.record.sha256]) for image in images if image.record.sha256 in still]
 
 
 def _description(image: Found) -> str:
@@ -230,13 +240,18 @@ def sort_patient(images: Sequence[Found], pattern: str = "") -> Sorted:
     """
     asides: list[Aside] = []
     series: dict[str, list[Found]] = defaultdict(list)
+    usable: list[Found] = []
     records = without_scattered([image.record for image in images])
     for image in [replace(image, record=record) for image, record in zip(images, records, strict=True)]:
         reason = _unusable(image.record)
         if reason:
             asides.append(image.aside(reason))
         else:
-            series[image.record.series_uid].append(image)
+            usable.append(image)
+    moving, still = (usable, []) if pattern else _moving(usable)
+    asides += still
+    for image in moving:
+        series[image.record.series_uid].append(image)
     for uid, members in series.items():
         series[uid], beside = _magnitude(members)
         asides += beside

@@ -24,10 +24,10 @@ from cmrpipe.groups import (
     same_turn,
     without_shallow,
 )
+from cmrpipe.kinds import no_cine, unfit
 from cmrpipe.linking import image_number
 from cmrpipe.model import ImageRecord
 from cmrpipe.nouns import counted
-from cmrpipe.predict.kinds import no_cine, unfit
 from cmrpipe.predict.whole import UNUSUAL_DEG, apart, incomplete, missing, off_axis_deg, rivals
 from cmrpipe.readers.mends import in_full
 from cmrpipe.slices import ASSUMED, arrange, main_series, normal

@@ -327,6 +327,29 @@ def test_late_enhancement_in_one_series_is_not_taken_for_the_cine(slices: int) -
     assert set(names(sort).values()) == {image.what for image in sax}
 
 
+def perfusion() -> list[Found]:
+    """First pass: more images of a slice than the cine has, all at one time after the R wave, a heartbeat each."""
+    images = series("perfusion", 20, places(), 12, together=True, trigger_time_ms=310.0)
+    clocks = [f"1000{number % 12 * 2:02d}.{number // 12}" for number in range(len(images))]
+    return [
+        replace(image, record=replace(image.record, acquisition_time=clock))
+        for image, clock in zip(images, clocks, strict=True)
+    ]
+
+
+def test_perfusion_does_not_land_for_end_diastole_and_end_systole(tmp_path: Path) -> None:
+    """It is put aside with the reason, unless it is named, or there is no stack beside."""
+    first_pass = [replace(image, path=described(tmp_path, "perfusion")) for image in perfusion()]
+    drawn = series("drawn", 10, places(), 2, together=True, path=described(tmp_path, "sax"))
+    sort = sort_patient([*drawn, *first_pass, *others()])
+    assert set(names(sort).values()) == {image.what for image in drawn}
+    assert reasons(sort)["perfusion"] == {
+        "no cine: images of a slice were acquired 2.0 s apart, a heartbeat each, as in perfusion"
+    }
+    for sort in (sort_patient([*drawn, *first_pass], "perf"), sort_patient([*first_pass, *others()])):
+        assert set(names(sort).values()) == {image.what for image in first_pass}
+
+
 def test_what_is_named_need_be_no_cine(tmp_path: Path) -> None:
     """Two slices, or one image each; long axes that are named with them are left out, alone they are refused."""
     path = described(tmp_path, "CINE")
