@@ -49,9 +49,10 @@ def check_places(patient_id: str, images: Sequence[ImageRecord]) -> Iterator[Fin
         Code.IMAGES_AT_ONE_PLACE,
         patient_id,
         f"{patient_id}: more than one image of a frame in {len(crowded)} of the stack's slices ({where}; slices: "
-        f"{len(slices)}). One position may have been written for several slices, or a slice acquired twice. Until "
-        "this is mended, missing images are not seen, and neither volumes nor checks from slice to slice are reliable. "
-        "Keep one acquisition of each slice, or fetch the images with positions of their own.",
+        f"{len(slices)}). One position may have been written for several slices, a slice acquired twice, or phase maps "
+        "lie among the images. Until this is mended, missing images are not seen, and neither volumes nor checks from "
+        "slice to slice are reliable. Keep one acquisition of each slice, and of its images the magnitude, or fetch "
+        "them with positions of their own.",
         places=len(shared),
         slices=len(crowded),
         slice_index=index,

@@ -255,8 +255,8 @@ IMAGES: Table = {
     ),
     _C.IMAGES_AT_ONE_PLACE: CodeInfo(
         _E,
-        "images stand where another one does: one position in all headers, or a slice acquired twice",
+        "images stand where another one does: one position in all headers, a slice acquired twice, or phase maps",
         "several images of one slice and frame, or more of a slice than frames; files of one instance count once",
-        "keep one acquisition of each slice, or fetch the images with positions of their own",
+        "keep one acquisition of each slice, and of its images the magnitude, or fetch them with own positions",
     ),
 }
