@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import traceback
@@ -19,6 +20,7 @@ def killed(work: Callable[[], object], step: int, calls: Sequence[str] = CALLS) 
     """
     child = os.fork()
     if child == 0:
+        gc.disable()  # a Dask client that another test left behind would wait for its thread, which is not in the child
         try:
             _kill_at(step, calls)
             work()
