@@ -40,7 +40,10 @@ def _as_described(records: Sequence[ImageRecord]) -> list[str]:
     anew = [own for own in described.values() if _one_each({(r.series_uid, _file(r)) for r in own})]
     if not any(len(own) >= FEWEST for own in anew):
         return [record.series_uid for record in records]
-    common = {r.series_uid: least for own in anew for least in [min(r.series_uid for r in own)] for r in own}
+    common: dict[str, str] = {}
+    for own in anew:
+        uids = [record.series_uid for record in own]
+        common |= dict.fromkeys(uids, min(uids))
     return [common.get(record.series_uid, record.series_uid) for record in records]
 
 
@@ -62,7 +65,7 @@ def _frames(records: Sequence[ImageRecord], keys: Sequence[str]) -> dict[str, st
     for group in alike.values():
         most = _places(series[group[0]])
         members = [key for key in group if _places(series[key]) <= most]
-        times = sorted((min(own), max(own)) for key in members for own in [_times(series[key])])
+        times = sorted(_span(series[key]) for key in members)
         apart = all(b[0] - a[1] >= LEAST_SPREAD_MS for a, b in pairwise(times))
         if len(members) > 1 and apart and times[-1][1] - times[0][0] < LONGEST_BEAT_MS:
             common |= dict.fromkeys(members, min(members))
@@ -83,8 +86,10 @@ def _plane(record: ImageRecord) -> object:
     return record.study_uid, turn, record.pixel_spacing_mm, record.rows, record.columns
 
 
-def _times(series: Sequence[ImageRecord]) -> list[float]:
-    return [record.trigger_time_ms for record in series if record.trigger_time_ms is not None]
+def _span(series: Sequence[ImageRecord]) -> tuple[float, float]:
+    """The first and the last time of the heartbeat."""
+    times = [record.trigger_time_ms for record in series if record.trigger_time_ms is not None]
+    return min(times), max(times)
 
 
 def without_scattered(records: Sequence[ImageRecord]) -> list[ImageRecord]:

@@ -101,7 +101,7 @@ def _moving(images: Sequence[Found]) -> tuple[list[Found], list[Aside]]:
     """The images and, apart, those of series that are no cine, where there is a stack without them."""
     still = {record.sha256: why for record, why in no_cine([image.record for image in images])}
     rest = [image for image in images if image.record.sha256 not in still]
-    if not find_stacks(_once(rest), named=False):
+    if not still or not find_stacks(_once(rest), named=False):
         return list(images), []
     return rest, [image.aside(still[image.record.sha256]) for image in images if image.record.sha256 in still]
 
