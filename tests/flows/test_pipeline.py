@@ -8,6 +8,7 @@ import re
 import signal
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_printed_table_agrees_with_the_files(finished: tuple[Space, str]) -> Non
 def test_prefect_knows_the_run(finished: tuple[Space, str]) -> None:
     """Prefect's database holds the flow run, a task run a stage, all completed, progress and findings artifacts."""
     space, _ = finished
-    with sqlite3.connect(space.root / ".cmrpipe/prefect/prefect.db") as database:
+    with closing(sqlite3.connect(space.root / ".cmrpipe/prefect/prefect.db")) as database:
         flows = database.execute("select name, state_type from flow_run").fetchall()
         tasks = dict(database.execute("select name, state_type from task_run").fetchall())
         artifacts = {key for (key,) in database.execute("select key from artifact").fetchall()}
