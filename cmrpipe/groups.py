@@ -8,7 +8,7 @@ import numpy as np
 
 from cmrpipe.frames import grouped
 from cmrpipe.model import ImageRecord
-from cmrpipe.slices import SAME_NORMAL_COSINE, SAME_SLICE_MM, along, dot, normal, same_axis
+from cmrpipe.slices import SAME_NORMAL_COSINE, SAME_SLICE_MM, along, by_place, dot, normal, same_axis
 
 SAME_SPACING = 1e-3
 """Relative difference up to which two pixel spacings are one."""
@@ -153,8 +153,4 @@ def without_shallow(records: Sequence[ImageRecord], fewest: int) -> list[ImageRe
 
 def slice_places(records: Sequence[ImageRecord], axis: tuple[float, float, float]) -> list[tuple[float, int]]:
     """Slice positions along an axis in mm, ascending, each with its number of images."""
-    along = places(records, axis)
-    found: dict[int, list[float]] = {}
-    for place, group in zip(along, grouped(along, SAME_SLICE_MM), strict=True):
-        found.setdefault(group, []).append(place)
-    return [(float(np.median(members)), len(members)) for _, members in sorted(found.items())]
+    return [(float(np.median(along(members, axis))), len(members)) for members in by_place(records, axis)]

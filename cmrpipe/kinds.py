@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from cmrpipe.frames import LONGEST_BEAT_MS, grouped
+from cmrpipe.frames import LONGEST_BEAT_MS
 from cmrpipe.groups import FEWEST_FRAMES, axis_of
 from cmrpipe.imagetype import code_strings, other_part
 from cmrpipe.model import ImageRecord
-from cmrpipe.slices import SAME_SLICE_MM, along
+from cmrpipe.slices import by_place
 
 SHORTEST_BEAT_MS = 200.0
 """Trigger times that spread over as much run through a heartbeat, of 300 a minute at most; acquisitions that lie as
@@ -118,13 +118,7 @@ def _by_tags(records: Sequence[ImageRecord]) -> str:
 def _slices(records: Sequence[ImageRecord]) -> list[list[ImageRecord]]:
     """A series' images by slice position; none where these are not told."""
     axis = axis_of(records)
-    placed = [record for record in records if record.position_mm is not None]
-    if axis is None or not placed:
-        return []
-    slices: dict[int, list[ImageRecord]] = {}
-    for record, group in zip(placed, grouped(along(placed, axis), SAME_SLICE_MM), strict=True):
-        slices.setdefault(group, []).append(record)
-    return list(slices.values())
+    return [] if axis is None else by_place(records, axis)
 
 
 def _times(records: Sequence[ImageRecord]) -> list[float]:

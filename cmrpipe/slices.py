@@ -131,17 +131,22 @@ def along(records: Iterable[ImageRecord], axis: tuple[float, float, float]) -> l
     return [dot(r.position_mm, axis) for r in records if r.position_mm is not None]
 
 
+def by_place(records: Iterable[ImageRecord], axis: tuple[float, float, float]) -> list[list[ImageRecord]]:
+    """Images that have a position, a list per slice, ascending along an axis; in each slice in the order given."""
+    placed = [record for record in records if record.position_mm is not None]
+    slices: dict[int, list[ImageRecord]] = {}
+    for record, group in zip(placed, grouped(along(placed, axis), SAME_SLICE_MM), strict=True):
+        slices.setdefault(group, []).append(record)
+    return [slices[group] for group in sorted(slices)]
+
+
 def _stack(records: Iterable[ImageRecord]) -> list[list[ImageRecord]]:
     """Readable images of the stack with a position, a list per slice, slice 0 first, each in scanner order."""
     placed = sorted((r for r in records if r.position_mm is not None), key=_order)
     axis = _common_normal(placed)
     if axis is None or not any(any(r.position_mm or ()) for r in placed):  # (0, 0, 0) in all of them is a filler
         return []
-    places = along(placed, axis)
-    slices: dict[int, list[ImageRecord]] = {}
-    for record, group in zip(placed, grouped(places, SAME_SLICE_MM), strict=True):
-        slices.setdefault(group, []).append(record)
-    ordered = [slices[group] for group in sorted(slices)]
+    ordered = by_place(placed, axis)
     numbers = [(rank, number) for rank, members in enumerate(ordered) for r in members if (number := number_of(r))]
     if not numbers:
         return ordered
