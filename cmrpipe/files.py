@@ -124,10 +124,14 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def json_bytes(value: Any) -> bytes:
+    """Readable UTF-8 JSON with sorted keys, as it stands in files. NaN is refused."""
+    return (json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write readable JSON with sorted keys, atomically. NaN is refused."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
-    write_text(path, text + "\n")
+    """Write `json_bytes` atomically."""
+    write_bytes(path, json_bytes(value))
 
 
 @contextmanager

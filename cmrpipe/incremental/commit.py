@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import InputError, ManifestError
-from cmrpipe.files import canonical_json, sealed, sha256_bytes, sync_folder, write_bytes
+from cmrpipe.files import canonical_json, json_bytes, sealed, sha256_bytes, sync_folder, write_bytes
 from cmrpipe.incremental.manifest import (
     MANIFEST,
     SHARDS,
@@ -26,7 +26,6 @@ from cmrpipe.incremental.manifest import (
     read_root,
     root_bytes,
     root_sha256,
-    shard_bytes,
     shard_file,
     shard_of,
     waiting_files,
@@ -113,7 +112,7 @@ def commit(folder: Path, head: Mapping[str, Any], entries: Mapping[str, Any], be
         shards.setdefault(shard_of(key), {})[key] = entry
     hashes = {}
     for shard, units in shards.items():
-        data = shard_bytes(units)
+        data = json_bytes(units)
         hashes[shard] = sha256_bytes(data)
         if not _holds(folder / shard_file(shard), data):
             write_bytes(waiting_files(folder) / shard_file(shard), data)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import ManifestError, NewerError
-from cmrpipe.files import sealed, sha256_bytes
+from cmrpipe.files import json_bytes, sealed, sha256_bytes
 
 MANIFEST = "manifest.json"
 SHARDS = "manifest"
@@ -51,14 +51,9 @@ def shard_file(shard: str) -> str:
     return f"{SHARDS}/{shard}.json"
 
 
-def shard_bytes(entries: Mapping[str, Any]) -> bytes:
-    """A piece as it is written: readable, sorted."""
-    return (json.dumps(entries, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
-
-
 def root_bytes(root: Mapping[str, Any]) -> bytes:
     """The root as it is written."""
-    return (json.dumps(sealed(root), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
+    return json_bytes(sealed(root))
 
 
 def root_sha256(folder: Path) -> str:

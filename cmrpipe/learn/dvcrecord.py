@@ -6,7 +6,6 @@ after the store's files gave it; that of the raw data follows from it, by the ca
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from cmrpipe.dvclist import list_bytes
+from cmrpipe.dvclist import list_bytes, md5_bytes
 from cmrpipe.errors import InputError
 from cmrpipe.plainyaml import read_record
 from cmrpipe.store.verify import digest_file
@@ -107,7 +106,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, str]]:
 
 def folder_md5(folder: Path) -> str:
     """What DVC names the list of a folder's files."""
-    return hashlib.md5(list_bytes(dict(_entries(folder))), usedforsecurity=False).hexdigest() + ".dir"
+    return md5_bytes(list_bytes(dict(_entries(folder)))) + ".dir"
 
 
 def proven(record: DvcRecord, store: Path) -> DvcRecord:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cmrpipe.dvclist import list_bytes
+from cmrpipe.dvclist import list_bytes, md5_bytes
 from cmrpipe.landing.tables import rows_of, without_rows
 from cmrpipe.readers.archives import SUFFIX
 from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_FOLDER, LINK_TABLE
@@ -51,10 +50,6 @@ class Findings:
     redacted: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     tables: dict[str, bytes] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
-
-
-def _md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def part_of(splits: bytes | None, person: Person) -> str:
@@ -193,7 +188,7 @@ class Search:
                 found.remove.add(md5)
             elif data is not None and table is not None and table != data:
                 found.remove.add(md5)
-                kept[path] = _md5(table)
+                kept[path] = md5_bytes(table)
                 found.tables[kept[path]] = table
             else:
                 kept[path] = md5
@@ -201,7 +196,7 @@ class Search:
             return {oid, *entries.values()}
         found.remove.add(oid)
         data = list_bytes(kept)
-        found.redacted[oid] = (_md5(data) + DIR, data)
+        found.redacted[oid] = (md5_bytes(data) + DIR, data)
         return set(kept.values())
 
     def _derived(self, oid: str, entries: Entries, found: Findings) -> set[str]:

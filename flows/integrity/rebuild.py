@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from cmrpipe.dvclist import list_bytes
+from cmrpipe.dvclist import list_bytes, md5_bytes
 from cmrpipe.incremental.locking import alone
 from cmrpipe.incremental.manifest import active_commit, pending
 from cmrpipe.incremental.refresh import lock_file
@@ -171,7 +170,7 @@ class Rebuild:
         """Bring back a file that git keeps, when git's version is the recorded one."""
         survey = self._survey
         data = committed(survey.root, path)
-        if data is None or hashlib.md5(data, usedforsecurity=False).hexdigest() != survey.expected[path]:
+        if data is None or md5_bytes(data) != survey.expected[path]:
             return False
         state = Workspace(survey.root).state
         state.mkdir(exist_ok=True)

@@ -5,7 +5,6 @@ A damaged one can often be made again from what is left of it and from what lies
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, combinations, islice
 from typing import TypeAlias
 
-from cmrpipe.dvclist import list_bytes
+from cmrpipe.dvclist import list_bytes, md5_bytes
 from flows.integrity.objects import md5_of
 
 Entries: TypeAlias = dict[str, str]
@@ -35,7 +34,7 @@ class Tree:
 
 def proven(oid: str, data: bytes | None) -> Tree | None:
     """The record in an object's bytes; None when they are not those of its name."""
-    if data is None or hashlib.md5(data, usedforsecurity=False).hexdigest() != md5_of(oid):
+    if data is None or md5_bytes(data) != md5_of(oid):
         return None
     return Tree(oid, data, {entry["relpath"]: entry["md5"] for entry in json.loads(data)})
 
