@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.model import ContourKind, ContourRecord, ImageRecord, Link
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 from cmrpipe.readers.links import composed, normalise_id
 
 
@@ -27,6 +28,10 @@ class LinkMap:
     normalised: tuple[tuple[Link, str, str], ...]
     no_patient: tuple[Link, ...]
     no_contours: tuple[Link, ...]
+
+    def folders(self, patient_id: str) -> tuple[str, ...]:
+        """A patient's image folder and contour folders, relative to the raw folder."""
+        return (f"{DICOMS}/{patient_id}", *(f"{CONTOURS}/{name}" for name in self.originals.get(patient_id, ())))
 
 
 def _match(name: str, folders: Iterable[str], by_normal: Mapping[str, Sequence[str]]) -> str | None:

@@ -25,6 +25,7 @@ from cmrpipe.csvfile import csv_text
 from cmrpipe.errors import InputError
 from cmrpipe.files import write_text
 from cmrpipe.model import Quarantine
+from cmrpipe.readers.layouts import folder_of
 
 COLUMNS = ("what", "name", "why", "by", "when", "decision", "seen")
 KINDS = ("contour", "image", "patient")
@@ -52,7 +53,7 @@ def read_quarantine(path: Path) -> list[Quarantine]:
         raise InputError(path, f"cannot be read ({error})", "Save it as UTF-8 comma-separated text") from error
     reader = csv.DictReader(io.StringIO(text))
     try:
-        if tuple(reader.fieldnames or ()) not in (COLUMNS, COLUMNS[:-1]):  # `seen` came later
+        if tuple(reader.fieldnames or ()) not in (COLUMNS, COLUMNS[:-1]):  # `seen` may be missing
             raise InputError(path, "does not have the expected columns", f"Its first line must be {','.join(COLUMNS)}")
         table = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
@@ -162,6 +163,13 @@ class LeftOut:
 
     def __contains__(self, name: object) -> bool:
         return name in self.rows
+
+    def by_folder(self) -> dict[str, dict[str, Quarantine]]:
+        """The rows by the folder that each name lies in; those of patients by the patient's id."""
+        found: dict[str, dict[str, Quarantine]] = defaultdict(dict)
+        for name, row in self.rows.items():
+            found[folder_of(name)][name] = row
+        return found
 
 
 def left_out(rows: Iterable[Quarantine]) -> LeftOut:

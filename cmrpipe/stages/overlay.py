@@ -29,7 +29,7 @@ from cmrpipe.pictures.overlay import Outline, View, heart_side, picture, strip
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
 from cmrpipe.raster import area_mask
-from cmrpipe.readers.layouts import CONTOURS, DICOMS, keep_out
+from cmrpipe.readers.layouts import keep_out
 from cmrpipe.samples import check_contours, patient_samples, read_image
 from cmrpipe.stages.summary import Summary
 
@@ -214,14 +214,6 @@ def _notes(findings: Path) -> dict[str, dict[int, tuple[str, ...]]]:
     return {patient: {n: tuple(sorted(codes)) for n, codes in notes.items()} for patient, notes in found.items()}
 
 
-def _by_folder(quarantine: Path) -> dict[str, dict[str, str]]:
-    """Why each name is left out, grouped by the folder it lies in (patients: by their own id)."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for name, row in left_out(read_quarantine(quarantine)).rows.items():
-        found["/".join(name.split("/")[:2])][name] = row.why
-    return found
-
-
 def overlay(
     raw: Path,
     catalog: Path,
@@ -254,13 +246,13 @@ def overlay(
     source = Catalog(catalog)
     links = catalog_links(source)
     shards = {name: sha for entry in read_manifest(catalog).values() for name, sha in entry["files"].items()}
-    reasons, notes = _by_folder(quarantine), _notes(findings)
+    excluded, notes = left_out(read_quarantine(quarantine)).by_folder(), _notes(findings)
     context = fingerprint(params.model_dump(mode="json"), code_version(__name__))
     units = []
     for patient_id in source.patients():
         originals = links.originals.get(patient_id, ())
-        folders = (patient_id, f"{DICOMS}/{patient_id}", *(f"{CONTOURS}/{name}" for name in originals))
-        quarantined = {name: why for folder in folders for name, why in reasons.get(folder, {}).items()}
+        folders = (patient_id, *links.folders(patient_id))
+        quarantined = {name: row.why for folder in folders for name, row in excluded.get(folder, {}).items()}
         noted = notes.get(patient_id, {})
         tables = [images_file(patient_id), *(contours_file(name) for name in originals)]
         mark = fingerprint(context, [[t, shards[t]] for t in tables], quarantined, sorted(noted.items()), originals)

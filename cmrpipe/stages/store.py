@@ -19,7 +19,7 @@ from cmrpipe.logger import Logger
 from cmrpipe.params import StoreParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import left_out, read_quarantine
-from cmrpipe.readers.layouts import CONTOURS, DICOMS, is_synthetic, keep_out
+from cmrpipe.readers.layouts import is_synthetic, keep_out
 from cmrpipe.stages.summary import Summary
 from cmrpipe.store import StoreFormat, write_index, write_patient
 from cmrpipe.store.assemble import assemble, select, sources
@@ -111,6 +111,7 @@ def store(
     links = catalog_links(book)
     shards = read_manifest(catalog)
     excluded = left_out(read_quarantine(quarantine))
+    rows = excluded.by_folder()
     version = code_version(__name__)
     store_format = StoreFormat(params.format)
     settings = params.model_dump(mode="json")
@@ -118,10 +119,8 @@ def store(
     units: list[Unit[Any]] = []
     for patient in book.patients():
         originals = links.originals.get(patient, ())
-        folders = (f"{DICOMS}/{patient}", *(f"{CONTOURS}/{original}" for original in originals))
-        names = tuple(
-            sorted(n for n in excluded.rows if n == patient or n.startswith(tuple(f"{folder}/" for folder in folders)))
-        )
+        folders = links.folders(patient)
+        names = tuple(sorted(name for folder in (patient, *folders) for name in rows.get(folder, ())))
         files = [shards[folder]["files"] for folder in folders]
         people = tuple(name for name in names if name in excluded.people)
         task = _Task(raw, catalog, patient, originals, names, people, lineage, store_format)

@@ -9,8 +9,7 @@ from typing import Any
 
 from cmrpipe.incremental.manifest import salvage
 from cmrpipe.nouns import counted
-from cmrpipe.readers.archives import SUFFIX
-from cmrpipe.readers.layouts import CONTOURS, DICOMS
+from cmrpipe.readers.layouts import CONTOURS, DICOMS, folder_of
 from cmrpipe.workspace import HERE, Workspace
 from flows.integrity.owners import Owners
 from flows.integrity.survey import CATALOG, RAW, STORE
@@ -46,7 +45,7 @@ def dependents(root: Path, path: str, owners: Owners) -> tuple[str, ...]:
         return ("every patient: the file is nobody's, and the whole catalog was read with it",)
     if not patient:
         return ("nobody: its contours are linked to no patient",)
-    unit = "/".join(name.split("/")[:2]).removesuffix(SUFFIX)
+    unit = folder_of(name)
     home = Workspace(root)
     lines = [f"{CATALOG}: {unit} (its file: {', '.join(files)})" for files in _files(home.catalog, unit)]
     pictures = sum(len(entry["files"]) for entry in _units(home.overlays, patient, owners).values())
