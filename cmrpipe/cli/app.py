@@ -139,7 +139,7 @@ def validate(
             raw, catalog, out, quarantine = folder, base / "catalog", base / "findings", base / "quarantine.csv"
             whole = base / "tables"
             refuse_other_output(base)
-            whose.refuse_others(base, raw, quarantine, people_rows(out, quarantine, settings.validate_))
+            whose.refuse_others(base, raw, quarantine, people_rows(out, quarantine))
             read(raw, catalog, base / "state", settings.ingest, listen=listen, workers=executor or workers)
             whose.remember(base, raw)
         else:

@@ -13,9 +13,8 @@ from cmrpipe.checks.decisions import check_decisions
 from cmrpipe.checks.finding import count_by_severity
 from cmrpipe.checks.subjects import Subjects
 from cmrpipe.clinical import ClinicalValues
-from cmrpipe.errors import InputError
 from cmrpipe.files import write_json
-from cmrpipe.findings import BY_RULE, PIECE_FILES, Report, rank, read_findings, write_pieces
+from cmrpipe.findings import BY_RULE, PIECE_FILES, Report, rank, write_pieces
 from cmrpipe.incremental.codeversion import code_version
 from cmrpipe.incremental.executors import Workers
 from cmrpipe.incremental.refresh import Unit, fingerprint, read_manifest, refresh
@@ -24,31 +23,26 @@ from cmrpipe.model import Finding, Quarantine
 from cmrpipe.params import ValidateParams
 from cmrpipe.progress import Listener
 from cmrpipe.quarantine import RULE, LeftOut, known_quarantine, left_out, merge, sealed, unsigned, write_quarantine
-from cmrpipe.readers.layouts import CONTOURS, DICOMS, check_layout, keep_out
+from cmrpipe.readers.layouts import check_layout, keep_out
 from cmrpipe.stages.onepatient import Task, rounded_values, validate_patient
 from cmrpipe.stages.patientfile import PatientFile, read_patient_file
 from cmrpipe.stages.summary import Summary
 from cmrpipe.stages.wholeset import SetReport, check_set
 
 
-def _rows_before(out: Path, params: ValidateParams) -> list[Quarantine]:
-    """What rules left out in the last validation; of an older version's, what its findings give; else nothing."""
+def _rows_before(out: Path) -> list[Quarantine]:
+    """What rules left out in the last validation; nothing where that is not told."""
     try:
-        if (out / BY_RULE).is_file():
-            rows = json.loads((out / BY_RULE).read_bytes())  # those of an older version say no bytes
-            return [Quarantine(what, name, why, RULE, seen="".join(seen)) for what, name, why, *seen in rows]
-        codes = {*params.quarantine, *ValidateParams().quarantine}
-        found = read_findings(out)
-        alone = [row for item in found for row in quarantine_rows([item], codes)]  # which once was all that counted
-        return [*quarantine_rows(found, codes), *alone]
-    except (InputError, ValueError, TypeError):
+        rows = json.loads((out / BY_RULE).read_bytes())
+        return [Quarantine(what, name, why, RULE, seen=seen) for what, name, why, seen in rows]
+    except (OSError, ValueError, TypeError):
         return []
 
 
-def people_rows(out: Path, quarantine: Path, params: ValidateParams) -> list[Quarantine]:
+def people_rows(out: Path, quarantine: Path) -> list[Quarantine]:
     """Rows of the quarantine that people wrote, after a validation into `out`; also those by `rule` of no rule."""
     rows = known_quarantine(quarantine)
-    return [*(row for row in rows if row.by != RULE), *unsigned(rows, (), _rows_before(out, params))]
+    return [*(row for row in rows if row.by != RULE), *unsigned(rows, (), _rows_before(out))]
 
 
 def _units(raw: Path, catalog: Catalog, links: LinkMap, params: ValidateParams) -> list[Unit[Task]]:
@@ -58,7 +52,7 @@ def _units(raw: Path, catalog: Catalog, links: LinkMap, params: ValidateParams) 
     units = []
     for patient in catalog.patients():
         originals = links.originals.get(patient, ())
-        sources = [shards[unit]["files"] for unit in (f"{DICOMS}/{patient}", *(f"{CONTOURS}/{o}" for o in originals))]
+        sources = [shards[folder]["files"] for folder in links.folders(patient)]
         task = Task(raw, catalog.folder, patient, originals, params)
         units.append(Unit(patient, fingerprint(context, sources, originals), task))
     return units
@@ -107,11 +101,10 @@ def _clinical(
     catalog: Catalog, links: LinkMap, files: Mapping[str, PatientFile], quarantine: LeftOut
 ) -> Iterator[ClinicalValues]:
     """Clinical values: as measured in each patient, and anew for patients with something in quarantine."""
-    touched = {"/".join(name.split("/")[:2]) for name in quarantine.rows}
+    touched = quarantine.by_folder().keys()
     for patient, file in files.items():
-        originals = links.originals.get(patient, ())
-        if touched & {patient, f"{DICOMS}/{patient}", *(f"{CONTOURS}/{original}" for original in originals)}:
-            yield rounded_values(link_patient(catalog, patient, originals), quarantine)
+        if touched & {patient, *links.folders(patient)}:
+            yield rounded_values(link_patient(catalog, patient, links.originals.get(patient, ())), quarantine)
         else:
             yield file.clinical
 
@@ -152,7 +145,7 @@ def validate(
     )
     files = {unit.key: read_patient_file(out, unit.key) for unit in units}
     found = check_set(raw, book, links, {patient: file.report for patient, file in files.items()}, params)
-    decided = _decide(found, Subjects(book, links), _rows_before(out, params), quarantine, params)
+    decided = _decide(found, Subjects(book, links), _rows_before(out), quarantine, params)
     findings = _ranked([*found.findings, *decided.findings], params)
     missing = [item for file in files.values() for item in file.report.missing]
     gone = left_out(decided.rows)

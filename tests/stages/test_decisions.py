@@ -11,17 +11,15 @@ import pydicom
 import pytest
 
 from cmrpipe.catalog import Catalog
-from cmrpipe.checks.finding import finding
 from cmrpipe.checks.subjects import Subjects
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.errors import InputError
-from cmrpipe.findings import BY_RULE, CLINICAL_CSV, Report, write_pieces
+from cmrpipe.findings import CLINICAL_CSV
 from cmrpipe.linking import catalog_links
 from cmrpipe.model import Quarantine
 from cmrpipe.params import ValidateParams
 from cmrpipe.phantom import Truth
 from cmrpipe.quarantine import left_out, read_quarantine, write_quarantine
-from cmrpipe.stages.validate import _rows_before
 from tests.stages.faulty import SEED, check, found, plant_in_copy, table, tables
 
 
@@ -118,28 +116,12 @@ def test_a_rules_row_turned_into_keep_stays_and_is_told(moved: tuple[Path, Quara
 def test_rows_of_rules_that_hold_no_more_go(moved: tuple[Path, Quarantine, str]) -> None:
     """Data were mended, a rule was taken out of the parameters: nothing is left of its rows, nor told."""
     base, row, _ = moved
-    findings = base / "findings"
-    for older in (False, True):
-        write_quarantine(base / "quarantine.csv", [row])
-        check(base / "set", base)
-        if older:  # findings that an earlier version wrote
-            (findings / BY_RULE).unlink()
-        rules = tuple(code for code in ValidateParams().quarantine if code != row.why)
-        check(base / "set", base, params=ValidateParams(quarantine=rules))
-        assert read_quarantine(base / "quarantine.csv") == []
-        assert unsigned_in(base) == []
-
-
-def test_rows_of_an_older_version_are_rules_where_a_finding_gave_them(tmp_path: Path) -> None:
-    """It left out the file that a finding is filed under; that another one is to blame now makes no row a person's."""
-    epi, endo = "contourfiles/O/o-contours/epi.txt", "contourfiles/O/i-contours/endo.txt"
-    old = [
-        finding(Code.ENDO_OUTSIDE_EPI, "out.", patient_id="P", path=epi, endo_path=endo),
-        finding(Code.CONTOUR_MISFIT, "misfit.", patient_id="P", path=endo),
-    ]
-    write_pieces(tmp_path, Report(old, [], []))
-    before = _rows_before(tmp_path, ValidateParams())
-    assert {(epi, Code.ENDO_OUTSIDE_EPI), (endo, Code.CONTOUR_MISFIT)} <= {(row.name, row.why) for row in before}
+    write_quarantine(base / "quarantine.csv", [row])
+    check(base / "set", base)
+    rules = tuple(code for code in ValidateParams().quarantine if code != row.why)
+    check(base / "set", base, params=ValidateParams(quarantine=rules))
+    assert read_quarantine(base / "quarantine.csv") == []
+    assert unsigned_in(base) == []
 
 
 def test_without_the_last_findings_nothing_is_dropped(moved: tuple[Path, Quarantine, str]) -> None:
