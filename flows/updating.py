@@ -88,12 +88,12 @@ def recover(workspace: Path) -> None:
     mark.unlink(missing_ok=True)
 
 
-def _bring_edits_back(workspace: Path, head: str = "", stash: str = "") -> None:
+def _bring_edits_back(workspace: Path, head: str, stash: str) -> None:
     """Take edits that a killed update put aside out of git's stash again, where they apply as they were.
 
     Parameters
     ----------
-    head, stash : what the mark says; nothing, where it is one of an earlier version
+    head, stash : what the mark says
 
     Raises
     ------
