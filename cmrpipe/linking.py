@@ -98,6 +98,14 @@ class PatientLabels:
     contours: tuple[ContourRecord, ...]
     original_ids: tuple[str, ...]
 
+    def grid(self) -> dict[tuple[int, int], ImageRecord]:
+        """Readable images by slice and frame; of several at one place the first."""
+        found: dict[tuple[int, int], ImageRecord] = {}
+        for image in self.images:
+            if not image.error and image.slice_index is not None and image.frame is not None:
+                found.setdefault((image.slice_index, image.frame), image)
+        return found
+
     def _numbered(self) -> dict[int, list[ImageRecord]]:
         """Readable images of each number that are not one instance; those of the stack, where it has some."""
         groups: dict[int, list[ImageRecord]] = defaultdict(list)

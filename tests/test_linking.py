@@ -59,3 +59,10 @@ def test_contours_stand_under_their_number_and_kind() -> None:
     found = PatientLabels("P", (), tuple(contours), ("SC",)).contours_by_number()
     told = [(number, kind, [c.path for c in some]) for number, kinds in found.items() for kind, some in kinds.items()]
     assert told == [(28, epi, ["5"]), (48, endo, ["0", "1"])]
+
+
+def test_of_images_at_one_place_the_first_stands_there() -> None:
+    """Whoever looks for a slice's image at a frame finds the same one; what cannot be read, or lies in none, is none."""
+    first, again, elsewhere = image("48.dcm"), image("49.dcm"), image("50.dcm", 3)
+    patient = labels(replace(image("47.dcm"), error="truncated"), first, again, elsewhere, image("51.dcm", None))
+    assert patient.grid() == {(0, 1): first, (3, 1): elsewhere}

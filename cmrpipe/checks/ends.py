@@ -16,14 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import of_contours
 from cmrpipe.clinical import slices_text
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.geometry import polygon_area
 from cmrpipe.linking import PatientLabels
 from cmrpipe.model import Finding, Phase, Sample
 from cmrpipe.params import ValidateParams
-from cmrpipe.readers.layouts import CONTOURS
 
 FEWEST = 4
 """Slices at end-diastole from which a ventricle has ends that can be told from each other."""
@@ -40,12 +39,11 @@ def check_ends(labels: PatientLabels, samples: Sequence[Sample], limits: Validat
         return
     base, apex = _ends(ed)
     for message, evidence in (*_untapered(ed, base, apex, limits), *_lost(ed, es, base, limits)):
-        yield finding(
+        yield of_contours(
             Code.CONTOURS_END_EARLY,
+            labels,
             f"{labels.patient_id}: {message} Look at the slices beyond; find the lost files, or draw them.",
-            patient_id=labels.patient_id,
-            path=f"{CONTOURS}/{labels.original_ids[0]}",
-            more=evidence,
+            **evidence,
         )
 
 

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.codetable import CODES
-from cmrpipe.linking import image_number
+from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import ContourRecord, Finding, ImageRecord
-from cmrpipe.readers.layouts import DICOMS
+from cmrpipe.readers.layouts import CONTOURS, DICOMS
 
 Value: TypeAlias = float | int | str | bool | None
 
@@ -48,6 +48,11 @@ def of_contour(code: FindingCode, patient_id: str, contour: ContourRecord, messa
 def of_patient(code: FindingCode, patient_id: str, message: str, **evidence: Value) -> Finding:
     """A finding about a patient's images as a whole."""
     return _made(code, message, (patient_id, None, f"{DICOMS}/{patient_id}"), evidence)
+
+
+def of_contours(code: FindingCode, labels: PatientLabels, message: str, **evidence: Value) -> Finding:
+    """A finding about a patient's contours as a whole, of which there are some."""
+    return _made(code, message, (labels.patient_id, None, f"{CONTOURS}/{labels.original_ids[0]}"), evidence)
 
 
 def count_by_severity(findings: Iterable[Finding]) -> dict[str, int]:

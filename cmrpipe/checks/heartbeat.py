@@ -17,7 +17,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_contours
 from cmrpipe.checks.fit import Image, Pixels, fit, inside
 from cmrpipe.checks.misfit import whole_patient
 from cmrpipe.codes import FindingCode as Code
@@ -119,11 +119,10 @@ def check_heartbeat(
         return
     beat = _beat(labels, rings, pixels)
     if turned or (beat is not None and beat.share < limits.heartbeat):
-        yield finding(
+        yield of_contours(
             Code.CONTOURS_OTHER_PHASE,
+            labels,
             f"{labels.patient_id}: {_cause(beat)}.",
-            patient_id=labels.patient_id,
-            path=f"contourfiles/{labels.original_ids[0]}",
             slices=len(rings),
             fall=round(fall, 3),
             share=None if beat is None else round(beat.share, 3),
@@ -199,9 +198,8 @@ class _Beat:
 def _beat(labels: PatientLabels, rings: Sequence[_Ring], pixels: Pixels) -> _Beat | None:
     """None where there is no cine to tell it from."""
     grid: dict[int, dict[int, ImageRecord]] = defaultdict(dict)
-    for image in labels.images:
-        if not image.error and image.slice_index is not None and image.frame is not None:
-            grid[image.slice_index][image.frame] = image
+    for (index, frame), image in labels.grid().items():
+        grid[index][frame] = image
     largest = sorted(rings, key=lambda ring: -ring.size)[:LOOKED_AT]
     shared = set.intersection(*(set(grid[ring.large.record.slice_index or 0]) for ring in largest))
     drawn = [frame for ring in largest for frame in (ring.large.record.frame, ring.small.record.frame)]

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from cmrpipe.checks.causes import Cause, Suspect, find_cause
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_contours
 from cmrpipe.checks.fit import Pixels, fit, inside
 from cmrpipe.checks.neighbours import Jump
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels, image_number
-from cmrpipe.model import Finding, ImageRecord, Sample
+from cmrpipe.model import Finding, Sample
 from cmrpipe.params import ValidateParams
 
 FEWEST = 3
@@ -72,24 +72,21 @@ def check_fits(
     paths : files of the endocardial contours by image number
     pixels : reads another image of the patient
     """
-    images: dict[tuple[int, int], ImageRecord] = {
-        (i.slice_index, i.frame): i for i in labels.images if i.slice_index is not None and i.frame is not None
-    }
+    images = labels.grid()
     drawn = {number: s for s in samples if (number := image_number(s.record)) is not None}
     if whole_patient(fits, limits):
         now = float(np.median(list(fits.values())))
         suspects = [x for number in sorted(fits) if (x := _suspect(drawn[number], None)) is not None]
         cause = find_cause(suspects, now, images, pixels)
-        yield finding(
+        yield of_contours(
             Code.CONTOUR_MISFIT,
+            labels,
             f"{labels.patient_id}: its {len(fits)} endocardial contours do not fit its images "
             f"(median fit {now:.2f} of 1). {_because(cause)}.",
-            patient_id=labels.patient_id,
-            path=f"contourfiles/{labels.original_ids[0]}",
             contours=len(fits),
             fit=round(now, 3),
             cause=cause.name,
-            more=cause.tried,
+            **cause.tried,
         )
         return
     for number, now in sorted(fits.items()):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import finding, of_contours
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.frames import frames_said
 from cmrpipe.linking import PatientLabels, image_number
-from cmrpipe.model import ContourKind, Finding, ImageRecord, Phase, Sample
+from cmrpipe.model import ContourKind, Finding, Phase, Sample
 from cmrpipe.phases import assign_phases, frames_there
 
 COMMON_SHARE = 0.5
@@ -54,17 +54,13 @@ class Missing:
         return cls(**{**row, "why": Why(row["why"])})
 
 
-def _grid(images: Sequence[ImageRecord]) -> dict[tuple[int, int], ImageRecord]:
-    return {
-        (image.slice_index, image.frame): image
-        for image in images
-        if not image.error and image.slice_index is not None and image.frame is not None
-    }
+def expected_frames(grid: Collection[tuple[int, int]]) -> tuple[int, ...]:
+    """Frames that every slice should have: those that more than half of the slices have; none of selected frames.
 
-
-def expected_frames(images: Sequence[ImageRecord]) -> tuple[int, ...]:
-    """Frames that every slice should have: those that more than half of the slices have; none of selected frames."""
-    grid = _grid(images)
+    Parameters
+    ----------
+    grid : slice and frame of the images that are there
+    """
     slices = {s for s, _ in grid}
     counts = Counter(frame for _, frame in grid)
     common = sorted(frame for frame, count in counts.items() if count > COMMON_SHARE * len(slices))
@@ -73,10 +69,10 @@ def expected_frames(images: Sequence[ImageRecord]) -> tuple[int, ...]:
 
 def missing_images(labels: PatientLabels) -> list[Missing]:
     """Holes of the grid, none beyond the frames that a slice's own header says, and images that contours ask for."""
-    grid = _grid(labels.images)
+    grid = labels.grid()
     found = []
     numbers = {key: image_number(image) for key, image in grid.items()}
-    expected = expected_frames(labels.images)
+    expected = expected_frames(grid)
     for s in sorted({s for s, _ in grid}):
         said = frames_said([image for (t, _), image in grid.items() if t == s])
         for frame in expected:
@@ -136,12 +132,8 @@ def check_images(labels: PatientLabels, missing: Sequence[Missing]) -> Iterator[
                 path=contour.path,
             )
     if labels.original_ids and not labels.contours_by_number():
-        yield finding(
-            Code.CONTOURS_MISSING,
-            f"{patient} is linked to {', '.join(labels.original_ids)}, which holds no readable contour.",
-            patient_id=patient,
-            path=f"contourfiles/{labels.original_ids[0]}",
-        )
+        told = f"{patient} is linked to {', '.join(labels.original_ids)}, which holds no readable contour."
+        yield of_contours(Code.CONTOURS_MISSING, labels, told)
 
 
 def _frames_of_phase(samples: Sequence[Sample], phase: Phase) -> dict[int, Sample]:
@@ -154,7 +146,7 @@ def missing_contours(labels: PatientLabels, samples: Sequence[Sample]) -> list[M
 
     `samples` are all contoured images, quarantine not applied.
     """
-    grid = _grid(labels.images)
+    grid = labels.grid()
     slices = sorted({s for s, _ in grid})
     found = []
     any_epi = any(sample.epi is not None for sample in samples)
@@ -187,11 +179,10 @@ def check_phases(labels: PatientLabels, samples: Sequence[Sample]) -> Iterator[F
         return
     phases = assign_phases(samples, frames_there(labels.images))
     if phases.reason:
-        yield finding(
+        yield of_contours(
             Code.PHASES_UNCLEAR,
+            labels,
             f"{labels.patient_id}: {phases.reason}.",
-            patient_id=labels.patient_id,
-            path=f"contourfiles/{labels.original_ids[0]}",
             ed_frame=phases.ed_frame,
             es_frame=phases.es_frame,
         )
@@ -234,12 +225,11 @@ def check_contours(labels: PatientLabels, samples: Sequence[Sample], missing: Se
             by_protocol[item.what] += 1
     if by_protocol:
         endo, epi = by_protocol[ContourKind.ENDO.value], by_protocol[ContourKind.EPI.value]
-        yield finding(
+        yield of_contours(
             Code.CONTOUR_NOT_DRAWN,
+            labels,
             f"{patient}: not drawn, as by protocol: {endo} endocardial contours beyond the drawn slices, "
             f"{epi} epicardial contours.",
-            patient_id=patient,
-            path=f"contourfiles/{labels.original_ids[0]}",
             endo=endo,
             epi=epi,
         )

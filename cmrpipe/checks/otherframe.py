@@ -27,7 +27,8 @@ def check_other_frame(labels: PatientLabels, samples: Sequence[Sample], limits: 
     ----------
     samples : all contoured images with their phases, quarantine not applied
     """
-    grid = {(image.slice_index, image.frame): image_number(image) for image in labels.images if not image.error}
+    numbers: dict[tuple[int | None, int | None], int | None]
+    numbers = {place: image_number(image) for place, image in labels.grid().items()}
     files: dict[int | None, list[ContourRecord]] = defaultdict(list)
     for contour in labels.contours:
         if not contour.error:
@@ -40,7 +41,7 @@ def check_other_frame(labels: PatientLabels, samples: Sequence[Sample], limits: 
             continue
         for sample in drawn:
             record = sample.record
-            meant = grid.get((record.slice_index, usual))
+            meant = numbers.get((record.slice_index, usual))
             if record.frame == usual or meant is None:
                 continue
             for contour in files[image_number(record)]:

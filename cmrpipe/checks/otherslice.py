@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cmrpipe.checks.finding import finding
+from cmrpipe.checks.finding import of_contours
 from cmrpipe.checks.fit import Pixels, fit, inside
 from cmrpipe.checks.misfit import whole_patient
 from cmrpipe.codes import FindingCode as Code
@@ -42,12 +42,11 @@ def check_other_slice(
     if told:
         off = max(told, key=_Off.strength)
         part = "" if off.whole else f" of slices {off.slices[0]} to {off.slices[-1]}"
-        yield finding(
+        yield of_contours(
             Code.CONTOURS_OTHER_SLICE,
+            labels,
             f"{labels.patient_id}: {off.better:.0%} of its endocardial contours{part} fit the image one slice "
             f"{'further' if off.step > 0 else 'before'} better than their own, {off.worse:.0%} worse.",
-            patient_id=labels.patient_id,
-            path=f"contourfiles/{labels.original_ids[0]}",
             contours=off.contours,
             better=round(off.better, 3),
             worse=round(off.worse, 3),
@@ -93,13 +92,13 @@ def _gains(
     labels: PatientLabels, samples: Sequence[Sample], fits: Mapping[int, float], pixels: Pixels, step: int
 ) -> Mapping[int, Sequence[float]]:
     """What each contour's fit would gain on the image of its frame in another slice, by its slice."""
-    images = {(i.slice_index, i.frame): i for i in labels.images if i.slice_index is not None and not i.error}
+    images = labels.grid()
     found: dict[int, list[float]] = defaultdict(list)
     for sample in samples:
-        number, place = image_number(sample.record), sample.record.slice_index
-        if number is None or number not in fits or place is None or sample.endo is None:
+        number, place, frame = image_number(sample.record), sample.record.slice_index, sample.record.frame
+        if number is None or number not in fits or place is None or frame is None or sample.endo is None:
             continue
-        other = images.get((place + step, sample.record.frame))
+        other = images.get((place + step, frame))
         image = None if other is None else pixels(other)
         if image is not None and inside(sample.endo.points, image.shape):
             found[place].append(fit(image, sample.endo.points) - fits[number])

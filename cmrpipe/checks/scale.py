@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cmrpipe.checks.finding import finding, of_patient
+from cmrpipe.checks.finding import of_contours, of_patient
 from cmrpipe.clinical import FEWEST_FOR_EF, ClinicalValues
 from cmrpipe.codes import FindingCode as Code
 from cmrpipe.linking import PatientLabels
 from cmrpipe.model import Finding, ImageRecord
 from cmrpipe.params import ValidateParams
-from cmrpipe.readers.layouts import CONTOURS
 from cmrpipe.slices import main_series, slice_gap_mm
 
 WHOLE = 96
@@ -81,13 +80,12 @@ def check_volumes(labels: PatientLabels, clinical: ClinicalValues, limits: Valid
         ("mass_g", "myocardial mass", "g", limits.mass_g, mass),
     ):
         if value is not None and count >= FEWEST_FOR_EF and _outside(value, reach):
-            yield finding(
+            yield of_contours(
                 Code.VOLUME_IMPLAUSIBLE,
+                labels,
                 f"{labels.patient_id}: the {what} comes to {value:.0f} {unit}; {_words(reach)} {unit} are plausible. "
                 "Compare PixelSpacing and the slices' positions with the source, and look whether all contours are of "
                 f"this patient. Where these are children, set validate.{name}.",
-                patient_id=labels.patient_id,
-                path=f"{CONTOURS}/{labels.original_ids[0]}",
                 what=name,
                 value=round(value, 2),
                 contoured_slices=count,

@@ -98,16 +98,8 @@ def cover(
     contours = labels.contours_by_number()
     everything = labels.patient_id in left_out
     cells: dict[tuple[int, int], Cell] = {}
-    off_grid = 0
-    for image in labels.images:
-        if image.error:
-            continue
-        if image.slice_index is None or image.frame is None:
-            off_grid += 1
-            continue
-        place, number = (image.slice_index, image.frame), image_number(image)
-        if place in cells:
-            continue
+    for place, image in labels.grid().items():
+        number = image_number(image)
         drawn = contours.get(-1 if number is None else number, {})
         excluded = everything or image.path in left_out
         cells[place] = Cell(
@@ -124,4 +116,5 @@ def cover(
         cells[place] = Cell(number, image=False, holes=frozenset(what), severity=worst)
     slices = tuple(sorted({place[0] for place in cells}))
     frames = tuple(sorted({place[1] for place in cells}))
+    off_grid = sum(not image.error and None in (image.slice_index, image.frame) for image in labels.images)
     return Coverage(labels.patient_id, slices, frames, dict(sorted(cells.items())), off_grid)

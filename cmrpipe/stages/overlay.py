@@ -79,11 +79,7 @@ class _Patient:
         check_contours(labels, task.raw)
         self.labels = labels
         self.samples = {sample.record.path: sample for sample in patient_samples(labels)}
-        self.grid = {
-            (image.slice_index, image.frame): image
-            for image in reversed(labels.images)
-            if not image.error and image.slice_index is not None and image.frame is not None
-        }
+        self.grid = labels.grid()
         self.outlines = _outlines(labels, self.samples, task.quarantined)
         self.pixels = cache(self._pixels)
         self.view = cache(self._view)

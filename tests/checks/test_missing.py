@@ -36,8 +36,9 @@ def images(having: int) -> tuple[ImageRecord, ...]:
 @pytest.mark.parametrize(("having", "expected"), [(1, False), (2, False), (3, True), (4, True)])
 def test_a_frame_is_expected_that_more_than_half_of_the_slices_have(having: int, expected: bool) -> None:
     """At half of them nobody can say which half is right."""
-    assert expected_frames(images(having)) == tuple(range(1, FRAMES + 1 if expected else FRAMES))
-    told = missing_images(PatientLabels("P", images(having), (), ()))
+    labels = PatientLabels("P", images(having), (), ())
+    assert expected_frames(labels.grid()) == tuple(range(1, FRAMES + 1 if expected else FRAMES))
+    told = missing_images(labels)
     holes = [(s, FRAMES, (s + 1) * FRAMES) for s in range(having, SLICES)] if expected else []
     assert [(item.slice_index, item.frame, item.instance_number) for item in told] == holes
 
