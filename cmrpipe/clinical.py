@@ -147,7 +147,7 @@ def clinical_values(
     spacing = {s.record.pixel_spacing_mm for s in every}
     if not every:
         reasons.append("no contours")
-    if every and (None in spacing or any(p is not None and min(p) <= 0 for p in spacing)):
+    if None in spacing:
         reasons.append("pixel spacing unknown")
     if every and gap_mm is None:
         reasons.append("slice gap unknown")
@@ -239,8 +239,7 @@ def _contours(samples: Sequence[Sample], phase: Phase, kind: ContourKind) -> dic
 
 def _area(sample: Sample, contour: Contour) -> float:
     """Enclosed area in mm²; in pixels where the spacing is unknown."""
-    spacing = sample.record.pixel_spacing_mm
-    return polygon_area(contour.points, PIXELS if spacing is None or min(spacing) <= 0 else spacing)
+    return polygon_area(contour.points, sample.record.pixel_spacing_mm or PIXELS)
 
 
 def slices_text(indices: Iterable[int]) -> str:

@@ -66,7 +66,7 @@ class ImageRecord:
     trigger_time_ms : TriggerTime (0018,1060)
     position_mm : ImagePositionPatient (0020,0032), (x, y, z), patient coordinates (LPS)
     orientation : ImageOrientationPatient (0020,0037), row direction then column direction
-    pixel_spacing_mm : PixelSpacing (0028,0030), (between rows, between columns)
+    pixel_spacing_mm : PixelSpacing (0028,0030), (between rows, between columns), positive; None for zeros, too
     scanning_sequence, sequence_name, series_description : what was scanned, as the scanner wrote it
     acquisition_time : AcquisitionTime (0008,0032), HHMMSS.FFFFFF as in the header
     study_uid, series_uid, sop_uid : of the examination, the series and the image itself

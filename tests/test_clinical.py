@@ -113,7 +113,6 @@ EVENLY = "EF takes the slices as evenly spaced"
     ("fields", "gap", "reason"),
     [
         ({"pixel_spacing_mm": None}, GAP_MM, "pixel spacing unknown"),
-        ({"pixel_spacing_mm": (0.0, 1.0)}, GAP_MM, "pixel spacing unknown"),
         ({}, None, f"slice gap unknown; {EVENLY}"),
         ({"pixel_spacing_mm": None}, None, f"pixel spacing unknown; slice gap unknown; {EVENLY}"),
     ],

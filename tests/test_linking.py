@@ -62,7 +62,7 @@ def test_contours_stand_under_their_number_and_kind() -> None:
 
 
 def test_of_images_at_one_place_the_first_stands_there() -> None:
-    """Whoever looks for a slice's image at a frame finds the same one; what cannot be read, or lies in none, is none."""
+    """Whoever looks for a slice's image at a frame finds the same one; what has no place is none."""
     first, again, elsewhere = image("48.dcm"), image("49.dcm"), image("50.dcm", 3)
     patient = labels(replace(image("47.dcm"), error="truncated"), first, again, elsewhere, image("51.dcm", None))
     assert patient.grid() == {(0, 1): first, (3, 1): elsewhere}

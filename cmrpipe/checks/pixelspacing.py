@@ -12,7 +12,7 @@ from cmrpipe.model import Finding, ImageRecord
 
 def check_spacing(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Finding]:
     """Told once a patient."""
-    missing = [i for i in series if i.pixel_spacing_mm is None or min(i.pixel_spacing_mm) <= 0]
+    missing = [i for i in series if i.pixel_spacing_mm is None]
     if missing:
         yield finding(
             Code.SPACING_MISSING,
@@ -28,7 +28,7 @@ def check_spacing(patient_id: str, series: Sequence[ImageRecord]) -> Iterator[Fi
 def oblong(image: ImageRecord, tolerance: float) -> bool:
     """Whether rows and columns are apart by other distances, relative to each other by more than `tolerance`."""
     spacing = image.pixel_spacing_mm
-    return spacing is not None and min(spacing) > 0 and abs(spacing[0] / spacing[1] - 1) > tolerance
+    return spacing is not None and abs(spacing[0] / spacing[1] - 1) > tolerance
 
 
 def check_square(patient_id: str, series: Sequence[ImageRecord], tolerance: float) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ def _outside(value: float, reach: Reach) -> bool:
 def _field_mm(image: ImageRecord) -> float | None:
     """The longer side of an image; None where it is a cut-out, or its spacing is not known."""
     spacing = image.pixel_spacing_mm
-    if spacing is None or min(spacing) <= 0 or not image.rows or not image.columns:
+    if spacing is None or not image.rows or not image.columns:
         return None
     if max(image.rows, image.columns) < WHOLE:
         return None

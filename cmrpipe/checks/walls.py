@@ -32,15 +32,14 @@ def check_walls(
         if sample.endo is None or sample.epi is None or number is None or number not in paths:
             continue
         spacing = sample.record.pixel_spacing_mm
-        known = spacing is not None and min(spacing) > 0
         lines = outline(sample.endo.points).points, outline(sample.epi.points).points
-        wall = wall_thickness(*lines, spacing if known and spacing else PIXELS)
+        wall = wall_thickness(*lines, spacing or PIXELS)
         radius = float(np.sqrt(polygon_area(sample.endo.points) / np.pi))
         if wall.mean_mm <= 0 or radius == 0:
             continue
         mean, least = wall.mean_mm, wall.minimum_mm
         (low, high), unit, limit = limits.wall_mm, "mm", "wall_mm"
-        if not known:
+        if spacing is None:
             mean, least, (low, high), unit = mean / radius, least / radius, limits.wall_share, "cavity radii"
             limit = "wall_share"
         if not low <= mean <= high:

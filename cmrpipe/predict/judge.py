@@ -164,7 +164,7 @@ def judge(records: Sequence[ImageRecord], frames_per_slice: int) -> Judged:
     records : all images of one patient
     frames_per_slice : assumed where headers do not say how many frames a slice has
     """
-    records = _with_real_positions([_with_real_spacing(record) for record in records], frames_per_slice)
+    records = _with_real_positions(records, frames_per_slice)
     reasons = {record.path: why for record in records if (why := unfit(record))}
     reasons |= {r.path: why for r, why in no_cine([r for r in records if r.path not in reasons])}
     other = of_other_studies([r for r in records if r.path not in reasons])
@@ -230,12 +230,6 @@ def of_other_studies(records: Sequence[ImageRecord]) -> list[ImageRecord] | None
     deepest = max((depth(group) for _, group in stacks), default=0.0)
     with_cine = {uid for uid, group in stacks if is_cine(group, deepest)}
     return [r for r in records if r.study_uid and r.study_uid not in with_cine] if len(with_cine) == 1 else None
-
-
-def _with_real_spacing(record: ImageRecord) -> ImageRecord:
-    """The image without a pixel spacing that none can have."""
-    spacing = record.pixel_spacing_mm
-    return record if spacing is None or min(spacing) > 0 else replace(record, pixel_spacing_mm=None)
 
 
 def _with_real_positions(records: Sequence[ImageRecord], frames_per_slice: int) -> list[ImageRecord]:

@@ -217,7 +217,7 @@ def _header(data: bytes) -> tuple[dict[str, Any], int, int, int]:
     for name, (tag, length) in _VECTOR.items():
         numbers = _measure(raw, tag)
         values[name] = numbers if numbers and len(numbers) == length else None
-    if any(0 < abs(number) < _FINEST for number in values["pixel_spacing_mm"] or ()):
+    if any(number < _FINEST for number in values["pixel_spacing_mm"] or ()):
         values["pixel_spacing_mm"] = None
     samples = raw.get(_SAMPLES_PER_PIXEL)
     frames = _numbers(raw, _NUMBER_OF_FRAMES)

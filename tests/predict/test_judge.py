@@ -33,7 +33,7 @@ def test_a_cine_is_taken_whole_and_in_order() -> None:
         ({"orientation": None}, "not parallel to the short-axis stack (no orientation in its header)"),
         ({"orientation": TURNED}, "turned in its plane against the stack"),
         ({"pixel_spacing_mm": (1.82, 1.82)}, "pixels of 1.82 x 1.82 mm, the stack has pixels of 1.4 x 1.4 mm"),
-        ({"pixel_spacing_mm": (0.0, 0.0)}, "no pixel spacing, the stack has pixels of 1.4 x 1.4 mm"),
+        ({"pixel_spacing_mm": None}, "no pixel spacing, the stack has pixels of 1.4 x 1.4 mm"),
         ({"orientation": LONG}, "not parallel to the short-axis stack (long axis or localizer)"),
         ({"rows": 32}, "32 x 72 pixels, the stack has 64 x 72"),
         ({"series_uid": "1.3"}, "a further series where the stack already has slices"),
@@ -99,10 +99,3 @@ def test_images_that_share_a_number_are_numbered_anew() -> None:
     found = judge(records, 20)
     assert found.numbers == tuple(range(1, 21))
     assert "numbered by slice, then frame" in found.notes[0]
-
-
-def test_a_spacing_of_nothing_is_none() -> None:
-    """A header with zeros does not say how large pixels are."""
-    found = judge([replace(r, pixel_spacing_mm=(0.0, 0.0)) for r in cine()], 20)
-    assert len(found.stack) == 20
-    assert {r.pixel_spacing_mm for r in found.stack} == {None}

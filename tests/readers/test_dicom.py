@@ -266,6 +266,8 @@ def test_a_number_that_no_image_has_is_none(small_phantom: Path, tmp_path: Path)
     [
         ("PixelSpacing", ["1e308", "1e308"], "pixel_spacing_mm"),
         ("PixelSpacing", ["1.5", "1e-300"], "pixel_spacing_mm"),
+        ("PixelSpacing", ["0", "0"], "pixel_spacing_mm"),
+        ("PixelSpacing", ["1.5", "-1.5"], "pixel_spacing_mm"),
         ("ImagePositionPatient", ["0", "0", "-1e300"], "position_mm"),
         ("TriggerTime", ["1e200"], "trigger_time_ms"),
     ],
@@ -273,7 +275,7 @@ def test_a_number_that_no_image_has_is_none(small_phantom: Path, tmp_path: Path)
 def test_a_measure_beyond_any_patient_is_none(
     small_phantom: Path, tmp_path: Path, name: str, text: list[str], field: str
 ) -> None:
-    """Its square is infinite, or 0; the image itself is as good as any."""
+    """Its square is infinite, or no pixel has it; the image itself is as good as any."""
     ds = pydicom.dcmread(first_image(small_phantom))
     ds.add_new(name, "DS", text)
     ds.save_as(tmp_path / "1.dcm")
