@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from cmrpipe.progress import Listener, silent
 from cmrpipe.stages.evaluate import COUNTS, MODEL_HASH, OUT, Task, judge
 from cmrpipe.stages.summary import Summary
 from cmrpipe.stages.train import helps_to_train, train_split, training_folder
-from cmrpipe.store import open_store
+from cmrpipe.store import Store, open_store
 
 METRICS, PATIENTS, TABLE = "metrics.json", "per_patient.csv", "table.md"
 MODELS, FOLDS = "models", "folds"
@@ -110,6 +110,32 @@ def _judged(out: Path, folds: Sequence[Fold]) -> tuple[dict[str, list[ImageScore
     return scores, pairs
 
 
+def _refuse_few(source: Store) -> None:
+    if len(source.patients) < FEWEST:
+        names = ", ".join(source.patients) or "none"
+        few = counted(len(source.patients), "patient")
+        raise StoreError(
+            source.folder,
+            f"has {few} with contours ({names}), and cross-validation needs {FEWEST}: two to learn from, one to judge",
+            "Land more patients, or see `cmrpipe validate` for why contours were left out",
+        )
+
+
+def _folds(
+    source: Store, splits: Iterable[Split], out: Path, train: TrainParams, evaluate: EvaluateParams
+) -> list[Fold]:
+    """The work of each split, in order."""
+    version, settings = code_version(train_split.__module__), train.model_dump(mode="json")
+    found = []
+    for number, split in enumerate(splits, 1):
+        made_of = fingerprint(source.fingerprint, asdict(split), settings, version)
+        lacking, work = absent(source, split.test), training_folder(out) / made_of[:16]
+        places = (out / MODELS, work)
+        name = f"fold-{number:02d}"
+        found.append(Fold(name, split, source.folder, train, evaluate, version, made_of, lacking, *places))
+    return found
+
+
 def crossvalidate(
     store: Path,
     out: Path,
@@ -150,33 +176,18 @@ def crossvalidate(
             "Set both to 1, start it without torchrun and Slurm's ranks, and do several folds at a time (-j)",
         )
     refuse_other_output(out)
-    version, train_version = code_version(__name__), code_version(train_split.__module__)
     with open_store(store) as source:
-        if len(source.patients) < FEWEST:
-            names = ", ".join(source.patients) or "none"
-            few = counted(len(source.patients), "patient")
-            raise StoreError(
-                store,
-                f"has {few} with contours ({names}), and cross-validation needs {FEWEST}: "
-                "two to learn from, one to judge",
-                "Land more patients, or see `cmrpipe validate` for why contours were left out",
-            )
+        _refuse_few(source)
         cohort = read_cohort(pathology) if pathology is not None else Cohort()
         splits = cross_splits(source.patients, folds, train.val_fraction, train.seed, cohort)
-        tasks: list[Fold] = []
-        for number, split in enumerate(splits, 1):
-            name, settings = f"fold-{number:02d}", train.model_dump(mode="json")
-            made_of = fingerprint(source.fingerprint, asdict(split), settings, train_version)
-            work = training_folder(out) / made_of[:16]
-            lacking = absent(source, split.test)
-            tasks.append(Fold(name, split, store, train, evaluate, train_version, made_of, lacking, out / MODELS, work))
+        tasks = _folds(source, splits, out, train, evaluate)
         within = listen if workers == 1 else silent
         units = [Unit(task.name, task.made_of, task) for task in tasks]
         trained = refresh(
             "crossvalidate", out / MODELS, units, partial(_train, listen=within), listen=listen, workers=workers
         )
         shutil.rmtree(training_folder(out), ignore_errors=True)
-        settings = evaluate.model_dump(mode="json")
+        settings, version = evaluate.model_dump(mode="json"), code_version(__name__)
         units = [
             Unit(task.name, fingerprint(task.made_of, _model_hash(task), settings, version, asdict(task.lacking)), task)
             for task in tasks

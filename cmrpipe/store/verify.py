@@ -24,6 +24,7 @@ from cmrpipe.store.writer import array_sha256
 _BLOCK = 1 << 18
 _HDF5, _SUPERBLOCK = b"\x89HDF\r\n\x1a\n", 48
 _ZIP, _ZIP_END, _ZIP_END_SIZE = b"PK\3\4", b"PK\5\6", 22
+_AGAIN = "`cmrpipe store`"
 _local = threading.local()
 
 Item = TypeVar("Item")
@@ -190,6 +191,27 @@ def _check_datasets(folder: Path, patient: str, recorded: Mapping[str, str]) -> 
     ]
 
 
+def _held(path: Path, sha256: str, by_hash: Mapping[str, str]) -> tuple[Digest | None, State | None, str]:
+    """A file's hashes, None where it cannot be read; how it differs from what has this hash, None where it does not.
+
+    Parameters
+    ----------
+    by_hash : the store's files by their hashes
+    """
+    try:
+        found = digest_file(path)
+        if found.sha256 == sha256:
+            return found, None, ""
+        cut = is_cut_short(path, found.size)
+    except FileNotFoundError:
+        return None, State.MISSING, ""
+    except OSError as error:
+        return None, State.ALTERED, f"cannot be read: {error.strerror}"
+    if other := by_hash.get(found.sha256):
+        return found, State.SWAPPED, f"holds the bytes of {other}"
+    return found, State.TRUNCATED if cut else State.ALTERED, "its SHA-256 is not the manifest's"
+
+
 def verify_store(
     folder: Path,
     *,
@@ -217,10 +239,10 @@ def verify_store(
     try:
         root = read_root(folder)
     except ManifestError as error:
-        return Verified(1, 0, (Verdict(Place.STORE, MANIFEST, "", State.ALTERED, error.cause, "`cmrpipe store`"),))
+        return Verified(1, 0, (Verdict(Place.STORE, MANIFEST, "", State.ALTERED, error.cause, _AGAIN),))
     if not root:
         detail = "without it no file can be checked"
-        return Verified(0, 0, (Verdict(Place.STORE, MANIFEST, "", State.MISSING, detail, "`cmrpipe store`"),))
+        return Verified(0, 0, (Verdict(Place.STORE, MANIFEST, "", State.MISSING, detail, _AGAIN),))
     committing = active_commit(folder) is not None
     entries = salvage(folder)
     only = set(patients)
@@ -235,23 +257,9 @@ def verify_store(
     by_hash = {sha256: name for name, (_, sha256) in expected.items()}
 
     def check(name: str) -> tuple[Digest | None, Verdict | None]:
-        owner, sha256 = expected[name]
-        path = located(folder, name, committing=committing)
-        try:
-            found = digest_file(path)
-            if found.sha256 == sha256:
-                return found, None
-            cut = is_cut_short(path, found.size)
-        except FileNotFoundError:
-            return None, Verdict(Place.STORE, name, owner, State.MISSING, "", "`cmrpipe store`")
-        except OSError as error:
-            return None, Verdict(
-                Place.STORE, name, owner, State.ALTERED, f"cannot be read: {error.strerror}", "`cmrpipe store`"
-            )
-        other = by_hash.get(found.sha256)
-        state = State.SWAPPED if other else State.TRUNCATED if cut else State.ALTERED
-        detail = f"holds the bytes of {other}" if other else "its SHA-256 is not the manifest's"
-        return found, Verdict(Place.STORE, name, owner, state, detail, "`cmrpipe store`")
+        found, state, detail = _held(located(folder, name, committing=committing), expected[name][1], by_hash)
+        verdict = None if state is None else Verdict(Place.STORE, name, expected[name][0], state, detail, _AGAIN)
+        return found, verdict
 
     results = in_threads("verify", sorted(expected), check, str, workers=workers or cores(), listen=listen)
     bad = [verdict for _, verdict in results if verdict is not None]
