@@ -17,13 +17,6 @@ from cmrpipe.readers.asides import read_asides
 from tests.snapshots import snapshot
 
 
-@pytest.fixture
-def real(raw: Path) -> Path:
-    """The phantom dressed as a real source: without the mark that it is one."""
-    (raw / "phantom.json").unlink()
-    return raw
-
-
 def test_everything_lands_as_it_was(real: Path, tmp_path: Path) -> None:
     """Images and contours land under their names with their bytes, the link table under its source's name."""
     landed = land(real, tmp_path / "data" / "raw", listen=silent)

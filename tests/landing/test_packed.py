@@ -17,13 +17,6 @@ from cmrpipe.readers.layouts import archive_file, list_files, standing
 from tests.snapshots import snapshot
 
 
-@pytest.fixture
-def real(raw: Path) -> Path:
-    """The phantom dressed as a real source: without the mark that it is one."""
-    (raw / "phantom.json").unlink()
-    return raw
-
-
 def units(root: Path) -> list[str]:
     """The folders of a source."""
     return sorted(f"{part}/{path.name}" for part in ("dicoms", "contourfiles") for path in (root / part).iterdir())

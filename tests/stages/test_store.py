@@ -19,7 +19,7 @@ from zarr.storage import ZipStore
 
 from cmrpipe.catalog import Catalog
 from cmrpipe.geometry import label_image
-from cmrpipe.incremental.refresh import Unit, Written, read_manifest, refresh
+from cmrpipe.incremental.refresh import read_manifest
 from cmrpipe.linking import catalog_links, link_patient
 from cmrpipe.model import ContourKind, Phase, Quarantine
 from cmrpipe.params import IngestParams, StoreParams
@@ -27,11 +27,12 @@ from cmrpipe.progress import silent
 from cmrpipe.readers.layouts import PHANTOM
 from cmrpipe.samples import load_pixels, patient_samples
 from cmrpipe.stages.ingest import ingest
-from cmrpipe.store import PatientData, StoreFormat, open_store, write_patient
+from cmrpipe.store import StoreFormat, open_store
 from cmrpipe.store.leftout import LeftOut, Lost, read
 from cmrpipe.store.migrate import migrate
-from cmrpipe.store.schema import DATASETS, LINEAGE, head, index_file, patient_file
+from cmrpipe.store.schema import DATASETS, LINEAGE, index_file, patient_file
 from cmrpipe.store.writer import array_sha256
+from tests.export.stacks import write_store
 from tests.snapshots import snapshot
 from tests.stages.stored import FORMATS, build, in_each_format
 
@@ -109,14 +110,7 @@ def test_images_of_different_kinds_are_no_batch(
         first = opened.load(opened.patients[0])
     image = change(first.image)
     other = replace(first, patient_id="other", image=image, label=first.label[:, : image.shape[1]])
-
-    def work(data: PatientData, out: Path) -> Written:
-        hashes = write_patient(out, data, {})
-        return Written([patient_file(data.patient_id)], {"samples": len(data), "sha256": hashes})
-
-    units = [Unit(data.patient_id, data.patient_id, data) for data in (first, other)]
-    refresh("store", tmp_path / "mixed", units, work, listen=silent, extra=head(StoreFormat.HDF5))
-    with open_store(tmp_path / "mixed") as opened:
+    with open_store(write_store(tmp_path / "mixed", [first, other])) as opened:
         assert len(opened.batch([("other", 0), ("other", 1)])[0]) == 2
         with pytest.raises(ValueError, match="several kinds"):
             opened.batch([(first.patient_id, 0), ("other", 0)])
