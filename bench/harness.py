@@ -10,6 +10,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+DATA = SHARED / "final_data"
+"""Real patients, where they are there."""
 
 
 @dataclass(frozen=True, slots=True)

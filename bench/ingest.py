@@ -11,13 +11,11 @@ from itertools import count
 from pathlib import Path
 
 import pydicom
-from harness import compare
+from harness import DATA, compare
 
 from cmrpipe.params import IngestParams
 from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
-
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ import h5py
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from harness import compare, print_table
+from harness import DATA, compare, print_table
 from lightning.pytorch.callbacks import Callback
 from monai.data import CacheDataset, DataLoader
 from monai.losses import DiceCELoss
@@ -50,7 +50,6 @@ from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
 from cmrpipe.store import Store, open_store
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 CHANNELS = (16, 16, 32, 64, 128)
 BATCH = 8
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from harness import print_table
+from harness import DATA, print_table
 
 from cmrpipe.learn.borders import predicted_labels
 from cmrpipe.learn.datasets import TrainingSet
@@ -27,7 +27,6 @@ from cmrpipe.stages.store import store as store_stage
 from cmrpipe.stages.validate import validate
 from cmrpipe.store import Store, open_store
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 JUDGED = ("SCD0000101", "SCD0000201")
 RECIPES = {
     "residual, 16 to 256 channels (default)": TrainParams(),

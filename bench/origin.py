@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from harness import print_table
+from harness import DATA, print_table
 
 from cmrpipe.model import ContourKind
 from cmrpipe.origin import Response, Shift, edge_response, patient_shift, set_shift
@@ -21,8 +21,6 @@ from cmrpipe.readers.contours import FOLDERS, read_contour
 from cmrpipe.readers.layouts import CONTOURS, DICOMS, link_tables
 from cmrpipe.readers.links import read_link_table
 from cmrpipe.readers.pixels import decode_pixels
-
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 
 
 def row(name: str, shift: Shift | None) -> list[str]:

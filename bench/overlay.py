@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
-from harness import compare
+from harness import DATA, compare
 from matplotlib import pyplot as plt
 
 from cmrpipe.catalog import Catalog
@@ -22,7 +22,6 @@ from cmrpipe.samples import patient_samples, read_image
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.overlay import overlay
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 PATIENT = "SCD0000101"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from harness import compare
+from harness import DATA, compare
 from PIL import Image, ImageDraw
 from skimage.draw import polygon2mask
 
@@ -28,8 +28,6 @@ SHAPE = (256, 256)
 ORIGIN = 1.0
 CV_SHIFT = 4
 """Fractional bits of OpenCV's fixed-point coordinates."""
-
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 
 
 def pillow(points: Points, outline: int) -> np.ndarray:

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from harness import print_table
+from harness import SHARED, print_table
 from mistakes import FAULTS, Files, Patient, Planted, Target, patient_of
 
 from cmrpipe.catalog import Catalog
@@ -50,7 +50,6 @@ from cmrpipe.readers.links import HEADER, read_link_table
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
 SETS = ("final_data", "more_patients")
 DEFINITION = (
     "told: a new finding of severity error or warning, or a new row of the quarantine, about an image that has the\n"
@@ -229,7 +228,7 @@ def table(found: Mapping[str, Sequence[Outcome]]) -> list[list[str]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA, help=f"folder with {' and '.join(SETS)}")
+    parser.add_argument("--data", type=Path, default=SHARED, help=f"folder with {' and '.join(SETS)}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--patients", type=int, default=None, help="plant in so many only, for a shorter run")
     options = parser.parse_args()

@@ -17,7 +17,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from harness import compare, print_table
+from harness import DATA, compare, print_table
 
 from cmrpipe.export import Kind, export
 from cmrpipe.params import IngestParams, StoreParams
@@ -27,7 +27,6 @@ from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
 from cmrpipe.store import PatientData, Store, StoreFormat, open_store, write_patient
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 Draws = list[tuple[str, int]]
 Sample = Callable[[str, int], object]
 

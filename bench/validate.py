@@ -10,14 +10,12 @@ import warnings
 from pathlib import Path
 
 import pydicom
-from harness import compare
+from harness import DATA, compare
 
 from cmrpipe.params import IngestParams, ValidateParams
 from cmrpipe.progress import silent
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.validate import validate
-
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import compare
+from harness import DATA, compare
 
 from cmrpipe.incremental.executors import cores
 from cmrpipe.params import IngestParams, StoreParams
@@ -16,8 +16,6 @@ from cmrpipe.quarantine import write_quarantine
 from cmrpipe.stages.ingest import ingest
 from cmrpipe.stages.store import store as store_stage
 from cmrpipe.store.verify import digest_file, in_threads, verify_store
-
-DATA = Path(__file__).parents[2] / "shared" / "data" / "final_data"
 
 
 def main() -> None:
