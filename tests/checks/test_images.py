@@ -50,12 +50,11 @@ def test_a_size_that_changes_is_told() -> None:
     assert [(f.code, f.path) for f in check_series("P", images, LIMITS)] == [(Code.SIZE_CHANGES, "dicoms/P/3.dcm")]
 
 
-@pytest.mark.parametrize("spacing", [None, (0.0, 1.25), (1.25, -1.0)])
-def test_images_without_spacing_are_told_once(spacing: tuple[float, float] | None) -> None:
+def test_images_without_spacing_are_told_once() -> None:
     """One by its number, several of the patient."""
     images = series(*[(1.25, 1.25)] * 3)
     for count, place in ((1, (1, "dicoms/P/1.dcm")), (2, (None, "dicoms/P"))):
-        some = [replace(i, pixel_spacing_mm=spacing) if (i.file_number or 0) <= count else i for i in images]
+        some = [replace(i, pixel_spacing_mm=None) if (i.file_number or 0) <= count else i for i in images]
         (found,) = (f for f in check_series("P", some, LIMITS) if f.code is Code.SPACING_MISSING)
         assert ((found.instance_number, found.path), found.evidence["images"]) == (place, count)
         assert f"{count} of 3 images" in found.message
