@@ -83,3 +83,13 @@ def test_contours_wait_for_images_that_cannot_be_read(sites: Sites) -> None:
     os.mkfifo(b / "dicoms" / "001" / "998.dcm")
     assert set(sites.land(b).failed) == {"dicoms/001", "contourfiles/001"}
     assert not (sites.raw / "contourfiles" / "001").exists()
+
+
+def test_contours_of_images_that_never_landed_land(sites: Sites) -> None:
+    """A row that has landed gives them to images that cannot be read now; of that name there is nobody else's."""
+    a, more = sites.site("a", 0, "001", "001"), sites.site("more", 1, "002", "002")
+    (more / "link.csv").write_text("patient_id,original_id\n001,001\n002,002\n")
+    sites.land(more)
+    os.mkfifo(a / "dicoms" / "001" / "998.dcm")
+    landed = sites.land(a)
+    assert (set(landed.failed), landed.new) == ({"dicoms/001"}, ("contourfiles/001",))

@@ -19,7 +19,8 @@ from cmrpipe.connect.source import Offer, content_digest
 from cmrpipe.landing import Forgotten, Ledger, check_landed, land, recover, replaced, staging
 from cmrpipe.landing.ledger import ledger_file
 from cmrpipe.landing.underway import Landing
-from cmrpipe.progress import silent
+from cmrpipe.progress import Progress, silent
+from cmrpipe.readers.layouts import patient_folders
 
 
 @pytest.fixture
@@ -236,6 +237,36 @@ def test_placing_takes_no_more_time_than_fetching(tiny: Path, target: Path, monk
     assert len(landed.new) == 40
 
 
+@pytest.mark.parametrize(("settle_s", "slept", "placed"), [(25, [], [0, 0, 1, 3, 4]), (65, [15], [0, 0, 1, 1, 2])])
+def test_while_others_are_fetched_what_has_settled_is_placed(
+    tiny: Path, target: Path, monkeypatch: pytest.MonkeyPatch, settle_s: float, slept: list[float], placed: list[int]
+) -> None:
+    """At once what was quiet before, the rest when the settling time is over; the progress tells of each once."""
+    from cmrpipe.connect import folder as module
+
+    for name in "CDE":
+        shutil.copytree(tiny / "dicoms" / "A", tiny / "dicoms" / name)
+    quiet = ("dicoms/B", "dicoms/D")
+    monkeypatch.setattr(module, "_change", lambda _root, folder, _listing: (folder, 0.0 if folder in quiet else 4e9))
+    clock, fetch = [0.0], Landing.fetch
+    waited: list[float] = []
+    told: list[tuple[Progress, int]] = []
+
+    def fetching(self: Landing, offer: Offer) -> None:
+        clock[0] += 10
+        fetch(self, offer)
+
+    def listen(progress: Progress) -> None:
+        told.append((progress, len(patient_folders(target))))
+
+    monkeypatch.setattr(Landing, "fetch", fetching)
+    clocks = SimpleNamespace(monotonic=lambda: clock[0], sleep=waited.append)
+    monkeypatch.setattr(sys.modules["cmrpipe.landing.land"], "time", clocks)
+    assert land(tiny, target, settle_s=settle_s, listen=listen).whole
+    assert told == [(Progress("land", "ABCDE"[i], i + 1, 5), before) for i, before in enumerate(placed)]
+    assert waited == slept
+
+
 def test_the_forgotten_stay_out_with_their_rows(source: Path, target: Path, tmp_path: Path) -> None:
     """A forgotten patient does not land, however the id is spelt, and the landed link table does not name it."""
     folder = patient(source)
@@ -284,7 +315,8 @@ _LAND = """
 import sys
 from pathlib import Path
 from cmrpipe.landing import land
-from cmrpipe.progress import silent
+from cmrpipe.progress import Progress, silent
+from cmrpipe.readers.layouts import patient_folders
 land(Path(sys.argv[1]), Path(sys.argv[2]), listen=silent)
 """
 

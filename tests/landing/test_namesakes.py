@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,17 @@ def test_another_sites_patient_of_the_same_id_is_refused(sites: Sites) -> None:
     assert hash_tree(sites.raw / "dicoms" / "001") == hash_tree(a / "dicoms" / "001")
     assert (sites.raw / "contourfiles" / "SC-B").is_dir()
     assert sites.rows() == {("001", "SC-A")}, "contours of the one must not be linked to images of the other"
+
+
+def test_a_patient_that_is_refused_after_it_was_waited_for_has_no_row(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which rows land is decided when all is placed, not while a patient still waits."""
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    a, b = sites.site("a", 0, "001", "SC-A"), sites.site("b", 1, "001", "SC-B")
+    sites.land(a)
+    assert set(land(b, sites.raw, settle_s=3600.0, listen=silent).failed) == {"dicoms/001"}
+    assert sites.rows() == {("001", "SC-A")}
 
 
 def test_everybody_else_of_the_source_lands(sites: Sites) -> None:
@@ -204,12 +216,33 @@ def test_a_moved_source_keeps_the_rows_of_what_cannot_be_read_now(sites: Sites) 
     assert sites.rows() == {("001", "SC-A")}
 
 
-def test_an_unreadable_namesake_gives_its_row_to_nobody(sites: Sites) -> None:
+@pytest.mark.parametrize("why", ["a pipe", "empty", "still written"])
+def test_a_namesake_that_does_not_land_now_gives_its_row_to_nobody(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
     """What could not be looked at may be another person's: its row of the link table waits with it."""
     sites.land(sites.site("a", 0, "001", "SC-A"))
     b = sites.site("b", 1, "001", "SC-B")
-    os.mkfifo(b / "dicoms" / "001" / "998.dcm")
-    assert set(sites.land(b).failed) == {"dicoms/001"}
+    folder = b / "dicoms" / "001"
+    shutil.copytree(folder, b / "dicoms" / "002")
+    if why == "a pipe":
+        os.mkfifo(folder / "998.dcm")
+    elif why == "empty":
+        shutil.rmtree(folder)
+        folder.mkdir()
+    monkeypatch.setattr(time, "sleep", lambda _: (folder / "999.dcm").write_bytes(b"more"))
+    landed = land(b, sites.raw, settle_s=3600.0 if why == "still written" else 0.0, listen=silent)
+    assert (*landed.failed, *landed.unsettled) == ("dicoms/001",)
+    assert set(landed.new) == {"contourfiles/SC-B", "dicoms/002"}
+    assert sites.rows() == {("001", "SC-A")}
+
+
+def test_a_patient_who_is_nobodys_namesake_has_a_row_before_the_images_can_be_read(sites: Sites) -> None:
+    """Nothing stands that the contours could be given to by mistake."""
+    a = sites.site("a", 0, "001", "SC-A")
+    shutil.copytree(a / "dicoms" / "001", a / "dicoms" / "002")
+    os.mkfifo(a / "dicoms" / "001" / "998.dcm")
+    assert set(sites.land(a).failed) == {"dicoms/001"}
     assert sites.rows() == {("001", "SC-A")}
 
 

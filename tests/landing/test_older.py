@@ -69,6 +69,16 @@ def test_a_correction_stays_when_a_stale_copy_of_the_source_lands(pair: Pair) ->
     assert (pair.text(), pair.land(pair.x).kept) == ("3 3\n", (FOLDER,))
 
 
+def test_what_was_removed_by_hand_lands_again_from_whoever_has_it(pair: Pair) -> None:
+    """An older version is better than none, with other times, too."""
+    (pair.x / FOLDER / "1.txt").write_text("2 2\n")
+    pair.land(pair.x)
+    shutil.rmtree(pair.raw / FOLDER)
+    os.utime(pair.y / FOLDER / "1.txt", (1, 1))
+    assert pair.land(pair.y).new == (FOLDER,)
+    assert pair.text() == "1 1\n"
+
+
 def test_a_correction_lands_again_after_an_older_version_was_brought(pair: Pair) -> None:
     """Its source has had it since the version that stands, though it is what that source landed last."""
     (pair.x / FOLDER / "1.txt").write_text("2 2\n")

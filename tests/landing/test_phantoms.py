@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from cmrpipe.connect.copying import hash_tree
-from cmrpipe.errors import LandingError
-from cmrpipe.landing import check_landed, land, staging
+from cmrpipe.errors import CmrpipeError, DiskError, LandingError
+from cmrpipe.landing import Ledger, check_landed, land, staging
 from cmrpipe.landing.place import remove
 from cmrpipe.phantom import write_phantom
 from cmrpipe.phantom.faults import links, needed
@@ -19,6 +20,8 @@ from cmrpipe.phantom.scene import Grid
 from cmrpipe.progress import silent
 from cmrpipe.readers.asides import Aside, read_asides, write_asides
 from cmrpipe.readers.layouts import link_tables, patient_folders
+
+TOUCHED_3 = json.dumps({"patients": [], "faults": [{"touched": [3]}], "arguments": {"seed": 1}}).encode()
 
 
 @pytest.fixture
@@ -72,6 +75,15 @@ def test_what_the_phantom_did_not_write_never_makes_way(landed: Path, real: Path
     assert {found.name for found in landed.iterdir()} == {"dicoms", "contourfiles", "links"}
 
 
+@pytest.mark.parametrize(("count", "told"), [(5, r"dicoms/005; nothing"), (7, r"dicoms/005 and 2 more; nothing")])
+def test_of_many_in_the_way_five_are_named(landed: Path, real: Path, count: int, told: str) -> None:
+    """And the others counted."""
+    for number in range(1, count + 1):
+        by_hand(landed, f"dicoms/00{number}/1.dcm")
+    with pytest.raises(LandingError, match=told):
+        land(real, landed, listen=silent)
+
+
 def test_a_row_of_somebody_else_never_makes_way(landed: Path, real: Path) -> None:
     """A link table of the phantom's in which a real patient was entered stays."""
     (table,) = (landed / "links").iterdir()
@@ -86,10 +98,10 @@ def test_a_row_of_somebody_else_never_makes_way(landed: Path, real: Path) -> Non
 
 
 def test_strays_beside_the_phantom_stay(landed: Path, real: Path) -> None:
-    """A copy under way, whose name starts with a dot, is in nobody's way and is not removed."""
-    stray = by_hand(landed, "dicoms/.007/1.dcm")
+    """A copy under way, whose name starts with a dot, and a folder beside the layout: in nobody's way."""
+    strays = [by_hand(landed, "dicoms/.007/1.dcm"), by_hand(landed, "dicom/1.dcm")]
     assert len(land(real, landed, listen=silent).made_way) == 3
-    assert stray.is_file()
+    assert all(stray.is_file() for stray in strays)
     assert patient_folders(landed) == ["real"]
 
 
@@ -104,6 +116,20 @@ def test_a_phantom_with_planted_faults_makes_way_whole(real: Path, tmp_path: Pat
     assert [path.name for path in (target / "dicoms").iterdir()] == ["real"]
     assert [path.name for path in (target / "contourfiles").iterdir()] == ["SC-1"]
     assert link_tables(target) == ["links/real.csv"]
+
+
+def test_nothing_of_the_phantom_is_left(small_phantom: Path, real: Path, tmp_path: Path) -> None:
+    """Neither a folder in which the new patients have nothing, nor a line in the ledger."""
+    source, target = tmp_path / "phantom", tmp_path / "data" / "raw"
+    shutil.copytree(small_phantom, source)
+    by_hand(source, "notes/1.xyz")
+    land(source, target, listen=silent)
+    assert {path.name for path in target.iterdir()} >= {"aside", "contourfiles", "links"}
+    shutil.rmtree(real / "contourfiles")
+    (real / "link.csv").unlink()
+    land(real, target, listen=silent)
+    assert [path.name for path in target.iterdir()] == ["dicoms"]
+    assert [entry.folder for entry in Ledger(target).entries] == ["dicoms/real"]
 
 
 @pytest.mark.parametrize("name", ["", "mine"])
@@ -137,18 +163,22 @@ def test_the_same_phantom_with_fewer_patients_leaves_the_others_known(landed: Pa
     assert len(land(real, landed, listen=silent).made_way) == 3
 
 
+@pytest.mark.parametrize(
+    ("code", "kind", "told"),
+    [(errno.EIO, LandingError, r"make way \(.*Input/output error"), (errno.ENOSPC, DiskError, "full")],
+)
 def test_nobody_makes_way_for_a_source_that_gives_nobody(
-    landed: Path, real: Path, monkeypatch: pytest.MonkeyPatch
+    landed: Path, real: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[CmrpipeError], told: str
 ) -> None:
-    """No patient of the source can be read: the phantom stays as it is, and no landing counts as begun."""
+    """No patient of the source can be had, or kept: the phantom stays as it is, and no landing counts as begun."""
     from cmrpipe.connect import folder
 
     def refused(path: Path, _target: Path) -> str:
-        raise OSError(errno.EIO, "Input/output error", str(path))
+        raise OSError(code, os.strerror(code), str(path))
 
     before = hash_tree(landed.parent)
     monkeypatch.setattr(folder, "copy_file", refused)
-    with pytest.raises(LandingError, match="make way"):
+    with pytest.raises(kind, match=told):
         land(real, landed, listen=silent)
     assert hash_tree(landed.parent) == before
     assert not staging(landed).exists()
@@ -157,7 +187,29 @@ def test_nobody_makes_way_for_a_source_that_gives_nobody(
     assert len(land(real, landed, listen=silent).made_way) == 3
 
 
-@pytest.mark.parametrize("mark", [b"", b"{}", b"[1]", json.dumps({"patients": 3}).encode()])
+@pytest.mark.parametrize(("harm", "told"), [("a pipe", "no plain file"), ("no file", "holds no file")])
+def test_nobody_makes_way_for_contours_alone(landed: Path, real: Path, harm: str, told: str) -> None:
+    """They can be had, and no images that they were drawn in: the cause is named."""
+    folder = real / "dicoms" / "real"
+    if harm == "a pipe":
+        os.mkfifo(folder / "998.dcm")
+    else:
+        shutil.rmtree(folder)
+        folder.mkdir()
+    with pytest.raises(LandingError, match=rf"make way \(.*{told}"):
+        land(real, landed, listen=silent)
+    assert len(patient_folders(landed)) == 3
+
+
+def test_nobody_makes_way_for_the_forgotten(landed: Path, real: Path) -> None:
+    """A source whose only patient may not land brings nobody."""
+    before = hash_tree(landed.parent)
+    with pytest.raises(LandingError, match="no patient that may land"):
+        land(real, landed, forgotten=lambda folder: folder == "dicoms/real", listen=silent)
+    assert hash_tree(landed.parent) == before
+
+
+@pytest.mark.parametrize("mark", [b"", b"{}", b"[1]", json.dumps({"patients": 3}).encode(), TOUCHED_3])
 def test_nobody_makes_way_where_phantoms_cannot_be_told(landed: Path, real: Path, mark: bytes) -> None:
     """A phantom.json that does not say who is a phantom is refused by name."""
     (landed / "phantom.json").write_bytes(mark)

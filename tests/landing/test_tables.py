@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+from pathlib import Path
+
 import pytest
 
+from cmrpipe.landing import land
 from cmrpipe.landing.tables import rows_of, without_rows
+from cmrpipe.progress import silent
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -56,3 +62,39 @@ def test_what_is_no_table_has_no_rows_and_stays(data: bytes) -> None:
     """Empty, of other columns, no text."""
     assert rows_of(data) == frozenset()
     assert without_rows(data, lambda *_: True) == data
+
+
+def test_a_link_table_that_is_still_written_waits_alone(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is fetched; what is added within the settling time comes with the next landing."""
+    raw, rows = tmp_path / "data" / "raw", "patient_id,original_id\nA,C1\n"
+    (tiny / "link.csv").write_text(rows)
+    assert land(tiny, raw, listen=silent).table == "new"
+    (tiny / "link.csv").write_text(f"{rows}B,")
+    waited = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        (tiny / "link.csv").write_text(f"{rows}B,C2\n")
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    landed = land(tiny, raw, settle_s=3600.0, listen=silent)
+    assert (landed.table, landed.unsettled, landed.whole) == ("unsettled", ("link.csv",), False)
+    assert len(waited) == 1
+    assert (raw / "links" / "tiny.csv").read_text() == rows
+    assert land(tiny, raw, listen=silent).table == "changed"
+    assert land(tiny, raw, settle_s=3600.0, listen=silent).table == ""
+    assert len(waited) == 1
+
+
+def test_only_the_source_that_had_a_link_table_can_withdraw_it(tiny: Path, tmp_path: Path) -> None:
+    """Another source of that name that has none says nothing of it; the table stays, whoever withdraws it."""
+    raw = tmp_path / "data" / "raw"
+    shutil.copytree(tiny, tmp_path / "other" / "tiny")
+    (tiny / "link.csv").write_text("patient_id,original_id\nA,C1\n")
+    assert land(tiny, raw, listen=silent).table == "new"
+    assert land(tmp_path / "other" / "tiny", raw, listen=silent).table == ""
+    (tiny / "link.csv").unlink()
+    assert land(tiny, raw, listen=silent).table == "withdrawn"
+    assert rows_of((raw / "links" / "tiny.csv").read_bytes()) == {("A", "C1")}
