@@ -37,10 +37,9 @@ class Cohort:
         """
         ids = set(patients)
         _refuse_ids(self.table, set(self.person.values()) & ids)
-        visits: dict[tuple[str, str], list[str]] = defaultdict(list)
+        visits: dict[str, list[str]] = defaultdict(list)
         for patient in sorted(ids):
-            name = self.person.get(patient, "")
-            visits[name, "" if name else patient].append(patient)
+            visits[self.person.get(patient) or patient].append(patient)
         return {some[0]: tuple(some) for some in visits.values()}
 
 

@@ -21,6 +21,9 @@ def test_the_table_is_read(tmp_path: Path) -> None:
     assert read_cohort(path).people("EDCBA") == {"A": ("A", "C"), "B": ("B",), "D": ("D",), "E": ("E",)}
     assert list(read_cohort(path).people("EDCB")) == ["B", "C", "D", "E"]
     assert read_cohort(path).people("CD") == {"C": ("C",), "D": ("D",)}
+    path.write_text("patient_id,pathology,person\n A , HYP, ann\nB,HYP ,ann \n")
+    assert read_cohort(path).pathology == {"A": "HYP", "B": "HYP"}
+    assert read_cohort(path).people("AB") == {"A": ("A", "B")}
     path.write_text("patient_id,pathology,person\nA,HYP,ann\n,,\n")  # a spreadsheet's empty row
     assert read_cohort(path).people("AB") == {"A": ("A",), "B": ("B",)}
 
@@ -29,9 +32,11 @@ def test_the_table_is_read(tmp_path: Path) -> None:
     ("text", "cause"),
     [
         ("patient_id\nA\n", "has columns"),
+        ("patient_id\nA,1\n", "has columns None, patient_id"),
         ("patient_id,pathology\nA,x\nA,y\n", "twice: A"),
         ('patient_id,pathology\nA,"x\nB,y\n', "cannot be read"),
-        ("pathology,patient_id\nx,A\ny\n", "cells"),
+        ("patient_id,pathology\nA,\xe4\n", "cannot be read"),
+        ("pathology,patient_id\nx,A\ny\n", r"cells than columns \(row 2 of patients\)"),
         ("patient_id,pathology\nA,x,1\n", "cells"),
         ("patient_id,pathology,person\nA,x,\nB,y,A\n", "a person's name: A"),
     ],
@@ -39,9 +44,15 @@ def test_the_table_is_read(tmp_path: Path) -> None:
 def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, cause: str) -> None:
     """Without its columns, with a patient twice, or with a name that `forget` could not tell from a patient's."""
     path = tmp_path / "pathology.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=cause):
         read_cohort(path)
+
+
+def test_a_folder_in_the_place_of_the_table_is_told(tmp_path: Path) -> None:
+    """It is not taken for no table."""
+    with pytest.raises(InputError, match="cannot be read"):
+        read_cohort(tmp_path)
 
 
 def test_a_person_named_after_a_patient_without_a_row_is_refused(tmp_path: Path) -> None:

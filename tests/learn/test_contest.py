@@ -18,19 +18,21 @@ from cmrpipe.learn.prediction import Predictor
 from cmrpipe.learn.preprocess import Preprocess
 from cmrpipe.learn.saved import Model, read_model, write_model
 from cmrpipe.params import EvaluateParams
-from cmrpipe.progress import silent
+from cmrpipe.progress import Progress, silent
 from cmrpipe.store import open_store
 from tests.learn.hearts import PATIENTS, make_patient, write_store
 
 PARAMS = EvaluateParams(accelerator="cpu")
 
 
-def put_model(folder: Path, store: Path, seed: int, trained_on: Sequence[str], chosen_by: Sequence[str]) -> Path:
+def put_model(
+    folder: Path, store: Path, seed: int, trained_on: Sequence[str], chosen_by: Sequence[str], *, hashes: bool = True
+) -> Path:
     """An untrained model that claims to have seen some patients, and has their images' hashes."""
     torch.manual_seed(seed)
     architecture = Architecture((4, 8))
     with open_store(store) as source:
-        seen = digests(source, (*trained_on, *chosen_by))
+        seen = digests(source, (*trained_on, *chosen_by) if hashes else ())
     weights = build(architecture).state_dict()
     model = Model(architecture, weights, Preprocess(64, (1.0, 99.0)), tuple(trained_on), tuple(chosen_by), seen, {})
     write_model(folder, model)
@@ -66,11 +68,14 @@ def test_a_copy_of_a_seen_image_under_another_name_is_known(tmp_path: Path) -> N
     assert (found.held_out, found.known) == (("D",), ("E",))
 
 
-def test_without_common_patients_there_are_no_figures(small_store: Path, tmp_path: Path) -> None:
-    """All known to one of the two: nothing is measured, and nothing made up."""
-    new = put_model(tmp_path / "new", small_store, 1, ["A"], ["B"])
-    last = put_model(tmp_path / "last", small_store, 2, ["C"], ["D"])
+@pytest.mark.parametrize("hashes", [True, False])
+def test_without_common_patients_there_are_no_figures(small_store: Path, tmp_path: Path, hashes: bool) -> None:
+    """All known to one of the two, by id at least: nothing is measured, and nothing made up."""
+    new = put_model(tmp_path / "new", small_store, 1, ["A"], ["B"], hashes=hashes)
+    last = put_model(tmp_path / "last", small_store, 2, ["C"], ["D"], hashes=hashes)
+    told: list[Progress] = []
     with open_store(small_store) as store:
-        found = compare(store, new, last, ["C", "D"], PARAMS, listen=silent)
-    assert found.held_out == ()
+        found = compare(store, new, last, ["A", "B", "C", "D"], PARAMS, listen=told.append)
+    assert (found.held_out, found.known) == ((), ("A", "B", "C", "D"))
+    assert told == [Progress("compare", NEW, 1, 2), Progress("compare", LAST, 2, 2)]
     assert set(found.figures[NEW].values()) == {None}

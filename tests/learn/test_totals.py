@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from cmrpipe.csvfile import DIGITS
 from cmrpipe.learn.agreement import agreement
 from cmrpipe.learn.bootstrap import RESAMPLES, interval
 from cmrpipe.learn.evaluation import score_patient
-from cmrpipe.learn.totals import clinical, figure, good_contours, headlines, strata, summarise
+from cmrpipe.learn.totals import clinical, figure, good_contours, headlines, no_ef, rounded, strata, summarise
 from cmrpipe.learn.volumes import Pair, Volumes, pair, volumes
 from tests.learn.hearts import make_patient
 
@@ -23,6 +24,11 @@ def test_means_over_images_and_over_patients_are_told_apart() -> None:
     assert found is not None
     assert (found["mean"], found["mean_patients"], found["median"]) == (0.75, 0.5, 1)
     assert (found["images"], found["patients"]) == (8, 2)
+    assert (found["low"], found["high"]) == (0, 1)
+    bad.contours[:, 1] = False
+    found = figure(score_patient(good, good.label) + score_patient(bad, bad.label), "dice_myocardium")
+    assert found is not None
+    assert (found["images"], found["patients"], found["low"]) == (3, 1, None)
 
 
 def test_what_nobody_drew_has_no_figure() -> None:
@@ -42,7 +48,16 @@ def test_good_contours_leave_out_the_bad_and_say_how_many() -> None:
     scores = score_patient(data, guess)
     told = good_contours(scores)["cavity"]
     assert told == {"images": 4, "good": 2, "share": 0.5, "dice": 1, "apd_mm": 0}
+    assert good_contours(scores)["epicardium"] == {"images": 2, "good": 1, "share": 0.5, "dice": 1, "apd_mm": 0}
     assert headlines(scores)["test_dice_cavity"] == 0.5
+
+
+def test_figures_are_rounded_wherever_they_stand() -> None:
+    """Counts and what is missing stay as they are."""
+    assert rounded({"a": {"b": 1 / 3, "n": 3}, "none": None}) == {
+        "a": {"b": round(1 / 3, DIGITS), "n": 3},
+        "none": None,
+    }
 
 
 def test_strata_hold_their_own_images() -> None:
@@ -145,6 +160,7 @@ def test_a_patient_whose_ventricle_is_missed_counts_and_cannot_flatter() -> None
     assert ef["mean_absolute"] == pytest.approx(100 / 3)
     assert (ef["bias"], ef["sd"], ef["low"], ef["high"]) == (None,) * 4
     assert told["edv_ml"]["bias"] == pytest.approx(-(pairs[2].expert.edv_ml or 0) / 3)
+    assert no_ef(ef, "the model").startswith("Of 1 of 3 patients the model has no EF ")
     alone = clinical(pairs[2:])["ef_pct"]
     assert (alone["n"], alone["without_model"], alone["mean_absolute"]) == (0, 1, 100)
 

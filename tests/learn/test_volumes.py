@@ -110,18 +110,22 @@ def test_a_slice_that_is_not_there_withholds_everything() -> None:
     assert pair(untold, untold.label, {}).reason == found.reason
     gapless = replace(moved, slice_gap_mm=None)
     assert pair(gapless, gapless.label, {}).reason == "slice gap unknown"
+    unknown = replace(moved, orientation=np.full_like(moved.orientation, np.nan))
+    assert pair(unknown, unknown.label, {}).reason == ""
     short = replace(data, orientation=data.orientation * 0.8)
     assert pair(short, short.label, {}).reason == ""
+    two = only(moved, (moved.slice_index < 2) | (np.array(moved.phase) != Phase.ED))
+    assert pair(two, two.label, {}).reason.startswith("no ESV: slices 1, 2 lie 16.0 mm apart")
 
 
 def test_values_are_pixels_times_their_size() -> None:
-    """Of the labels that are given, in the images of each phase: 1.5 by 1.5 mm, 8 mm apart, 1.05 g/mL."""
-    data = make_patient("A", 0, images=6)
+    """Of the labels that are given, in the images of each phase: 1.5 by 1.2 mm, 8 mm apart, 1.05 g/mL."""
+    data = replace(make_patient("A", 0, images=6), pixel_spacing_mm=(1.5, 1.2))
     guess = data.label.copy()
     guess[:, :16] = 0
     at = {phase: np.array([value is phase for value in data.phase]) for phase in (Phase.ED, Phase.ES)}
     for labels in (data.label, guess):
-        found, ml = volumes(data, labels, {}), 1.5 * 1.5 * 8 / 1000
+        found, ml = volumes(data, labels, {}), 1.5 * 1.2 * 8 / 1000
         edv, esv = (np.count_nonzero(labels[at[phase]] == 1) for phase in (Phase.ED, Phase.ES))
         assert (found.edv_ml, found.esv_ml) == pytest.approx((edv * ml, esv * ml))
         assert found.ef_pct == pytest.approx(100 * (1 - esv / edv))
@@ -147,6 +151,23 @@ def test_an_epicardium_that_a_slice_lacks_withholds_the_mass_alone() -> None:
     assert found.reason == "no mass: epicardium of slice 2 missing"
 
 
+def test_where_no_endocardium_is_drawn_nothing_counts() -> None:
+    """Not even what the model finds there: the expert's value knows nothing of it."""
+    data = make_patient("A", 0, images=6)
+    data.contours[4, 0] = False
+    less = only(data, np.arange(6) != 4)
+    assert volumes(data, data.label, {}) == volumes(less, less.label, {})
+
+
+def test_epicardia_at_end_systole_alone_make_no_mass() -> None:
+    """It is that of end-diastole."""
+    data = make_patient("A", 0)
+    data.contours[:, 1] = ~data.contours[:, 1]
+    found = pair(data, data.label, {})
+    assert (found.expert.mass_g, found.reason) == (None, "no mass: no slice with both contours at ED")
+    assert found.expert.edv_ml is not None
+
+
 def test_without_spacing_there_is_an_ejection_fraction_alone() -> None:
     """It is a ratio; without a phase there is none."""
     data = replace(make_patient("A", 0), pixel_spacing_mm=None)
@@ -154,13 +175,19 @@ def test_without_spacing_there_is_an_ejection_fraction_alone() -> None:
     assert found.expert == Volumes(ef_pct=found.expert.ef_pct)
     assert found.expert.ef_pct is not None
     assert found.reason == "pixel spacing unknown"
+    hole = only(replace(make_patient("A", 0, images=6), pixel_spacing_mm=None), np.arange(6) != 2)
+    assert pair(hole, hole.label, {}).reason == "no EDV: endocardium of slice 1 missing; pixel spacing unknown"
     bare = only(data, np.array([value is Phase.ED for value in data.phase]))
     assert volumes(bare, bare.label, {}) == NOTHING
 
 
 def test_labels_without_a_ventricle_have_volumes_of_nothing_and_no_ejection_fraction() -> None:
-    """The expert's stay."""
+    """The expert's stay; where there is no cavity at end-systole alone, all of it is ejected."""
     data = make_patient("A", 0)
     found = pair(data, np.zeros_like(data.label), {})
     assert found.model == Volumes(0.0, 0.0, None, 0.0)
     assert found.expert.ef_pct is not None
+    for phase, ef_pct in ((Phase.ED, None), (Phase.ES, 100.0)):
+        guess = data.label.copy()
+        guess[np.array(data.phase) == phase] = 0
+        assert volumes(data, guess, {}).ef_pct == ef_pct
