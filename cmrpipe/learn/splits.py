@@ -61,7 +61,7 @@ def _ordered(patients: Iterable[str], cohort: Cohort, seed: int) -> list[tuple[s
         members[next(filter(None, kinds), "")].append(first)
     turn = {kind: sha256_bytes(f"{seed}/group/{kind}".encode()) for kind in members}
     spread = [((k + 0.5) / len(ids), turn[kind], first) for kind, ids in members.items() for k, first in enumerate(ids)]
-    return [people[first] for _, _, first in (sorted(spread) if len(members) > 1 else spread)]
+    return [people[first] for _, _, first in sorted(spread)]
 
 
 def _all(people: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def split_patients(
             "two to learn from, one to judge it",
             "Land more patients, or see `cmrpipe validate` for why contours were left out",
         )
-    test = min(max(1, round(test_fraction * len(people))), len(people) - 2)
+    test = max(1, round(test_fraction * len(people)))
     val = min(round(val_fraction * len(people)), len(people) - test - 1)
     return Split(train=_all(people[test + val :]), val=_all(people[test : test + val]), test=_all(people[:test]))
 
@@ -108,7 +108,7 @@ def cross_splits(
     ----------
     patients : ids
     folds : number of splits; None judges one person at a time
-    val_fraction : of the people that are not judged in a split
+    val_fraction : of the people that are not judged in a split, below 0.5
     seed, cohort : as in `split_patients`
 
     Raises
@@ -124,7 +124,7 @@ def cross_splits(
     for k in range(count):
         test = _all(people[k * len(people) // count : (k + 1) * len(people) // count])
         others = _ordered(ids.difference(test), cohort, seed)
-        val = min(round(val_fraction * len(others)), len(others) - 1)
+        val = round(val_fraction * len(others))
         splits.append(Split(_all(others[val:]), _all(others[:val]), test))
     return splits
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from cmrpipe.errors import InputError, StoreError
 from cmrpipe.learn.cohort import Cohort
-from cmrpipe.learn.splits import Split, cross_splits, read_split, split_hash, split_patients, write_split
+from cmrpipe.learn.splits import (
+    Split,
+    cross_splits,
+    read_split,
+    refuse_other_split,
+    split_hash,
+    split_patients,
+    write_split,
+)
 
 IDS = st.sets(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8), min_size=3)
 FRACTION = st.floats(0.01, 0.49)
@@ -22,7 +30,7 @@ def test_every_patient_is_in_one_part(ids: set[str], val: float, test: float, se
         split = split_patients(ids, val, test, seed, cohort)
         assert sorted(split.train + split.val + split.test) == sorted(ids)
         assert split.train
-        assert len(split.test) == min(max(1, round(test * len(ids))), len(ids) - 2)
+        assert len(split.test) == max(1, round(test * len(ids)))
         assert len(split.val) <= round(val * len(ids))
 
 
@@ -50,6 +58,23 @@ def test_every_part_gets_its_share_of_each_pathology() -> None:
             assert abs(sum(groups[p] == kind for p in part) - count / 5) < 1
 
 
+def test_a_kind_of_a_few_is_in_the_middle_of_the_order() -> None:
+    """One of ten is no tenth of the judged, nor of those that choose: with two of ten each, that one is learnt from."""
+    kinds = dict.fromkeys("abcdefghi", "HF") | {"j": "HYP"}
+    for seed in range(5):
+        assert "j" in split_patients(kinds, 0.2, 0.2, seed, Cohort(kinds)).train
+
+
+def test_a_persons_kind_is_that_of_any_visit() -> None:
+    """Where the first is not told, the next one's."""
+    person = {f"{p}{visit}": p for p in "abcdef" for visit in (1, 2)}
+    told = {f"{p}1": "HF" if p < "d" else "HYP" for p in "abcdef"}
+    late = {patient.replace("1", "2"): kind for patient, kind in told.items()}
+    for seed in range(5):
+        one, other = (split_patients(person, 0.2, 0.2, seed, Cohort(kinds, person)) for kinds in (told, late))
+        assert one == other
+
+
 @given(IDS, st.lists(st.integers(0, 9), min_size=1), FRACTION, FRACTION, st.integers(0, 9), st.booleans())
 def test_visits_of_one_person_stay_together(
     ids: set[str], visits: list[int], val: float, test: float, seed: int, kinds: bool
@@ -64,7 +89,7 @@ def test_visits_of_one_person_stay_together(
             split_patients(ids, val, test, seed, cohort)
         return
     one = split_patients(ids, val, test, seed, cohort)
-    assert len({person.get(p, p) for p in one.test}) == min(max(1, round(test * len(people))), len(people) - 2)
+    assert len({person.get(p, p) for p in one.test}) == max(1, round(test * len(people)))
     folds = [cross_splits(ids, n, val, seed, cohort) for n in (min(3, len(people)), None)]
     for split in (one, *folds[0], *folds[1]):
         parts = [set(split.train), set(split.val), set(split.test)]
@@ -123,6 +148,22 @@ def test_too_few_patients_are_refused(ids: str) -> None:
         split_patients(ids, 0.2, 0.2, 0)
 
 
+def test_one_person_is_called_one() -> None:
+    """Two visits of one, and two people."""
+    visits = Cohort({}, {"a": "ann", "b": "ann"})
+    with pytest.raises(StoreError, match=r"has 2 patients who are 1 person with contours \(a, b\)"):
+        split_patients("ab", 0.2, 0.2, 0, visits)
+    with pytest.raises(StoreError, match=r"has 3 patients who are 2 people with"):
+        split_patients("abc", 0.2, 0.2, 0, visits)
+
+
+@pytest.mark.parametrize(("ids", "folds"), [("ab", 2), ("ab", None), ("abcd", 5)])
+def test_too_few_patients_for_a_cross_validation_are_refused(ids: str, folds: int | None) -> None:
+    """Two cannot be learnt from, chosen by and judged; a fold without a patient judges nobody."""
+    with pytest.raises(StoreError, match=f"has {len(ids)} patients, too few for {folds or 2} folds"):
+        cross_splits(ids, folds, 0.2, 0)
+
+
 def test_a_split_comes_back_from_its_file(tmp_path: Path) -> None:
     """Writing and reading gives the same."""
     split = split_patients("abcdefgh", 0.2, 0.2, 1)
@@ -141,6 +182,8 @@ def test_a_split_comes_back_from_its_file(tmp_path: Path) -> None:
         '{"schema": 1, "train": [], "val": ["b"], "test": ["c"]}',
         '{"schema": 1, "train": ["a"], "val": ["b"], "test": ["a"]}',
         '{"schema": 1, "train": "a", "val": ["b"], "test": ["c"]}',
+        '{"schema": 1, "train": [1], "val": ["b"], "test": ["c"]}',
+        '{"schema": 2, "train": ["a"], "val": ["b"], "test": ["c"]}',
     ],
 )
 def test_what_is_no_split_is_refused(tmp_path: Path, text: str) -> None:
@@ -153,8 +196,18 @@ def test_what_is_no_split_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_patient_on_two_sides_cannot_be_made() -> None:
     """The value object refuses it."""
-    with pytest.raises(ValueError, match="twice: a"):
-        Split(("a",), ("b",), ("a", "c"))
+    for parts in ((("a",), ("b",), ("a", "c")), (("a",), ("a",), ("c",)), (("b",), ("a",), ("a",))):
+        with pytest.raises(ValueError, match="twice: a"):
+            Split(*parts)
+
+
+def test_a_model_is_judged_by_its_own_split_alone(tmp_path: Path) -> None:
+    """Neither by another one, nor where it does not tell its own."""
+    split = split_patients("abcdefgh", 0.2, 0.2, 1)
+    refuse_other_split(tmp_path, split, {"split": split_hash(split)})
+    for origin in ({"split": split_hash(split_patients("abcdefgh", 0.2, 0.2, 2))}, {}):
+        with pytest.raises(InputError, match="not the split that the model was trained with"):
+            refuse_other_split(tmp_path, split, origin)
 
 
 def test_who_is_in_a_part_has_no_order() -> None:
