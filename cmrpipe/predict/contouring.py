@@ -209,7 +209,7 @@ def cavity_curve(drawings: dict[Place, Drawing], slices: Collection[int]) -> dic
 def _atria(drawings: dict[Place, Drawing], kept: Sequence[int]) -> list[Removed]:
     """Rule 3, in the basal third; at least two slices stay."""
     curve = cavity_curve(drawings, kept)
-    if len(kept) < 3 or len(curve) < 2:
+    if len(curve) < 2:
         return []
     ed, es = max(curve, key=lambda frame: curve[frame]), min(curve, key=lambda frame: curve[frame])
     area = {index: _areas(drawings, index) for index in kept}

@@ -163,6 +163,13 @@ def test_the_same_phantom_with_fewer_patients_leaves_the_others_known(landed: Pa
     assert len(land(real, landed, listen=silent).made_way) == 3
 
 
+def test_another_phantom_takes_the_place_of_the_landed_one(landed: Path, tmp_path: Path) -> None:
+    """Of another seed: its patients have the same ids, and are others."""
+    write_phantom(tmp_path / "another", 1, 6, slices=4, frames=10, rows=64, columns=72, listen=silent)
+    assert len(land(tmp_path / "another", landed, listen=silent).made_way) == 3
+    assert hash_tree(landed / "dicoms") == hash_tree(tmp_path / "another" / "dicoms")
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "told"),
     [(errno.EIO, LandingError, r"make way \(.*Input/output error"), (errno.ENOSPC, DiskError, "full")],

@@ -53,6 +53,37 @@ def test_a_larger_ghost_beside_it_is_not_taken() -> None:
         assert drawings[Place(5, frame)].endo is None
 
 
+def test_a_ventricle_that_leans_is_followed_from_slice_to_slice() -> None:
+    """Its ends lie beside its middle slice, by more than that is wide."""
+    candidates = {
+        Place(s, f): [heart(float(np.sqrt(found[0].area / np.pi)), x=40 + 5 * s)]
+        for (s, f), found in ventricle((11, 12, 13, 11, 9, 7)).items()
+    }
+    drawings, removed = consistent(candidates)
+    assert removed == []
+    assert all(drawings[place] is candidates[place][0] for place in candidates)
+
+
+def test_a_ventricle_that_leans_in_one_frame_alone_is_followed_from_where_it_is_there() -> None:
+    """In both directions; where the others are at that moment is too far away."""
+    candidates = ventricle((12, 13, 12, 11, 9))
+    for index, x in enumerate((55, 48, 41)):
+        candidates[Place(index, 3)] = [heart(9, x=x)]
+    drawings, _ = consistent(candidates)
+    assert all(drawings[Place(index, 3)] is candidates[Place(index, 3)][0] for index in range(3))
+
+
+def test_where_the_middle_slice_shows_nothing_the_others_are_looked_for_where_it_lies_in_other_frames() -> None:
+    """Within its radius, and no further."""
+    candidates = ventricle((12, 13, 12, 11, 9))
+    candidates[Place(1, 2)] = []
+    candidates[Place(0, 2)] = [heart(5, x=51)]
+    candidates[Place(2, 2)] = [heart(5, x=57)]
+    drawings, _ = consistent(candidates)
+    assert drawings[Place(0, 2)] is candidates[Place(0, 2)][0]
+    assert drawings[Place(2, 2)].endo is None
+
+
 @pytest.mark.parametrize(("first", "step"), [(3, 30.0), (0, -25.0), (2, 60.0)])
 def test_a_field_of_view_that_moved_is_no_heart_that_did(first: int, step: float) -> None:
     """Where headers say that first pixels do not lie behind one another, the ventricle is followed in the patient."""
@@ -125,6 +156,14 @@ def test_a_little_behind_a_slice_without_a_cavity_is_beyond_the_apex() -> None:
     assert consistent(ventricle((12, 12, 11, 9, 6, 5)) | small)[1] == []
 
 
+def test_what_lies_behind_two_slices_without_a_cavity_is_held_against_all_before_it() -> None:
+    """No small part of the piece right before it, and of the whole it is."""
+    found = ventricle((12, 12, 12, 0, 9, 0, 4))
+    drawings, removed = consistent({p: [] if p.slice_index in (3, 5) else one for p, one in found.items()})
+    assert [(item.slice_index, item.why) for item in removed] == [(6, "apart from the rest")]
+    assert drawings[Place(4, 1)].endo is not None
+
+
 def test_a_small_apex_may_be_closed_in_one_of_two_frames() -> None:
     """Where only end-diastole and end-systole are there, one of them is enough; none is not."""
     candidates = {place: found for place, found in ventricle().items() if place.frame in {1, 3}}
@@ -178,6 +217,27 @@ def test_a_basal_cavity_without_wall_is_beyond_the_base() -> None:
     assert drawings[Place(1, 1)].endo is not None
     thin = {Place(5, frame): [Drawing(ring(40, 32, 6), ring(40, 32, 6.2))] for frame in FRAMES}
     assert consistent(ventricle((12, 12, 12, 11, 9, 6)) | thin)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("of", "share", "goes"),
+    [("cavity", 0.68, True), ("cavity", 0.76, False), ("wall", 0.46, True), ("wall", 0.54, False)],
+)
+def test_how_narrow_or_thin_a_basal_slice_may_be(of: str, share: float, goes: bool) -> None:
+    """0.72 of the next slice's cavity, and half of its wall."""
+    candidates = ventricle((12, 12, 12, 11, 9, 6))
+    for frame, shrink in zip(FRAMES, SHRINK, strict=True):
+        radius = 12 * shrink
+        outer = float(np.sqrt(radius**2 + share * ((radius + 5) ** 2 - radius**2)))
+        thin, narrow = Drawing(ring(40, 32, radius), ring(40, 32, outer)), heart(float(radius * np.sqrt(share)))
+        candidates[Place(0, frame)] = [thin if of == "wall" else narrow]
+    told = consistent(candidates)[1]
+    assert [(item.slice_index, "wall" in item.why) for item in told] == [(0, of == "wall")] * goes
+
+
+def test_of_two_slices_none_is_beyond_the_base() -> None:
+    """However narrow the first: one slice alone is no ventricle."""
+    assert consistent(ventricle((8, 12)))[1] == []
 
 
 def test_what_lies_outside_a_slice_beyond_the_base_goes_with_it() -> None:
