@@ -43,3 +43,9 @@ def configure(*, json_lines: bool, level: str = "warning") -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the one of the moment: it may be exchanged
         cache_logger_on_first_use=False,
     )
+
+
+def writes_json() -> bool:
+    """Whether log lines are JSON objects: then all of standard error is."""
+    processors = structlog.get_config()["processors"]
+    return any(isinstance(processor, structlog.processors.JSONRenderer) for processor in processors)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cmrpipe.cli import console
+from cmrpipe.cli.aslog import AsLog
 from cmrpipe.cli.commands import Logged, new_app
 from cmrpipe.cli.options import Contours, Root
 from cmrpipe.connect.address import full_address
@@ -33,6 +34,7 @@ class Watcher:
 
     def __init__(self, listen: Listener) -> None:
         self._listen = listen
+        self._log = AsLog.wanted()
         self._started = time.monotonic()
 
     def __call__(self, stage: str, told: Told) -> None:
@@ -40,13 +42,19 @@ class Watcher:
         match told:
             case Progress():
                 self._listen(told)
-            case Arrived():
+            case Arrived(source, counts):
+                if self._log is not None:
+                    self._log.done("land", {"source": source, "counts": counts})
                 self._say("land", _landed(told))
             case Said(level, message) if level != "info":
+                if self._log is not None:
+                    self._log.say(level, message, stage=stage)
                 out.print(f"{level}: {stage}: {in_one_line(message)}", markup=False)
             case Waiting(holder):
                 out.print(f"waiting for {holder}, which is writing to this workspace")
             case Done(state, summary):
+                if self._log is not None:
+                    self._log.done(stage, {"state": state, **summary})
                 text = {"unchanged": "unchanged", "cached": "taken from DVC's run cache"}.get(state)
                 self._say(stage, text or describe(summary))
 

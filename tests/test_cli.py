@@ -78,6 +78,7 @@ def test_clean_data_leave_with_0(bench: Path) -> None:
     [
         (("run", "--no-prefect"), "run"),
         (("land", "/x"), "land"),
+        (("land", "/x", "--log-level", "debug", "--log-json"), "land"),
         (("forget", "X"), "forget"),
         (("verify", "X"), "integrity"),
         (("rebuild", "X"), "integrity"),
@@ -179,7 +180,10 @@ def test_verify_takes_a_store_by_itself_in_a_workspace_too(tmp_path: Path, optio
 
 
 def test_logs_are_json_lines_on_request_and_name_nobody(bench: Path) -> None:
-    """With --log-json standard error holds JSON lines beside progress; identifying tags appear nowhere."""
+    """With --log-json all of standard error is JSON lines: progress, findings, the end. They name nobody.
+
+    Nor do the outputs.
+    """
     import pydicom
 
     image = sorted((bench / "data/raw").glob("dicoms/*/7.dcm"))[0]
@@ -187,14 +191,36 @@ def test_logs_are_json_lines_on_request_and_name_nobody(bench: Path) -> None:
     dataset.PatientName, dataset.PatientBirthDate = NAME, BIRTH_DATE
     dataset.save_as(image)
     (bench / "data/raw/link.csv").write_text("nothing useful\n")
-    done = cmrpipe(bench, "ingest", "--log-json")
-    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    assert any(line["level"] == "error" and "link.csv" in line["reason"] for line in lines)
-    cmrpipe(bench, "validate", "--log-json")
+    ingested = cmrpipe(bench, "ingest", "--log-json")
+    lines = [json.loads(line) for line in ingested.stderr.splitlines()]
+    assert any(line["level"] == "error" and "link.csv" in line["reason"] for line in lines if "reason" in line)
+    steps = [line for line in lines if line["event"] == "progress"]
+    assert sorted(line["done"] for line in steps) == [*range(1, steps[0]["total"] + 1)]
+    assert [line["done"] for line in lines if line["event"] == "done"] == [3]
+    done = cmrpipe(bench, "validate", "--log-json")
+    found = [line for line in map(json.loads, done.stderr.splitlines()) if line["event"] == "finding"]
+    assert {line["code"] for line in found} >= {"link-table-unreadable", "patient-without-link"}
+    assert {line["level"] for line in found} == {"error"}
     written = b"".join(p.read_bytes() for p in (bench / "data").rglob("*") if p.is_file() and "raw" not in p.parts)
     for secret in ("Secret", BIRTH_DATE):
-        assert secret not in done.stderr + done.stdout
+        assert secret not in "".join((ingested.stderr, ingested.stdout, done.stderr, done.stdout))
         assert secret.encode() not in written
+
+
+def test_a_refusal_is_a_json_line_on_request(tmp_path: Path) -> None:
+    """What could not run says so in the log, too."""
+    done = cmrpipe(tmp_path, "validate", "nosuch", "--log-json")
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert (done.returncode, line["level"], line["stage"]) == (2, "error", "validate")
+    assert "nosuch: is not a folder" in line["reason"]
+
+
+@pytest.mark.parametrize("options", [("--log-json", "--log-level"), ("--log-level", "--log-json")])
+def test_json_lines_have_the_level_that_is_named(bench: Path, options: tuple[str, ...]) -> None:
+    """In whatever order both are given; without a level it is info."""
+    given = [word for option in options for word in ((option, "error") if option == "--log-level" else (option,))]
+    assert cmrpipe(bench, "ingest", *given).stderr == ""
+    assert cmrpipe(bench, "validate", "--log-json").stderr != ""
 
 
 def test_every_command_that_logs_has_the_same_two_options_last(monkeypatch: pytest.MonkeyPatch) -> None:

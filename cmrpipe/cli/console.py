@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,7 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from cmrpipe import events
-from cmrpipe.codes import Severity
+from cmrpipe.cli.aslog import AsLog
+from cmrpipe.codes import FindingCode, Severity
 from cmrpipe.errors import CmrpipeError
 from cmrpipe.files import FULL, in_one_line
 from cmrpipe.findings import FINDINGS_CSV, read_findings
@@ -74,9 +76,11 @@ class _Lines:
 
 @contextmanager
 def progress() -> Iterator[Listener]:
-    """A listener that shows progress where it helps: events, a bar on a terminal, or lines."""
+    """A listener that shows progress where it helps: events, log lines, a bar on a terminal, or lines."""
     if events.wanted():
         yield events.emit
+    elif (log_lines := AsLog.wanted()) is not None:
+        yield log_lines.progress
     elif not err.is_terminal:
         yield _Lines()
     else:
@@ -109,6 +113,8 @@ def finish(summary: Summary, *, exit_zero: bool = False) -> None:
         events.emit(events.Ended(value))
     else:
         typer.echo(f"{summary.stage}: {describe(value)}")
+        if (log_lines := AsLog.wanted()) is not None:
+            log_lines.done(summary.stage, value)
     bad = summary.findings.get("error", 0) or summary.counts.get("unreadable", 0)
     raise typer.Exit(EXIT_FINDINGS if bad and not exit_zero else EXIT_CLEAN)
 
@@ -125,20 +131,42 @@ def needs(extra: str) -> Iterator[None]:
 
 
 def tell_errors(findings: Path, tables: Path) -> None:
-    """Print findings of severity error, the first ones at least."""
+    """Print findings of severity error, some of each code at least."""
     tell_findings(
         [found for found in read_findings(findings) if found.severity is Severity.ERROR],
         f" in {tables / FINDINGS_CSV}",
     )
 
 
+def _told(findings: Sequence[Finding]) -> list[Finding]:
+    """At most `_MOST_TOLD` of them, in their order: of each code the first, then the second, so that none hides one."""
+    times: Counter[FindingCode] = Counter()
+    ranks: list[tuple[int, int]] = []
+    for place, found in enumerate(findings):
+        ranks.append((times[found.code], place))
+        times[found.code] += 1
+    return [findings[place] for place in sorted(place for _, place in sorted(ranks)[:_MOST_TOLD])]
+
+
 def tell_findings(findings: Sequence[Finding], rest: str = "") -> None:
-    """Print findings, the first ones at least; `rest` says where the others are."""
-    for found in findings[:_MOST_TOLD]:
+    """Print findings, some of each code at least; `rest` says where the others are. A log has all of them."""
+    if (log_lines := AsLog.wanted()) is not None:
+        for found in findings:
+            log_lines.finding(found)
+        return
+    for found in _told(findings):
         line = f"{found.severity.value} [{found.code.value}] {in_one_line(found.message)}"
         err.print(line, markup=False, emoji=False)
     if len(findings) > _MOST_TOLD:
         err.print(f"... and {len(findings) - _MOST_TOLD} more{rest}")
+
+
+def warn(stage: str, line: str) -> None:
+    """Say on standard error what did not stop a stage, and what a person should know."""
+    if (log_lines := AsLog.wanted()) is not None:
+        log_lines.say("warning", line, stage=stage)
+    else:
+        typer.echo(in_one_line(line), err=True)
 
 
 @contextmanager
@@ -169,6 +197,8 @@ def refuse(stage: str, message: str) -> None:
     """Say why a stage could not run."""
     if events.wanted():
         events.emit(events.Failed(stage, message))
+    elif (log_lines := AsLog.wanted()) is not None:
+        log_lines.say("error", "could not run", stage=stage, reason=message)
     else:
         text = "\n".join(map(in_one_line, message.split("\n")))  # what another program has said has several lines
         err.print(f"error: {stage}: {text}", markup=False, emoji=False)

@@ -69,18 +69,31 @@ Executor = Annotated[
 ]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 where findings would give 1 (2 stays 2).")]
 
+_LEVEL, _JSON = "cmrpipe.log_level", "cmrpipe.log_json"
+"""Where a context keeps the options of logging that somebody gave; the level is read before `--log-json` is."""
 
-def _log_json(value: bool) -> bool:
+
+def _log_json(context: typer.Context, value: bool) -> bool:
     if value:
-        logs.configure(json_lines=True, level="info")
+        context.meta[_JSON] = True
+        logs.configure(json_lines=True, level=context.meta.get(_LEVEL, "info"))
     return value
 
 
-def _log_level(value: str) -> str:
+def _log_level(context: typer.Context, value: str) -> str:
     if value not in ("debug", "info", "warning", "error"):
         raise typer.BadParameter("use debug, info, warning or error")
+    source = context.get_parameter_source("log_level")
+    if source is not None and source.name != "DEFAULT":
+        context.meta[_LEVEL] = value
     logs.configure(json_lines=os.environ.get("CMRPIPE_LOG_JSON") == "1", level=value)
     return value
+
+
+def logging_arguments(context: typer.Context) -> list[str]:
+    """The options of logging that were given, for a command that this one hands over to."""
+    level = [] if _LEVEL not in context.meta else ["--log-level", context.meta[_LEVEL]]
+    return [*level, *(["--log-json"] if _JSON in context.meta else [])]
 
 
 LogLevel = Annotated[
@@ -94,5 +107,10 @@ LogLevel = Annotated[
     ),
 ]
 LogJson = Annotated[
-    bool, typer.Option("--log-json", callback=_log_json, help="Log JSON lines (level info) on standard error.")
+    bool,
+    typer.Option(
+        "--log-json",
+        callback=_log_json,
+        help="Log JSON lines, and nothing else, on standard error; by default from info.",
+    ),
 ]

@@ -11,7 +11,7 @@ import typer
 from cmrpipe.cli import console
 from cmrpipe.cli.commands import Logged
 from cmrpipe.cli.handover import PASSED_ON, hand_over
-from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given
+from cmrpipe.cli.options import PARAMS, Contours, ParamsFile, Raw, given, logging_arguments
 from cmrpipe.codes import Severity
 from cmrpipe.connect.address import full_address
 from cmrpipe.errors import ParamsError
@@ -46,6 +46,7 @@ def _settings(params: Path, contours: str) -> SourceParams:
 
 
 def land_command(
+    context: typer.Context,
     source: SourceName,
     raw: Raw = HERE.raw,
     name: TableName = "",
@@ -67,7 +68,7 @@ def land_command(
             if real(params) != real(HERE.params):
                 raise ParamsError(params, "does not count in a workspace", "Edit its params.yaml, which DVC records")
         options = [*(["--name", name] if name else []), *(["--contours", contours] if contours else [])]
-        hand_over("land", "flows.land", [address, *options])
+        hand_over("land", "flows.land", [address, *options, *logging_arguments(context)])
     with console.guarded("land"), console.progress() as listen:
         settings = _settings(params, contours)
         with alone(raw.parent / f".{raw.name}.lock"):
@@ -80,7 +81,7 @@ def land_command(
                 listen=listen,
             )
     for line in troubles(landed):
-        typer.echo(in_one_line(line), err=True)
+        console.warn("land", line)
     typer.echo(f"land: patients: {describe_landing(landed.counts())}")
     raise typer.Exit(console.EXIT_CLEAN if landed.whole else console.EXIT_FINDINGS)
 
