@@ -84,6 +84,7 @@ class FindingCode(StrEnum):
     CONTOUR_NAME_UNCLEAR = "contour-name-unclear"
     CONTOUR_DUPLICATE_NUMBER = "contour-duplicate-number"
     CONTOUR_NOT_MANUAL = "contour-not-manual"
+    CONTOUR_OF_PAPILLARY = "contour-of-papillary"
     CONTOUR_OUT_OF_BOUNDS = "contour-out-of-bounds"
     CONTOUR_SELF_INTERSECTING = "contour-self-intersecting"
     CONTOUR_OPEN = "contour-open"

@@ -14,7 +14,8 @@ from cmrpipe.linking import PatientLabels, image_number
 from cmrpipe.model import Contour, ContourKind, ContourRecord, Finding, ImageRecord, Points, Sample
 from cmrpipe.nouns import counted
 from cmrpipe.params import ValidateParams
-from cmrpipe.readers.contours import MIN_POINTS, is_manual
+from cmrpipe.readers.contours import MIN_POINTS, is_manual, is_papillary
+from cmrpipe.readers.refusals import names_its_mend
 
 BORDER_PX = 0.5
 """A point may lie this far beyond the outermost pixel centres: on the image's edge."""
@@ -22,6 +23,16 @@ FINEST_MM = 0.3
 """Pixel spacing below which it is not that of a cardiac scan."""
 THINNEST_PX = 0.5
 """Mean wall below which there is none: the same outline twice, or an epicardium within its endocardium."""
+
+_MENDS = {
+    Code.CONTOUR_UNREADABLE: "Export it again.",
+    Code.CONTOUR_TOO_FEW_POINTS: "Export it again.",
+    Code.CONTOUR_NAME_UNCLEAR: "Rename it, or move it to the folder of its kind.",
+}
+
+
+def _with_mend(code: Code, why: str) -> str:
+    return f"{why}." if names_its_mend(why) else f"{why}. {_MENDS[code]}"
 
 
 def check_files(contours: Sequence[ContourRecord], patient_id: str) -> Iterator[Finding]:
@@ -38,7 +49,7 @@ def check_files(contours: Sequence[ContourRecord], patient_id: str) -> Iterator[
             code = Code.CONTOUR_TOO_FEW_POINTS if empty else Code.CONTOUR_UNREADABLE
         yield finding(
             code,
-            f"{contour.path} cannot be used: {contour.error}.",
+            f"{contour.path} cannot be used: {_with_mend(code, contour.error)}",
             patient_id=patient_id,
             number=contour.number,
             path=contour.path,
@@ -64,7 +75,11 @@ def check_twice(labels: PatientLabels) -> Iterator[Finding]:
 
 def check_makers(labels: PatientLabels) -> Iterator[Finding]:
     """Contours that by their names no person drew: learnt from, they teach a model what another one did."""
-    others = [record for record in labels.contours if not record.error and not is_manual(record.path)]
+    others = [
+        record
+        for record in labels.contours
+        if not (record.error or is_papillary(record.path) or is_manual(record.path))
+    ]
     if others:
         yield finding(
             Code.CONTOUR_NOT_MANUAL,
@@ -73,6 +88,20 @@ def check_makers(labels: PatientLabels) -> Iterator[Finding]:
             patient_id=labels.patient_id,
             number=others[0].number if len(others) == 1 else None,
             path=others[0].path if len(others) == 1 else f"contourfiles/{others[0].original_id}",
+            contours=len(others),
+        )
+
+
+def check_papillary(labels: PatientLabels) -> Iterator[Finding]:
+    """Outlines of papillary muscles, which some collections have beside the endocardium's."""
+    others = [record for record in labels.contours if is_papillary(record.path) and not record.error]
+    if others:
+        yield finding(
+            Code.CONTOUR_OF_PAPILLARY,
+            f"{labels.patient_id}: {counted(len(others), 'contour')} of papillary muscles not used; these count as "
+            f"cavity (first: {others[0].path}).",
+            patient_id=labels.patient_id,
+            path=f"contourfiles/{others[0].original_id}",
             contours=len(others),
         )
 

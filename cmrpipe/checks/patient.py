@@ -96,6 +96,7 @@ def check_patient(
         *contours.check_files(labels.contours, patient),
         *contours.check_twice(labels),
         *contours.check_makers(labels),
+        *contours.check_papillary(labels),
         *shapes,
         *contours.check_pairs(labels, samples, limits),
         *check_walls(samples, epi, patient, limits),

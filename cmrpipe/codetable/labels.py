@@ -81,8 +81,15 @@ LABELS: Table = {
     _C.CONTOUR_NOT_MANUAL: CodeInfo(
         _W,
         "contours were not drawn by hand, and are used like an expert's",
-        "file names that end with another word than manual; predict and other programs write auto",
+        "file names that end with another word than manual, a number behind it apart; predict and other programs write "
+        "auto",
         "take them out, unless somebody has looked at each; then name them -manual.txt",
+    ),
+    _C.CONTOUR_OF_PAPILLARY: CodeInfo(
+        _I,
+        "outlines of papillary muscles are there, and are not used: the muscles count as cavity",
+        "file names with pcontour, p1contour, p2contour",
+        "nothing",
     ),
     _C.CONTOUR_OUT_OF_BOUNDS: CodeInfo(
         _E, "a contour leaves its image", "a point more than half a pixel outside", "check what image it was drawn on"

@@ -9,10 +9,15 @@ import numpy as np
 
 from cmrpipe.files import sha256_bytes
 from cmrpipe.model import ContourKind, ContourRecord
+from cmrpipe.nouns import counted
 
 FOLDERS = {"i-contours": ContourKind.ENDO, "o-contours": ContourKind.EPI}
 _KINDS = {"i": ContourKind.ENDO, "o": ContourKind.EPI}
-_NAME = re.compile(r"IM-\d+-(?P<number>0{0,50}[0-9]{1,9})-(?P<kind>[io])contour-(?P<maker>\w+)\.txt", re.IGNORECASE)
+_NAME = re.compile(
+    r"IM-\d+-(?P<number>0{0,50}[0-9]{1,9})-(?P<kind>[io]|p[0-9]?)contour-(?P<maker>\w+)\.txt", re.IGNORECASE
+)
+_PERSON = re.compile(r"manual_?[0-9]*", re.IGNORECASE)
+"""Who drew it: a person; a number tells observers apart."""
 MIN_POINTS = 3
 MOST_POINTS = 10_000
 """Points of an outline, at most: they are compared each with each."""
@@ -28,7 +33,9 @@ def _name(path: str) -> tuple[int | None, ContourKind | None, str]:
     match = _NAME.fullmatch(name)
     if match is None:
         return None, None, "the file name is not like IM-0001-0048-icontour-manual.txt"
-    kind = _KINDS[match["kind"].lower()]
+    kind = _KINDS.get(match["kind"].lower())
+    if kind is None:
+        return int(match["number"]), None, ""
     expected = FOLDERS.get(folder.rpartition("/")[2].lower())
     if expected is not None and expected is not kind:
         return int(match["number"]), None, f"the file name says {kind.value}, its folder {expected.value}"
@@ -38,7 +45,13 @@ def _name(path: str) -> tuple[int | None, ContourKind | None, str]:
 def is_manual(path: str) -> bool:
     """Whether a contour's file name says that a person drew it, `-manual.txt`; programs write `-auto.txt`."""
     match = _NAME.fullmatch(path.rpartition("/")[2])
-    return match is not None and match["maker"].lower() == "manual"
+    return match is not None and _PERSON.fullmatch(match["maker"]) is not None
+
+
+def is_papillary(path: str) -> bool:
+    """Whether a file's name says that it outlines a papillary muscle, `p1contour`; these count as cavity."""
+    match = _NAME.fullmatch(path.rpartition("/")[2])
+    return match is not None and match["kind"].lower() not in _KINDS
 
 
 def _parse(text: str) -> list[tuple[float, float]]:
@@ -81,11 +94,14 @@ def read_contour(data: bytes, path: str, origin: float) -> ContourRecord:
     Returns
     -------
     the record, points (n, 2) float64 as x, y in pixel-centre coordinates from 0; a repeated end point is dropped.
-    Of a file that cannot be used, `error` says why. With too few points, `points` holds what was read.
+    Of a file that cannot be used, `error` says why. With too few points, `points` holds what was read. An outline of a
+    papillary muscle has no number, kind or points: nothing uses it.
     """
     original_id = path.split("/")[1] if path.count("/") > 1 else ""
     number, kind, unclear = _name(path)
     base = {"path": path, "sha256": sha256_bytes(data), "bytes": len(data), "original_id": original_id}
+    if is_papillary(path):
+        return ContourRecord(**base)  # type: ignore[arg-type]
     if len(data) > _MOST_BYTES:
         why = f"it has {len(data):,} bytes, more than any contour ({_MOST_BYTES:,} are read at most)"
         return ContourRecord(**base, number=number, kind=kind, error=why)  # type: ignore[arg-type]
@@ -100,7 +116,7 @@ def read_contour(data: bytes, path: str, origin: float) -> ContourRecord:
     points = np.array(rows, dtype=np.float64).reshape(-1, 2)
     problem = unclear
     if len(points) < MIN_POINTS:
-        problem = f"only {len(points)} points; a contour needs at least {MIN_POINTS}"
+        problem = f"only {counted(len(points), 'point')}; a contour needs at least {MIN_POINTS}"
     return ContourRecord(
         **base,  # type: ignore[arg-type]
         number=number,

@@ -142,4 +142,5 @@ def test_why_a_file_cannot_be_used(file: ContourRecord, code: Code) -> None:
     (found,) = check_files([file, replace(file, error="")], "P")
     assert (found.code, found.patient_id, found.instance_number, found.path) == (code, "P", 5, "c")
     assert found.evidence["points"] == (0 if file.points is None else len(file.points))
-    assert file.error in found.message
+    assert found.message.startswith(f"c cannot be used: {file.error}. ")
+    assert found.message.endswith(("Export it again.", "Rename it, or move it to the folder of its kind."))

@@ -30,6 +30,7 @@ UNPLANTED = {
     FindingCode.PATIENT_ID_SHARED,  # takes most patients of a set; tests/checks/test_patientids.py
     FindingCode.IMAGE_PUT_ASIDE,  # told at landing, before there is a set to plant it in
     FindingCode.CONTOUR_NOT_DRAWN,  # no fault, but the protocol
+    FindingCode.CONTOUR_OF_PAPILLARY,  # nor this; tests/stages/test_sunnybrook_layout.py
     FindingCode.QUARANTINE_WITHOUT_EFFECT,  # quarantine.csv is no part of a set
     FindingCode.QUARANTINE_UNSIGNED,
     FindingCode.QUARANTINE_OUTDATED,

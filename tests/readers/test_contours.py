@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cmrpipe.model import ContourKind
-from cmrpipe.readers.contours import is_manual, read_contour
+from cmrpipe.readers.contours import is_manual, is_papillary, read_contour
 
 PATH = "contourfiles/X-1/i-contours/IM-0001-0048-icontour-manual.txt"
 
@@ -29,7 +29,7 @@ def test_content_hash_knows_a_copy() -> None:
 @pytest.mark.parametrize(
     ("data", "cause"),
     [
-        (b"1 2\n", "only 1 points"),
+        (b"1 2\n", "only 1 point; "),
         (b"", "only 0 points"),
         (b"1 2\n3 x\n4 5\n6 7\n", "line 2 is not two numbers: '3 x'"),
         (b"1 2\nnan 3\n4 5\n6 7\n", "line 2 is not finite"),
@@ -66,12 +66,27 @@ def test_unclear_name_is_told(name: str) -> None:
     assert record.contour is None
 
 
-@pytest.mark.parametrize(("name", "manual"), [("manual.txt", True), ("MANUAL.TXT", True), ("auto.txt", False)])
+@pytest.mark.parametrize(
+    ("name", "manual"),
+    [("manual.txt", True), ("MANUAL.TXT", True), ("manual2.txt", True), ("manual_2.txt", True)]
+    + [(name, False) for name in ("auto.txt", "automanual.txt", "manually.txt")],
+)
 def test_the_name_says_who_drew(name: str, manual: bool) -> None:
     """A person, or a program; both are read."""
     path = PATH.replace("manual.txt", name)
     assert is_manual(path) is manual
     assert read_contour(b"1 2\n3 2\n3 4\n", path, 1.0).error == ""
+
+
+@pytest.mark.parametrize("kind", ["p", "p1", "p2", "P1"])
+@pytest.mark.parametrize("text", [b"1 2\n3 2\n3 4\n", b"none drawn", b""])
+def test_a_papillary_muscle_is_no_contour_and_no_error(kind: str, text: bytes) -> None:
+    """Nothing uses it, so nothing of it is read."""
+    path = f"contourfiles/X-1/IM-0001-0048-{kind}contour-manual.txt"
+    record = read_contour(text, path, 1.0)
+    assert is_papillary(path)
+    assert (record.number, record.kind, record.points, record.error) == (None, None, None, "")
+    assert not is_papillary(path.replace(kind, "i"))
 
 
 def test_all_real_contours_are_read(final_data: Path) -> None:
