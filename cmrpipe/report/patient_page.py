@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from cmrpipe.codes import Severity
 from cmrpipe.model import Contour
 from cmrpipe.report.facts import Drawn, Facts, PatientFacts
 from cmrpipe.report.figures import coverage_map
@@ -88,7 +89,7 @@ def patient_page(facts: Facts, patient: PatientFacts, album: Album, front: str) 
         patient=patient,
         validated=facts.validated,
         left_out=[item for item in facts.left_out if item.patient_id == patient.patient_id],
-        severities=dict(sorted(severities.items())),
+        severities={severity: severities[severity] for severity in Severity if severity in severities},
         codes=sorted({found.code.value for found in patient.findings}),
         map=coverage_map(patient.coverage, lambda number: f"#i{number}" if number in drawn_numbers else ""),
         measures=[(m, patient.measures[m.name]) for m in MEASURES if m.name in patient.measures],

@@ -240,6 +240,20 @@ def test_what_two_patients_share_stands_on_both_pages(clean_run: Artefacts, tmp_
     assert ["These are one." in page for page in pages] == [True, True, False]
 
 
+def test_severities_are_to_be_chosen_gravest_first(clean_run: Artefacts, tmp_path: Path) -> None:
+    """On a patient's page as on the front page; those that there are none of are not on a patient's."""
+    shutil.copytree(clean_run.findings, tmp_path / "findings")
+    known = read_report(clean_run.findings)
+    patient = known.clinical[0]["patient_id"]
+    codes = (FindingCode.CONTOUR_NOT_DRAWN, FindingCode.SPACING_NOT_SQUARE, FindingCode.CONTOUR_COPIED)
+    own = [finding(code, "So it is.", patient_id=patient) for code in codes]
+    write_pieces(tmp_path / "findings", Report([*known.findings, *own], known.missing, known.clinical))
+    make(replace(clean_run, findings=tmp_path / "findings"), tmp_path)
+    for page in (tmp_path / "patients" / f"{patient}.html", tmp_path / "report.html"):
+        ticks = re.findall(r'name="severity" value="(\w+)"', page.read_text())
+        assert ticks == ["error", "warning", "info"]
+
+
 def test_a_keep_of_other_files_is_not_said_to_hold(clean_run: Artefacts, tmp_path: Path) -> None:
     """What a person keeps is what was kept; what has changed since stands with what is left out."""
     patient = read_report(clean_run.findings).clinical[0]["patient_id"]
