@@ -83,7 +83,8 @@ def review(store: Path, predictions: Path, out: Path, most: int, *, listen: List
             raise InputError(
                 predictions,
                 "holds no prediction of a patient of the store",
-                "Run `cmrpipe crossvalidate` (or `cmrpipe evaluate`, for the test patients only)",
+                "Run `cmrpipe crossvalidate`, or name what `cmrpipe evaluate` wrote, which has the test patients only: "
+                "--predictions data/evaluation",
             )
 
         def every() -> Iterator[Suspect]:

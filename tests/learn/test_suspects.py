@@ -16,6 +16,7 @@ from cmrpipe.learn.suspects import ranked, suspects_of
 from cmrpipe.model import ContourKind
 from cmrpipe.progress import silent
 from cmrpipe.store import PatientData
+from cmrpipe.workspace import HERE
 from tests.learn.hearts import make_patient
 
 StoreOf = Callable[[Sequence[PatientData]], Path]
@@ -84,7 +85,7 @@ def test_predictions_of_another_store_are_refused(store_of: StoreOf, tmp_path: P
     """None at all, of as many other images, or of nobody knows which; patients without are named."""
     patients, said, _ = planted()
     store = store_of(patients)
-    with pytest.raises(InputError, match="crossvalidate"):
+    with pytest.raises(InputError, match=f"`cmrpipe crossvalidate`, or .*--predictions {HERE.evaluation}"):
         review(store, tmp_path, tmp_path / "out", 3, listen=silent)
     path = tmp_path / write_predicted(tmp_path, patients[0], said["A"])[0]
     assert review(store, tmp_path, tmp_path / "out", 3, listen=silent).unpredicted == ("B", "C", "D")
