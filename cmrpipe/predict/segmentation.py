@@ -18,13 +18,14 @@ from pydicom.multival import MultiValue
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, TM, DSfloat
 
 from cmrpipe import __version__
 from cmrpipe.files import sha256_bytes
 from cmrpipe.model import Label, Phase
 from cmrpipe.predict.patient import Prediction, Seen
 from cmrpipe.readers.layouts import read_below
+from cmrpipe.slices import slice_gap_mm
 
 SERIES_NUMBER = 9000
 _UNICODE = "ISO_IR 192"
@@ -35,6 +36,7 @@ _NEEDED = (
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
+    "SliceThickness",
     "SOPInstanceUID",
     "SeriesInstanceUID",
     "StudyInstanceUID",
@@ -49,12 +51,20 @@ _PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 _STUDY = ("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName")
 
 
-def _source(data: bytes) -> Dataset:
-    """A source image's header, with an empty value where what the object must repeat is absent or no date or time."""
+def _source(data: bytes, gap_mm: float | None) -> Dataset:
+    """A source image's header, with an empty value where what the object must repeat is absent or no date or time.
+
+    Parameters
+    ----------
+    gap_mm : distance of slices, for the thickness where none is told: the object must have one, and volumes are sums
+        over discs of this height
+    """
     dataset = pydicom.dcmread(BytesIO(data), stop_before_pixels=True)
     if isinstance(dataset.get("SpecificCharacterSet"), MultiValue):  # sets that change within a text: highdicom has one
         dataset.decode()
         dataset.SpecificCharacterSet = _UNICODE
+    if gap_mm is not None and not dataset.get("SliceThickness"):
+        dataset.SliceThickness = DSfloat(gap_mm, auto_format=True)
     for keyword in (*_PATIENT, *_STUDY):
         kind = {"Date": DA, "Time": TM}.get(keyword[-4:], str)
         try:
@@ -131,19 +141,20 @@ def write_segmentation(
     if not any(label.any() for _, label in chosen):
         return f"nothing found at {phase.value}"
     pixels = np.stack([label for _, label in chosen])
+    gap_mm = slice_gap_mm(found.judged.stack)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of UIDs and dates in the source that break a rule: validation tells them
-        sources = [_source(read_below(root, item.record.path)) for item, _ in chosen]
-        absent = sorted({keyword for source in sources for keyword in _NEEDED if not _has(source, keyword)})
-        if absent:
-            return f"the images lack {', '.join(absent)}"
-        _one_frame_of_reference(sources)
         try:
+            sources = [_source(read_below(root, item.record.path), gap_mm) for item, _ in chosen]
+            absent = sorted({keyword for source in sources for keyword in _NEEDED if not _has(source, keyword)})
+            if absent:
+                return f"the images lack {', '.join(absent)}"
+            _one_frame_of_reference(sources)
             if differing := _one_geometry(sources):
                 return differing
             made = _build(sources, pixels, phase, model)
         except (ValueError, TypeError, AttributeError) as error:
-            return f"the images' headers break the standard in a way that highdicom refuses ({error})"
+            return f"the images' headers break the standard in a way that no Segmentation can repeat ({error})"
         made.save_as(path)
     return ""
 
@@ -159,7 +170,7 @@ def _geometry(sources: Sequence[Dataset]) -> dict[str, Any]:
         "further_source_images": sources[1:],
         "plane_positions": [hd.PlanePositionSequence(patient, source.ImagePositionPatient) for source in sources],
         "plane_orientation": hd.PlaneOrientationSequence(patient, first.ImageOrientationPatient),
-        "pixel_measures": hd.PixelMeasuresSequence(first.PixelSpacing, first.get("SliceThickness") or 0.0),
+        "pixel_measures": hd.PixelMeasuresSequence(first.PixelSpacing, first.SliceThickness),
     }
 
 

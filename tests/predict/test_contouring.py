@@ -236,14 +236,30 @@ def test_how_narrow_or_thin_a_basal_slice_may_be(of: str, share: float, goes: bo
 
 
 def test_of_two_slices_none_is_beyond_the_base() -> None:
-    """However narrow the first: one slice alone is no ventricle."""
+    """However narrow the first: one slice alone is no ventricle; of three the first goes."""
     assert consistent(ventricle((8, 12)))[1] == []
+    assert [item.slice_index for item in consistent(ventricle((8, 12, 7)))[1]] == [0]
+
+
+def test_a_narrow_slice_in_the_middle_is_not_beyond_the_base() -> None:
+    """The base is looked for in the third of the slices that it may be in."""
+    assert consistent(ventricle((12, 8, 12, 12, 9)))[1] == []
+
+
+def test_a_large_cavity_outside_a_slice_beyond_the_base_is_not_told_of() -> None:
+    """The ventricle ends where its last slice is; what went at both ends is told from base to apex."""
+    candidates = ventricle((12, 8, 12, 12, 11, 9, 6))
+    for frame in FRAMES:
+        candidates[Place(0, frame)] = [heart(10, x=75)]
+        candidates[Place(7, frame)] = [heart(3)] if frame == 1 else []
+    assert [item.slice_index for item in consistent(candidates)[1]] == [1, 7]
 
 
 def test_what_lies_outside_a_slice_beyond_the_base_goes_with_it() -> None:
     """Two slices above the base that are alike, and far narrower than the ventricle."""
-    _, removed = consistent(ventricle((8, 8.2, 12, 12, 11, 10, 8, 5)))
-    assert [item.slice_index for item in removed] == [0, 1]
+    for outer in (8, 6):
+        _, removed = consistent(ventricle((outer, 8.2, 12, 12, 11, 10, 8, 5)))
+        assert [item.slice_index for item in removed] == [0, 1]
 
 
 def test_an_image_that_is_not_there_is_not_an_empty_one() -> None:

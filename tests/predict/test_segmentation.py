@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,12 +10,23 @@ import highdicom
 import pydicom
 import pytest
 
-from cmrpipe.model import Phase
+from cmrpipe.model import Label, Phase
 from cmrpipe.predict.output import Options, write_patient
 from cmrpipe.predict.patient import Prediction
 from cmrpipe.predict.segmentation import write_segmentation
+from cmrpipe.slices import slice_gap_mm
 from tests.conftest import missing
 from tests.predict.oracle import FRAMES, PATIENT, folder_of
+
+
+def check_standard(path: Path) -> None:
+    """By dciodvfy, the independent checker of Debian's dicom3tools."""
+    if shutil.which("dciodvfy") is None:
+        missing("dciodvfy", "install dicom3tools")
+    told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    lines = (told.stdout + told.stderr).splitlines()
+    assert "Segmentation" in lines
+    assert not [line for line in lines if line.startswith(("Error", "Abort"))]
 
 
 @pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
@@ -41,14 +53,8 @@ def test_a_segmentation_is_read_back_pixel_for_pixel(
 
 @pytest.mark.parametrize("phase", [Phase.ED, Phase.ES])
 def test_dciodvfy_finds_no_error_in_a_segmentation(out: Path, phase: Phase) -> None:
-    """The independent checker of Debian's dicom3tools."""
-    if shutil.which("dciodvfy") is None:
-        missing("dciodvfy", "install dicom3tools")
-    path = out / "patients" / PATIENT / f"seg_{phase.value}.dcm"
-    told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
-    lines = (told.stdout + told.stderr).splitlines()
-    assert "Segmentation" in lines
-    assert not [line for line in lines if line.startswith(("Error", "Abort"))]
+    """Nor what others would stumble over."""
+    check_standard(out / "patients" / PATIENT / f"seg_{phase.value}.dcm")
 
 
 def _changed(source: Path, folder: Path, change: Callable[[pydicom.Dataset, int], None]) -> Path:
@@ -68,16 +74,26 @@ def _segmented(root: Path, found: Prediction, path: Path) -> str:
 def test_the_same_prediction_is_the_same_file_and_another_has_other_uids(
     small_phantom: Path, found: Prediction, out: Path, tmp_path: Path
 ) -> None:
-    """Whenever it is made; no two objects with different pixels have one SOPInstanceUID."""
+    """Whenever it is made; no two objects of different pixels, model or images have one SOPInstanceUID."""
     root, (first, second) = folder_of(small_phantom, PATIENT).root, (tmp_path / "1.dcm", tmp_path / "2.dcm")
     assert _segmented(root, found, first) == ""
     assert first.read_bytes() == (out / "patients" / PATIENT / "seg_ED.dcm").read_bytes()
     labels = found.labels()
     labels[next(i for i, item in enumerate(found.seen) if item.phase is Phase.ED and labels[i].any())] = 0
     assert write_segmentation(second, found, labels, Phase.ED, root, "0" * 64) == ""
-    ours, theirs = (pydicom.dcmread(path) for path in (first, second))
-    assert ours.SOPInstanceUID != theirs.SOPInstanceUID
-    assert ours.SeriesInstanceUID != theirs.SeriesInstanceUID
+    ours = pydicom.dcmread(first)
+    of_model, of_images = tmp_path / "3.dcm", tmp_path / "4.dcm"
+    assert write_segmentation(of_model, found, found.labels(), Phase.ED, root, "1" * 64) == ""
+
+    def copied(dataset: pydicom.Dataset, _: int) -> None:
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{dataset.SOPInstanceUID}.1"
+
+    assert _segmented(_changed(small_phantom, tmp_path / "in", copied), found, of_images) == ""
+    others = [pydicom.dcmread(path) for path in (second, of_model, of_images)]
+    assert len({made.SOPInstanceUID for made in (ours, *others)}) == 4
+    assert len({made.SeriesInstanceUID for made in (ours, *others)}) == 4
+    at_end_systole = pydicom.dcmread(out / "patients" / PATIENT / "seg_ES.dcm")
+    assert len({made.SeriesNumber for made in (ours, at_end_systole)}) == 2
     assert (ours.ContentDate, ours.ContentTime) == ("20000101", "000000")
 
 
@@ -94,16 +110,60 @@ def test_names_in_sets_that_change_within_a_text_are_written_as_unicode(
     assert (made.SpecificCharacterSet, str(made.PatientName)) == ("ISO_IR 192", "Yamada^Tarou=山田^太郎")
 
 
-def test_orientations_that_differ_by_rounding_are_one(small_phantom: Path, found: Prediction, tmp_path: Path) -> None:
-    """As scanners write them: a millionth here or there."""
+@pytest.mark.parametrize("step", [1e-6, 1e-3])
+def test_orientations_that_differ_by_rounding_are_one(
+    small_phantom: Path, found: Prediction, tmp_path: Path, step: float
+) -> None:
+    """As scanners write them: a millionth here or there; a thousandth is another orientation."""
 
     def turn(dataset: pydicom.Dataset, slice_index: int) -> None:
         if slice_index % 2:
             first, *others = dataset.ImageOrientationPatient
-            dataset.ImageOrientationPatient = [float(first) + 1e-6, *others]
+            dataset.ImageOrientationPatient = [float(first) + step, *others]
 
-    assert _segmented(_changed(small_phantom, tmp_path / "in", turn), found, tmp_path / "seg.dcm") == ""
-    assert (tmp_path / "seg.dcm").is_file()
+    told = _segmented(_changed(small_phantom, tmp_path / "in", turn), found, tmp_path / "seg.dcm")
+    assert ("differ in ImageOrientationPatient" in told, (tmp_path / "seg.dcm").is_file()) == (step > 1e-4, step < 1e-4)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("separate", [False, True])
+def test_what_anonymising_did_to_headers_keeps_no_segmentation_away(
+    small_phantom: Path, found: Prediction, tmp_path: Path, separate: bool, gone: bool
+) -> None:
+    """Dates and names that are gone or are none, no thickness, a frame of reference for each image.
+
+    Slices are as thick then as they lie apart.
+    """
+
+    def anonymise(dataset: pydicom.Dataset, slice_index: int) -> None:
+        for keyword in ("StudyTime", "AccessionNumber", "PatientSex", "SliceThickness"):
+            dataset.pop(keyword, None)
+        if not gone:
+            dataset.SliceThickness = ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset.StudyDate = "19XX0101"
+        dataset.FrameOfReferenceUID = f"{dataset.SOPInstanceUID}.1"
+        if separate:
+            dataset.SeriesInstanceUID = f"1.2.{slice_index + 1}"
+
+    assert _segmented(_changed(small_phantom, tmp_path / "in", anonymise), found, tmp_path / "seg.dcm") == ""
+    made = pydicom.dcmread(tmp_path / "seg.dcm")
+    assert (made.StudyDate, made.StudyTime, made.AccessionNumber) == ("", "", "")
+    (measures,) = made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
+    assert measures.SliceThickness == pytest.approx(slice_gap_mm(found.judged.stack))
+    check_standard(tmp_path / "seg.dcm")
+
+
+def test_of_labels_that_are_not_there_is_no_segment(small_phantom: Path, found: Prediction, tmp_path: Path) -> None:
+    """Without a wall there is one segment, and without anything no object."""
+    root, labels = folder_of(small_phantom, PATIENT).root, found.labels()
+    labels[labels == Label.MYOCARDIUM] = 0
+    assert write_segmentation(tmp_path / "seg.dcm", found, labels, Phase.ED, root, "0" * 64) == ""
+    assert [segment.SegmentLabel for segment in pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence] == ["LV cavity"]
+    labels[:] = 0
+    assert write_segmentation(tmp_path / "no.dcm", found, labels, Phase.ES, root, "0" * 64) == "nothing found at ES"
+    assert not (tmp_path / "no.dcm").exists()
 
 
 @pytest.mark.parametrize("separate", [False, True])
@@ -142,6 +202,16 @@ def test_what_keeps_a_segmentation_away_is_returned(
     assert told == [f"no Segmentation of ED and ES: the images lack {keyword}"]
 
 
+def test_a_thickness_that_is_no_number_keeps_it_away(small_phantom: Path, found: Prediction, tmp_path: Path) -> None:
+    """That is told, and no defect."""
+    root = _changed(small_phantom, tmp_path / "in", lambda *_: None)
+    for path in root.glob("*.dcm"):
+        data = path.read_bytes()
+        at = data.index(b"\x18\x00\x50\x00DS") + 8
+        path.write_bytes(data[:at] + b"?" + data[at + 1 :])
+    assert "break the standard" in _segmented(root, found, tmp_path / "seg.dcm")
+
+
 def test_frames_name_their_images_where_each_slice_is_a_series(
     small_phantom: Path, found: Prediction, tmp_path: Path
 ) -> None:
@@ -157,7 +227,4 @@ def test_frames_name_their_images_where_each_slice_is_a_series(
         ((source,),) = (item.SourceImageSequence for item in frame.DerivationImageSequence)
         theirs = place[source.ReferencedSOPInstanceUID]
         assert frame.PlanePositionSequence[0].ImagePositionPatient == pytest.approx(theirs, abs=1e-3)
-    if shutil.which("dciodvfy") is None:
-        missing("dciodvfy", "install dicom3tools")
-    told = subprocess.run(["dciodvfy", str(tmp_path / "seg.dcm")], capture_output=True, text=True, check=False)
-    assert not [line for line in (told.stdout + told.stderr).splitlines() if line.startswith(("Error", "Abort"))]
+    check_standard(tmp_path / "seg.dcm")
