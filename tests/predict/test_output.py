@@ -85,6 +85,13 @@ def test_tables_and_labels_agree(out: Path, found: Prediction) -> None:
     for row, label, item in zip(rows, labels, found.seen, strict=True):
         assert (label == label_image(item.drawing.endo, item.drawing.epi, label.shape)).all()
         assert float(row["cavity_px2"]) == pytest.approx(item.drawing.area, abs=1e-5)
+        if item.drawing.endo is not None and item.record.pixel_spacing_mm is not None:
+            mm2 = item.drawing.area * float(np.prod(item.record.pixel_spacing_mm))
+            assert float(row["cavity_mm2"]) == pytest.approx(mm2, abs=1e-5)
+        assert (int(row["slice_index"]), int(row["frame"])) == item.place
+    grid = [{int(row[name]) for row in rows} for name in ("slice_index", "frame")]
+    assert [told["slices"], told["frames"]] == [len(values) for values in grid]
+    assert told["refused"] == len(found.judged.refused)
     assert told["values"]["ef_pct"] == found.values.ef_pct
     assert {row["frame"] for row in rows if row["phase"] == "ED"} == {str(told["ed_frame"])}
     pictures = list((folder / "overlays").glob("*.png"))

@@ -86,7 +86,8 @@ def test_the_same_prediction_is_the_same_file_and_another_has_other_uids(
     assert write_segmentation(of_model, found, found.labels(), Phase.ED, root, "1" * 64) == ""
 
     def copied(dataset: pydicom.Dataset, _: int) -> None:
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{dataset.SOPInstanceUID}.1"
+        uid = pydicom.uid.UID(f"{dataset.SOPInstanceUID}.1")
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
 
     assert _segmented(_changed(small_phantom, tmp_path / "in", copied), found, of_images) == ""
     others = [pydicom.dcmread(path) for path in (second, of_model, of_images)]

@@ -89,15 +89,26 @@ def test_a_lock_file_left_behind_stops_nobody(tmp_path: Path) -> None:
     [
         ("summary.csv", "my,own\n1,2\n", "is not a table that this version of predict wrote"),
         ("link.csv", "patient_id,original_id\nA\n", "is not a table that this version of predict wrote"),
+        ("link.csv", "original_id,patient_id\nA,A\n", "is not a table that this version of predict wrote"),
+        ("link.csv", "", "is not a table that this version of predict wrote"),
         ("link.csv", "patient_id,original_id\nA,SC-HF-I-1\n", "links A to another name"),
+        ("link.csv", 'patient_id,original_id\n"A,A\n', "cannot be read"),
+        ("link.csv", "patient_id,original_id\n\xc5,\xc5\n", "cannot be read"),
     ],
 )
 def test_tables_of_somebody_else_are_not_overwritten(tmp_path: Path, name: str, text: str, cause: str) -> None:
     """The expert's link table of a data set, say; the message says what to do."""
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=f"{name}: {cause}.*--output"):
         Tables(tmp_path)
-    assert (tmp_path / name).read_text() == text
+    assert (tmp_path / name).read_text(encoding="latin-1") == text
+
+
+def test_a_folder_in_the_place_of_a_table_is_told(tmp_path: Path) -> None:
+    """Before anything is predicted."""
+    (tmp_path / "summary.csv").mkdir()
+    with pytest.raises(InputError, match=r"summary\.csv: cannot be read"):
+        Tables(tmp_path)
 
 
 def test_a_reason_is_one_line() -> None:
