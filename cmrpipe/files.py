@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cmrpipe.errors import CmrpipeError, DiskError, SizeError
 
@@ -22,6 +23,8 @@ _FULL_WORDS = re.compile("|".join((*map(os.strerror, FULL), r"\d+ requested and 
 """What a full disk is called where the number is lost: by HDF5, by pydicom, which wraps errors, and by NumPy."""
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _BLOCK = 1 << 20
+NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ELOOP)
+"""What the system says where a folder, a pipe, or a link that runs in a circle has a file's name."""
 FILE_BYTES = 1 << 30
 """The largest file that is read as a whole."""
 
@@ -42,6 +45,30 @@ def read_whole(path: Path) -> bytes:
         return stream.read()
 
 
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def open_file(path: Path | str) -> BinaryIO:
+    """Open a file for unbuffered reading, without waiting for somebody to write, which a pipe would do.
+
+    Raises
+    ------
+    OSError : it cannot be read; where a folder, a pipe or the like has its name, with a number of NO_FILE
+    """
+    stream = open(path, "rb", buffering=0, opener=_at_once)  # noqa: SIM115 who calls closes it
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return stream
+
+
+def bytes_of(path: Path) -> bytes:
+    """All bytes of a file; errors are those of `open_file`."""
+    with open_file(path) as stream:
+        return stream.read()
+
+
 def sha256_bytes(data: bytes) -> str:
     """Hexadecimal SHA-256 of `data`."""
     return hashlib.sha256(data).hexdigest()
@@ -50,7 +77,7 @@ def sha256_bytes(data: bytes) -> str:
 def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes, read in blocks."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as stream:
+    with open_file(path) as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrpipe.errors import ManifestError, NewerError
-from cmrpipe.files import json_bytes, sealed, sha256_bytes
+from cmrpipe.files import NO_FILE, bytes_of, json_bytes, sealed, sha256_bytes
 
 MANIFEST = "manifest.json"
 SHARDS = "manifest"
@@ -59,9 +59,11 @@ def root_bytes(root: Mapping[str, Any]) -> bytes:
 def root_sha256(folder: Path) -> str:
     """Hash of the root's bytes in the folder, "" when there is none."""
     try:
-        return sha256_bytes((folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
-        return ""
+        return sha256_bytes(bytes_of(folder / MANIFEST))
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or error.errno in NO_FILE:
+            return ""
+        raise
 
 
 def active_commit(folder: Path) -> dict[str, Any] | None:
@@ -101,9 +103,13 @@ def read_root(folder: Path) -> dict[str, Any]:
         return commit
     path = folder / MANIFEST
     try:
-        root = json.loads(path.read_bytes())
+        root = json.loads(bytes_of(path))
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        if error.errno not in NO_FILE:
+            raise
+        raise ManifestError(path, f"is no file ({error.strerror})", _MEND) from error
     except ValueError as error:
         raise ManifestError(path, f"is altered: it is no JSON ({error})", _MEND) from error
     if not isinstance(root, dict) or root.get("schema") != SCHEMA:
@@ -119,7 +125,7 @@ def read_root(folder: Path) -> dict[str, Any]:
 def _read_shard(folder: Path, root: Mapping[str, Any], shard: str, committing: bool) -> dict[str, Any]:
     path = located(folder, shard_file(shard), committing=committing)
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except OSError as error:
         raise ManifestError(path, f"is missing or unreadable ({error.strerror})", _MEND) from error
     if sha256_bytes(data) != root["shards"][shard]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmrpipe.errors import ManifestError, StoreError
-from cmrpipe.files import canonical_json, sha256_bytes
+from cmrpipe.files import canonical_json, open_file, sha256_bytes
 from cmrpipe.incremental.manifest import located, read_root
 from cmrpipe.incremental.refresh import read_manifest
 from cmrpipe.store.backend import OpenPatient
@@ -160,7 +160,7 @@ class Store:
         name, sha256 = next(iter(self._entries[patient_id]["files"].items()))
         path = located(self.folder, name)
         try:
-            with path.open("rb") as stream:
+            with open_file(path) as stream:
                 stat = os.fstat(stream.fileno())
                 content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if stat.st_size else None
         except OSError as error:

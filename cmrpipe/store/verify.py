@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from cmrpipe.errors import CmrpipeError, ManifestError, StoreError
+from cmrpipe.files import open_file
 from cmrpipe.incremental.executors import cores
 from cmrpipe.incremental.manifest import MANIFEST, active_commit, located, read_root, salvage, shard_file
 from cmrpipe.progress import Listener, Progress
@@ -117,15 +116,8 @@ def digest_file(path: Path | str, *, md5: bool = False, sha256: bool = True) -> 
     ------
     OSError : it cannot be read, or is no regular file (a pipe would never end)
     """
-    with open(path, "rb", buffering=0, opener=_at_once) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", str(path))
+    with open_file(path) as stream:
         return digest(stream, md5=md5, sha256=sha256)
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting for somebody to write, which a pipe would do."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def in_threads(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def _nothing(_: object, __: Path) -> Written:
 
 
 @in_each_format
-@pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "delete", "swap"])
+@pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "delete", "swap", "pipe"])
 def test_altered_file_is_refused_on_first_touch_and_repaired(
     raw: Path, tmp_path: Path, harm: str, store_format: StoreFormat
 ) -> None:
@@ -38,8 +39,10 @@ def test_altered_file_is_refused_on_first_touch_and_repaired(
         files[0].write_bytes(data[:-7])
     elif harm == "empty":
         files[0].write_bytes(b"")
-    elif harm == "delete":
+    elif harm in {"delete", "pipe"}:
         files[0].unlink()
+        if harm == "pipe":
+            os.mkfifo(files[0])
     else:
         files[0].write_bytes(files[1].read_bytes())
     first, second = (path.name.split(".")[0] for path in files[:2])
