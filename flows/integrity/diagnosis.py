@@ -10,12 +10,14 @@ from cmrpipe.errors import CmrpipeError
 from cmrpipe.incremental.manifest import MANIFEST, active_commit, salvage
 from cmrpipe.progress import silent
 from cmrpipe.store.verify import Digest, Place, State, Verdict, is_cut_short, verify_store
+from flows.integrity.bycatalog import unlike_catalog
 from flows.integrity.misread import misread
 from flows.integrity.objects import md5_of
 from flows.integrity.records import DIR, Out
-from flows.integrity.survey import STORE, Survey
+from flows.integrity.survey import RAW, STORE, Survey
 
 LOST = "nothing: lost"
+BY_CATALOG = "by the catalog"
 EDITED = "`dvc repro` when you edited it, `git checkout {}` when you did not"
 
 
@@ -185,6 +187,10 @@ class Diagnosis:
         there = any(path.startswith(f"{out.path}/") for path in survey.here)
         detail = "no whole record of its files is left here" if there else "neither files nor their record are here"
         yield Verdict(place, out.path, "", State.ALTERED if there else State.MISSING, detail, remedy)
+        if out.path == RAW:
+            for path, state in unlike_catalog(survey.root, survey.here):
+                if survey.wanted(path):
+                    yield Verdict(place, path, survey.owners.of(path), state, BY_CATALOG, remedy)
         if there and out.stage:
             try:
                 for found in verify_store(survey.root / out.path, listen=silent).bad:
@@ -256,7 +262,9 @@ def is_there(path: Path) -> bool:
 
 def _unreadable(path: Path) -> str:
     """Why something that is there cannot be read."""
-    return "is a folder where a file belongs" if os.path.isdir(path) else "cannot be read"  # noqa: PTH112 never raises
+    if os.path.isdir(path):  # noqa: PTH112 never raises
+        return "is a folder where a file belongs"
+    return "is a link that leads nowhere" if path.is_symlink() and not os.path.exists(path) else "cannot be read"  # noqa: PTH110
 
 
 def _purpose(used: str) -> str:

@@ -81,8 +81,8 @@ class Mending:
             shutil.move(survey.cache.path(oid), self._work.aside(f"cache/{oid}"))
         survey.cached.pop(oid, None)
         what = f"object of {used}" if used else "object of an older version, which cannot be checked out any more"
-        if there or not used:
-            self._work.result.lost.append(Lost(f"cache {object_path(oid)}", f"{what}; moved out of the cache"))
+        what += "; moved out of the cache" if there else "; no whole copy of it was found"
+        self._work.result.lost.append(Lost(f"cache {object_path(oid)}", what))
 
     def _mend_remote(self) -> None:
         survey = self._survey

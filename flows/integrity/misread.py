@@ -28,6 +28,8 @@ def misread(survey: Survey) -> Iterator[Verdict]:
     raw = next((out for out in survey.outs if out.path == RAW), None)
     if raw is None or dependency(survey.root, INGEST, RAW) != raw.md5:  # not ingested yet: `dvc repro` knows
         return
+    if survey.trees.get(RAW) is None:  # nothing says what raw was, but the catalog: told where raw is
+        return
     try:
         book = Catalog(survey.root / CATALOG)
         units: list[tuple[str, str, Callable[[str], Sequence[ImageRecord | ContourRecord]]]] = [

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from cmrpipe.errors import CmrpipeError
+from cmrpipe.model import Link
 from cmrpipe.readers.archives import SUFFIX
 from cmrpipe.readers.layouts import CONTOURS, DICOMS, LINK_FOLDER
 from cmrpipe.readers.links import read_link_table
@@ -18,9 +19,10 @@ class Owners:
     ----------
     raw : the raw folder
     names : further files of it, relative, that may be missing now
+    links : what link tables said that may be missing now; those that are there go before
     """
 
-    def __init__(self, raw: Path, names: Iterable[str] = ()) -> None:
+    def __init__(self, raw: Path, names: Iterable[str] = (), links: Iterable[Link] = ()) -> None:
         self._patients: dict[str, str] = {}
         self._ids: set[str] = set()
         paths = [PurePosixPath(name) for name in names]
@@ -30,6 +32,7 @@ class Owners:
                 self._ids.add(path.parts[1].removesuffix(SUFFIX))
             elif len(path.parts) > 1 and path.parts[0] == CONTOURS:
                 self._patients.setdefault(path.parts[1].removesuffix(SUFFIX), "")
+        self._patients |= {link.original_id: link.patient_id for link in links}
         for table in sorted(raw.glob(f"{LINK_FOLDER}/*.csv")):
             try:
                 links = read_link_table(table.read_bytes(), table.name).links

@@ -17,6 +17,7 @@ from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, State, digest_file
 from cmrpipe.workspace import Workspace
 from flows.git import committed
+from flows.integrity.bycatalog import unlike_catalog
 from flows.integrity.dependents import dependents
 from flows.integrity.diagnosis import Diagnosis
 from flows.integrity.leftovers import clear_leftovers
@@ -145,6 +146,14 @@ class Rebuild:
         for out in unproven:
             if survey.trees.get(out.path) is None:
                 self._work.result.lost.append(Lost(out.path, f"the record of its files ({out.md5}) is lost; {why}"))
+                self._tell_by_catalog(out, why)
+
+    def _tell_by_catalog(self, out: Out, why: str) -> None:
+        """Which raw files are lost, where nothing but the catalog tells what there was."""
+        survey = self._survey
+        for path, _ in unlike_catalog(survey.root, survey.here) if out.path == RAW else ():
+            if survey.wanted(path):
+                self._work.result.lost.append(Lost(path, why, dependents(survey.root, path, survey.owners)))
 
     def _fetch(self, path: str) -> bool:
         """Bring a file back from cache, another file, git or remote."""

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cmrpipe.catalog import Catalog
-from cmrpipe.errors import CmrpipeError
 from cmrpipe.incremental.executors import cores
 from cmrpipe.incremental.manifest import MANIFEST
 from cmrpipe.progress import Listener
 from cmrpipe.store.verify import Digest, digest_file, in_threads
 from cmrpipe.workspace import HERE
+from flows.integrity.bycatalog import cataloged, cataloged_links
 from flows.integrity.ignored import Ignored
 from flows.integrity.objects import Cache, Objects, Remote, md5_of
 from flows.integrity.owners import Owners
@@ -159,15 +158,9 @@ def _made_tree(survey: Survey, out: Out, damaged: list[bytes]) -> Tree | None:
 
 def _named_by_catalog(survey: Survey) -> dict[str, str]:
     """MD5 by path in raw of objects that have the SHA-256 which the catalog names for that path."""
-    try:
-        book = Catalog(survey.root / CATALOG)
-        rows = [(row.path, row.sha256) for name in book.patients() for row in book.images(name)]
-        rows += [(row.path, row.sha256) for name in book.original_ids() for row in book.contours(name)]
-    except CmrpipeError:
-        return {}
     oids = [oid for oid in survey.cached if survey.whole_cached(oid) and not oid.endswith(DIR)]
     found = {d.sha256: oid for oid in oids if (d := survey.cache.digest(oid, sha256=True)) is not None}
-    return {path: found[sha256] for path, sha256 in rows if sha256 in found}
+    return {path: found[sha256] for path, sha256 in cataloged(survey.root).items() if sha256 in found}
 
 
 def survey_of(
@@ -207,7 +200,7 @@ def survey_of(
     for out in folders:
         survey.trees[out.path], damaged[out.path] = _stored_tree(survey, out.md5)
     raw = survey.trees.get(RAW)
-    survey.owners = Owners(root / RAW, raw.entries if raw else ())
+    survey.owners = Owners(root / RAW, raw.entries if raw else cataloged(root), cataloged_links(root))
     if names:  # theirs, and what a stage's output needs to be read at all: manifest, index
         shared = tuple(f"{out.path}/" for out in outs if out.stage)
         survey.wanted = lambda path: (

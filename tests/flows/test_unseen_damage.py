@@ -172,12 +172,38 @@ def test_the_list_of_raw_comes_back_through_the_catalog(space: Space) -> None:
     space.call("cmrpipe", "verify")
 
 
+def test_raw_that_is_lost_with_its_list_is_told_by_the_catalog(space: Space) -> None:
+    """File by file, with what was made from it; nothing that would make the catalog again from what is left."""
+    patient = images(space, 0)[0].parent.name
+    shutil.rmtree(space.root / "data/raw/dicoms" / patient)
+    flip(images(space, 0)[1])
+    (space.root / "data/raw/link.csv").unlink()
+    contour = sorted((space.root / "data/raw/contourfiles").glob("*/i-contours/*"))[0]
+    contour.unlink()
+    altered = images(space, 0)[1].relative_to(space.root).as_posix()
+    shutil.rmtree(space.root / ".dvc/cache")
+    bad = {path: found for path, found in verify(space).items() if path.startswith("data/")}
+    assert {found["remedy"] for found in bad.values()} == {"nothing: lost"}
+    assert {Path(path).parent.name: found["state"] for path, found in bad.items() if patient in path} == {
+        patient: "missing"
+    }
+    assert bad[altered]["state"] == "altered"
+    space.call("cmrpipe", "rebuild", "--json", "said.json", code=1)
+    said = json.loads((space.root / "said.json").read_bytes())
+    lost = {entry["path"]: entry["used_by"] for entry in said["lost"]}
+    gone = f"data/raw/dicoms/{patient}/1.dcm"
+    assert [line.split(":")[0] for line in lost[gone]] == ["data/catalog", "data/overlays", "data/store"]
+    assert all(patient in line for line in lost[gone])
+    assert len(lost[contour.relative_to(space.root).as_posix()]) == 3, "whose contour it was, the catalog knows"
+    assert not said["left"]
+
+
 def test_a_folder_or_a_link_in_the_place_of_files_makes_way(space: Space) -> None:
     """In the workspace and in the cache; nothing is deleted."""
     before = space.hashes("raw", *OUTPUTS)
     image, stored = images(space, 0)[0], sorted((space.root / "data/store/patients").iterdir())[0]
     held = space.root / in_folder(CACHE, images(space, 1)[0])
-    for path in (image, stored, held):
+    for path in (image, stored, held, space.root / "data/store/manifest.json"):
         path.unlink()
         path.mkdir()
         (path / "note.txt").write_text("somebody's")
@@ -189,7 +215,7 @@ def test_a_folder_or_a_link_in_the_place_of_files_makes_way(space: Space) -> Non
     space.call("cmrpipe", "verify")
     assert space.hashes("raw", *OUTPUTS) == before
     assert not catalog.is_symlink()
-    assert len(list(space.root.rglob("note.txt"))) == 3
+    assert len(list(space.root.rglob("note.txt"))) == 4
     assert len(list(elsewhere.iterdir())) == 3
 
 
@@ -210,7 +236,13 @@ def test_what_cannot_be_read_is_named(space: Space) -> None:
     stored.unlink()
     os.mkfifo(stored)
     os.mkfifo(space.root / "data/store/pipe")
+    image, piece = images(space, 0)[0], sorted((space.root / "data/store/manifest").iterdir())[0]
+    piece.unlink()
+    os.mkfifo(piece)
+    image.unlink()
+    image.symlink_to("nowhere")
     bad = verify(space)
+    assert bad[image.relative_to(space.root).as_posix()]["detail"] == "is a link that leads nowhere"
     assert bad[stored.relative_to(space.root).as_posix()]["detail"] == "cannot be read"
     assert bad["data/store/pipe"]["state"] == "extra"
     space.call("cmrpipe", "rebuild")
