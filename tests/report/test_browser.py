@@ -11,6 +11,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from cmrpipe.params import ReportParams
@@ -219,6 +220,25 @@ def test_a_patient_opens_and_its_heart_beats(front: webdriver.Chrome) -> None:
     before = output.text.split(",")[0]
     player.send_keys(Keys.ARROW_UP)
     assert output.text.split(",")[0] != before
+
+
+def lost_pictures(browser: webdriver.Chrome, front: Path) -> WebElement:
+    """What a patient's page has ready to say of pictures that are not there, once its player stands."""
+    browser.get(front.as_uri())
+    browser.find_element(By.CSS_SELECTOR, "#patients-table tbody a").click()
+    browser.execute_script("arguments[0].scrollIntoView()", browser.find_element(By.CSS_SELECTOR, ".cine"))
+    output = browser.find_element(By.CSS_SELECTOR, ".cine output")
+    WebDriverWait(browser, 5).until(lambda _: output.text.startswith("slice"))
+    return browser.find_element(By.CSS_SELECTOR, ".lost")
+
+
+def test_a_report_without_its_pictures_says_so(browser: webdriver.Chrome, page: Path, tmp_path: Path) -> None:
+    """Copied away alone, it does not show an empty screen without a word; beside its pictures it says nothing."""
+    assert not lost_pictures(browser, page).is_displayed()
+    copy = Path(shutil.copytree(page.parent, tmp_path / "report"))
+    lost = lost_pictures(browser, copy / page.name)
+    WebDriverWait(browser, 5).until(lambda _: lost.is_displayed())
+    assert "overlays" in lost.text
 
 
 def test_pictures_stand_between_their_neighbours_in_time(front: webdriver.Chrome) -> None:

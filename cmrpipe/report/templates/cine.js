@@ -28,6 +28,9 @@
   let timer = null;
   field("slice").max = cine.slices.length - 1;
 
+  const probe = new Image();
+  probe.addEventListener("error", () => { document.querySelector(".lost").hidden = false; });
+
   const show = () => {
     const { index, frames } = cine.slices[slice];
     at = (at + frames.length) % frames.length;
@@ -78,7 +81,7 @@
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       near.unobserve(target);
-      if (target === player) { show(); continue; }
+      if (target === player) { show(); probe.src = cine.slices[slice].source; continue; }
       const s = cine.slices.findIndex((item) => item.index === Number(target.dataset.slice));
       if (s >= 0 && cine.slices[s].frames.includes(Number(target.dataset.frame))) still(target, s, Number(target.dataset.frame));
     }
