@@ -31,6 +31,10 @@ class OpenPatient(Protocol):
     """A patient's file, mapped into memory and open for reading."""
 
     @property
+    def patient_id(self) -> str:
+        """Whose it is, by its own word."""
+
+    @property
     def attributes(self) -> Mapping[str, Any]:
         """What is stored once a patient."""
 

@@ -91,6 +91,7 @@ class Hdf5Patient:
         self._stacks: dict[str, _Stack] = {}
         self._rest: tuple[dict[str, Array], dict[str, Any]] | None = None
         with h5py.File(content, "r") as file:
+            self.patient_id = str(file.attrs.get("patient_id", ""))
             for name in STACKS:
                 self._stacks[name] = _stack(file, name, content, where)
 

@@ -170,8 +170,11 @@ class Store:
             self._checked.get(patient_id) != touched and hashlib.sha256(content).hexdigest() != sha256
         ):
             raise StoreError(path, "is altered: its SHA-256 is not the manifest's", _MEND)
+        patient = BACKENDS[self.format].open(content, str(path))
+        if patient.patient_id != patient_id:
+            raise StoreError(path, f"is of patient {patient.patient_id}, and the manifest says {patient_id}", _MEND)
         self._checked[patient_id] = touched
-        return BACKENDS[self.format].open(content, str(path))
+        return patient
 
     def __getitem__(self, key: str) -> StoredArray:
         """`store["SCD0000101/image"]`, in either format."""

@@ -119,6 +119,11 @@ class ZarrPatient:
         return self._content[start : start + size]
 
     @property
+    def patient_id(self) -> str:
+        """Whose it is, by its own word."""
+        return str(self.attributes.get("patient_id", ""))
+
+    @property
     def attributes(self) -> Mapping[str, Any]:
         """What is stored once a patient."""
         return self._attributes

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from cmrpipe.errors import StoreError
+from cmrpipe.files import sha256_bytes
+from cmrpipe.incremental.manifest import read_manifest, read_root, root_bytes, shard_bytes, shard_file, shard_of
 from cmrpipe.incremental.refresh import Written, refresh
 from cmrpipe.progress import silent
 from cmrpipe.store import StoreFormat, open_store, reader
@@ -52,6 +54,29 @@ def test_altered_file_is_refused_on_first_touch_and_repaired(
         opened.load(second)
     assert build(raw, tmp_path, store_format=store_format).done == 1
     assert snapshot(tmp_path / "store") == whole
+
+
+@in_each_format
+def test_a_patient_under_another_s_name_is_refused(raw: Path, tmp_path: Path, store_format: StoreFormat) -> None:
+    """Also where the manifest was written to fit, with every hash in it right."""
+    build(raw, tmp_path, store_format=store_format)
+    folder = tmp_path / "store"
+    units = read_manifest(folder)
+    (one, file), (two, other) = [(key, next(iter(units[key]["files"]))) for key in open_store(folder).patients[:2]]
+    mine, theirs = (folder / file).read_bytes(), (folder / other).read_bytes()
+    (folder / file).write_bytes(theirs)
+    (folder / other).write_bytes(mine)
+    first, second = units[one], units[two]
+    units[one] = {**second, "files": {file: second["files"][other]}}
+    units[two] = {**first, "files": {other: first["files"][file]}}
+    root = read_root(folder)
+    for shard in root["shards"]:
+        data = shard_bytes({key: unit for key, unit in units.items() if shard_of(key) == shard})
+        (folder / shard_file(shard)).write_bytes(data)
+        root["shards"][shard] = sha256_bytes(data)
+    (folder / "manifest.json").write_bytes(root_bytes(root))
+    with open_store(folder) as opened, pytest.raises(StoreError, match=f"is of patient {two}"):
+        opened.image(one, 0)
 
 
 @pytest.mark.parametrize(
