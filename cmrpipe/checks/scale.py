@@ -8,6 +8,7 @@ distance of the slices, and in the end that of the ventricle.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from cmrpipe.checks.finding import of_contours, of_patient
 from cmrpipe.clinical import FEWEST_FOR_EF, ClinicalValues
@@ -67,29 +68,45 @@ def check_scale(patient_id: str, images: Sequence[ImageRecord], limits: Validate
         )
 
 
-def check_volumes(labels: PatientLabels, clinical: ClinicalValues, limits: ValidateParams) -> Iterator[Finding]:
-    """End-diastolic volume and mass beyond what is plausible, of three slices at least.
+class Implausible(NamedTuple):
+    """A value beyond what is plausible: its column and parameter, what it is, and the slices that it comes from."""
 
-    Parameters
-    ----------
-    clinical : the patient's values
-    """
+    name: str
+    what: str
+    value: float
+    unit: str
+    reach: Reach
+    slices: int
+
+    def __str__(self) -> str:
+        plausible = f"{_words(self.reach)} {self.unit} are plausible"
+        return f"the {self.what} comes to {self.value:.0f} {self.unit}; {plausible}"
+
+
+def implausible(clinical: ClinicalValues, limits: ValidateParams) -> Iterator[Implausible]:
+    """End-diastolic volume and mass beyond what is plausible, of three slices at least."""
     edv, mass = (clinical.edv_ml, clinical.slices_ed), (clinical.mass_g, clinical.slices_mass)
     for name, what, unit, reach, (value, count) in (
         ("edv_ml", "end-diastolic volume", "mL", limits.edv_ml, edv),
         ("mass_g", "myocardial mass", "g", limits.mass_g, mass),
     ):
         if value is not None and count >= FEWEST_FOR_EF and _outside(value, reach):
-            yield of_contours(
-                Code.VOLUME_IMPLAUSIBLE,
-                labels,
-                f"{labels.patient_id}: the {what} comes to {value:.0f} {unit}; {_words(reach)} {unit} are plausible. "
-                "Compare PixelSpacing and the slices' positions with the source, and look whether all contours are of "
-                f"this patient. Where these are children, set validate.{name}.",
-                what=name,
-                value=round(value, 2),
-                contoured_slices=count,
-            )
+            yield Implausible(name, what, value, unit, reach, count)
+
+
+def check_volumes(labels: PatientLabels, clinical: ClinicalValues, limits: ValidateParams) -> Iterator[Finding]:
+    """What `implausible` says of a patient's values."""
+    for found in implausible(clinical, limits):
+        yield of_contours(
+            Code.VOLUME_IMPLAUSIBLE,
+            labels,
+            f"{labels.patient_id}: {found}. "
+            "Compare PixelSpacing and the slices' positions with the source, and look whether all contours are of "
+            f"this patient. Where these are children, set validate.{found.name}.",
+            what=found.name,
+            value=round(found.value, 2),
+            contoured_slices=found.slices,
+        )
 
 
 def _words(reach: Reach) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from cmrpipe.checks.scale import implausible
 from cmrpipe.errors import BusyError, CmrpipeError, DiskError, InputError
 from cmrpipe.files import disk_trouble, sha256_file
 from cmrpipe.incremental.commit import refuse_other_output
@@ -65,7 +66,7 @@ class _Run:
     tables: Tables
     model: Model
     predictor: Predictor
-    frames_per_slice: int
+    params: Params
     digest: str
     options: Options
 
@@ -123,7 +124,7 @@ class _Run:
         if patient.shut is not None:
             raise patient.shut
         try:
-            found = predict_patient(patient, self.predictor, self.frames_per_slice)
+            found = predict_patient(patient, self.predictor, self.params.ingest.frames_per_slice)
         except DiskError:
             raise
         except CmrpipeError as error:
@@ -131,7 +132,10 @@ class _Run:
         lost = [item.reason for item in found.judged.refused if item.reason.startswith(UNREAD)]
         if lost and not found.seen:
             raise InputError(patient.root, f"{len(lost)} files: {lost[0]}", "See whether the disk or share is there")
-        return replace(found, notes=(*self._learnt_from(found), *found.notes))
+        look = "look at the pictures, and compare PixelSpacing and positions with the source"
+        limits = self.params.validate_
+        beyond = (f"{value} (validate.{value.name}): {look}" for value in implausible(found.values, limits))
+        return replace(found, notes=(*self._learnt_from(found), *beyond, *found.notes))
 
     def _learnt_from(self, found: Prediction) -> Iterator[str]:
         """What is said of a patient that the model has learnt from."""
@@ -154,7 +158,8 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     folder : a patient's DICOM files, or a folder of such folders (below `dicoms/`, where there is one)
     out : see `cmrpipe.predict.output`; patients already there are replaced, others stay, in the tables too
     model : the train stage's output
-    params : ingest.frames_per_slice, and the evaluate section (batch size, threads, accelerator)
+    params : ingest.frames_per_slice, validate.edv_ml and mass_g (what is beyond is told), and the evaluate section
+        (batch size, threads, accelerator)
 
     Returns
     -------
@@ -180,7 +185,7 @@ def predict(folder: Path, out: Path, model: Path, params: Params, options: Optio
     rows: list[Row] = []
     with reproducible(0, judge.threads), disk_trouble(out):
         predictor = Predictor(saved, judge.batch_size, judge.accelerator)
-        run = _Run(out, tables, saved, predictor, params.ingest.frames_per_slice, digest, options)
+        run = _Run(out, tables, saved, predictor, params, digest, options)
         for done, patient in enumerate(patients, 1):
             rows.append(run.one(patient))
             listen(Progress("predict", patient.patient_id, done, len(patients)))

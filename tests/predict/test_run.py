@@ -63,6 +63,16 @@ def test_who_was_learnt_from_is_told(source: Path, model: Path, tmp_path: Path) 
     assert "has learnt from 7 of these images" in told["notes"][0]
 
 
+def test_a_volume_that_no_patient_has_is_told(source: Path, model: Path, tmp_path: Path) -> None:
+    """With the limit that says so, by its name; a volume within the limits gets no such note."""
+    run(source, tmp_path / "out", model)
+    volume = float(summary(tmp_path / "out")[PHANTOMS[0]]["edv_ml"])
+    for reach, told in (((volume - 1, volume + 1), False), ((volume + 1, volume + 2), True)):
+        (tmp_path / "params.yaml").write_text(f"validate:\n  edv_ml: [{reach[0]}, {reach[1]}]\n")
+        run(source, tmp_path / "again", model, "--params", str(tmp_path / "params.yaml"))
+        assert ("validate.edv_ml" in summary(tmp_path / "again")[PHANTOMS[0]]["reason"]) is told
+
+
 def test_an_image_whose_dark_and_bright_are_exchanged_is_the_same(
     small_phantom: Path, model: Path, tmp_path: Path
 ) -> None:

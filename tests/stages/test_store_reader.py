@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cmrpipe.errors import StoreError
-from cmrpipe.files import sha256_bytes
-from cmrpipe.incremental.manifest import read_manifest, read_root, root_bytes, shard_bytes, shard_file, shard_of
+from cmrpipe.files import json_bytes, sha256_bytes
+from cmrpipe.incremental.manifest import read_manifest, read_root, root_bytes, shard_file, shard_of
 from cmrpipe.incremental.refresh import Written, refresh
 from cmrpipe.progress import silent
 from cmrpipe.store import StoreFormat, open_store, reader
@@ -71,7 +71,7 @@ def test_a_patient_under_another_s_name_is_refused(raw: Path, tmp_path: Path, st
     units[two] = {**first, "files": {other: first["files"][file]}}
     root = read_root(folder)
     for shard in root["shards"]:
-        data = shard_bytes({key: unit for key, unit in units.items() if shard_of(key) == shard})
+        data = json_bytes({key: unit for key, unit in units.items() if shard_of(key) == shard})
         (folder / shard_file(shard)).write_bytes(data)
         root["shards"][shard] = sha256_bytes(data)
     (folder / "manifest.json").write_bytes(root_bytes(root))
