@@ -115,7 +115,8 @@ def made_of(root: Path, model: str) -> dict[str, tuple[str, int]]:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             next(rows, None)
-            return {patient: (mark, int(samples)) for patient, mark, samples in rows}
+            # ids with commas were not quoted once, so that all but the last two cells are the id
+            return {",".join(patient): (mark, int(samples)) for *patient, mark, samples in rows}
     except (OSError, ValueError) as error:
         raise InputError(path, f"cannot be read ({error})", _MEND) from error
 

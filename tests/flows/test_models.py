@@ -185,10 +185,12 @@ def test_slices_are_new_since_the_model_that_was_judged_last(tmp_path: Path) -> 
     assert (newest(tmp_path), current(tmp_path), new_slices(tmp_path)) == (second, first, 0)
 
 
-def test_a_list_of_labels_that_is_not_there_or_is_none_is_told_with_what_brings_it_back(tmp_path: Path) -> None:
-    """The number of new labels is not guessed."""
+def test_of_a_list_of_labels_as_it_was_written_once_every_comma_is_the_ids(tmp_path: Path) -> None:
+    """And one that is not there, or is none, is told with what brings it back."""
     kept(tmp_path, "m").mkdir(parents=True)
     path = kept(tmp_path, "m") / LABELLED
+    path.write_text("patient_id,fingerprint,samples\nDoe,J,abc,7\n")
+    assert made_of(tmp_path, "m") == {"Doe,J": ("abc", 7)}
     for text in ("patient_id,fingerprint,samples\nA,abc,many\n", "patient_id\nA\n"):
         path.write_text(text)
         with pytest.raises(InputError, match="dvc pull"):
