@@ -116,6 +116,11 @@ def choose_phases(curve: dict[int, float]) -> tuple[int | None, int | None]:
     return max(curve, key=lambda frame: (curve[frame], -frame)), min(curve, key=lambda frame: (curve[frame], frame))
 
 
+def hundredths(agreement: float) -> str:
+    """An agreement in words, rounded down, so that none below the limit reads as the limit."""
+    return f"{math.floor(agreement * 100) / 100:.2f}"
+
+
 def _doubt(drawing: Drawing, agreement: float, inside: bool) -> str:
     """Why an image is unsure; `inside`: its slice lies between the ventricle's ends."""
     if not inside:
@@ -124,7 +129,7 @@ def _doubt(drawing: Drawing, agreement: float, inside: bool) -> str:
         return "no cavity found between slices or frames that have one"
     if drawing.epi is None:
         return "no epicardium found"
-    return f"the model's looks agree to {math.floor(agreement * 100) / 100:.2f} only" if agreement < SURE_FROM else ""
+    return f"the model's looks agree to {hundredths(agreement)} only" if agreement < SURE_FROM else ""
 
 
 def _phase(frame: int, ed: int | None, es: int | None) -> Phase:

@@ -11,7 +11,7 @@ from cmrpipe.params import OverlayParams
 from cmrpipe.pictures.drawing import INKS, PALETTE, WHITE, Canvas, magnify, robust_window, text_mask, to_screen
 from cmrpipe.pictures.overlay import Outline, View, heart_crop, heart_side, picture
 from cmrpipe.pictures.png import encode_indexed
-from cmrpipe.predict.patient import Prediction, Seen
+from cmrpipe.predict.patient import Prediction, Seen, hundredths
 
 _PANEL, _GUTTER, _HEAD, _SIZE = 200, 4, 22, 14
 _PAPER, _QUIET = 9, 84
@@ -30,7 +30,8 @@ def pictures(found: Prediction, params: OverlayParams) -> Iterator[tuple[int, by
     for item, image in zip(found.seen, found.images, strict=True):
         if item.drawing.endo is None or (item.phase is Phase.OTHER and found.ed_frame is not None):
             continue
-        notes = ("predicted", f"agreement {item.agreement:.2f}", *([f"unsure: {item.unsure}"] if item.unsure else []))
+        agreed = f"agreement {hundredths(item.agreement)}"
+        notes = ("predicted", agreed, *([f"unsure: {item.unsure}"] if item.unsure else []))
         window = robust_window(image, params.window_percentiles)
         view = View(item.record, image, window, outlines_of(item), item.number, item.phase, notes)
         yield item.number, picture(view, (), params)

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from cmrpipe.geometry import label_image
 from cmrpipe.incremental.folders import recover
 from cmrpipe.model import ContourKind, Phase
 from cmrpipe.params import IngestParams, ValidateParams
-from cmrpipe.predict.output import Options, has_contours, write_patient
+from cmrpipe.predict.output import Options, has_contours, of_another_study, write_patient
 from cmrpipe.predict.patient import Prediction, not_judged
 from cmrpipe.predict.source import PatientFolder
 from cmrpipe.predict.tables import lock_file
@@ -154,6 +155,30 @@ def test_contours_that_cannot_be_written_leave_results_as_they_were(
     with pytest.raises(OSError, match="No space left"):
         write_patient(tmp_path, found, tmp_path, "1" * 64, options)
     assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("there", "ours", "other"),
+    [
+        ('{"study_sha256": "a"}', "b", True),
+        ('{"study_sha256": "a"}', "a", False),
+        ('{"study_sha256": "a"}', "", False),
+        ('{"study_sha256": ""}', "b", False),
+        ("{}", "b", False),
+        ("[]", "b", False),
+        ('{"study_sha', "b", False),
+        (None, "b", False),
+    ],
+)
+def test_a_result_is_another_studys_only_where_both_say_whose_they_are(
+    found: Prediction, tmp_path: Path, there: str | None, ours: str, other: bool
+) -> None:
+    """A result that says nothing, is damaged, or is not there, does not keep a patient out."""
+    place = tmp_path / "patients" / found.patient_id
+    place.mkdir(parents=True)
+    if there is not None:
+        (place / "result.json").write_text(there)
+    assert of_another_study(tmp_path, replace(found, study=ours)) is other
 
 
 def test_a_refusal_takes_the_contours_away(found: Prediction, tmp_path: Path) -> None:
