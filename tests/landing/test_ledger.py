@@ -315,8 +315,7 @@ _LAND = """
 import sys
 from pathlib import Path
 from cmrpipe.landing import land
-from cmrpipe.progress import Progress, silent
-from cmrpipe.readers.layouts import patient_folders
+from cmrpipe.progress import silent
 land(Path(sys.argv[1]), Path(sys.argv[2]), listen=silent)
 """
 
